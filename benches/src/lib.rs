@@ -1,0 +1,1 @@
+//! Claire: criterion benches beside named opponents.

@@ -1,0 +1,2 @@
+//! The `claire` binary.
+fn main() {}

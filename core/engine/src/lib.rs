@@ -1,0 +1,1 @@
+//! Claire: the deterministic state machine. Books, strategies, risk, orders, paper matching, portfolio.

@@ -1,0 +1,1 @@
+//! Claire: threads, rings, clocks and files. Feed, engine, gateway and sidecar stages in flow order.

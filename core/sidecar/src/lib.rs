@@ -1,0 +1,1 @@
+//! Claire: what happened, written down. Journal, stores, histograms; the only tokio and SQL.

@@ -1,0 +1,1 @@
+//! Claire: a bundled market in the venues own wire format, seeded and offline.

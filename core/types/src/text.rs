@@ -1,0 +1,116 @@
+//! Short texts held inline, so that they can cross a ring and be copied without allocation.
+//!
+//! Used for symbols, currencies and the reasons that scripts give. Never holds a secret.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// A venue's text for an instrument; non-ASCII symbols exist.
+pub type Symbol = Text<40>;
+/// A currency's code as the venue writes it.
+pub type Currency = Text<16>;
+/// A reason, note or label from a script, cut at its capacity on a character border.
+pub type Note = Text<112>;
+
+/// Up to `N` (at most 255) bytes of UTF-8, inline.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<const N: usize> {
+    bytes: [u8; N],
+    len: u8,
+}
+
+impl<const N: usize> Text<N> {
+    /// The empty text.
+    pub const EMPTY: Self = Self {
+        bytes: [0; N],
+        len: 0,
+    };
+
+    /// Returns the text, or `None` where it is longer than `N` bytes.
+    pub fn new(text: &str) -> Option<Self> {
+        (text.len() <= N).then(|| Self::cut(text))
+    }
+
+    /// Returns the text, cut to `N` bytes on a character border.
+    pub fn cut(text: &str) -> Self {
+        const { assert!(N <= 255) };
+        let mut len = text.len().min(N);
+        while !text.is_char_boundary(len) {
+            len -= 1;
+        }
+        let mut bytes = [0; N];
+        bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+        Self {
+            bytes,
+            len: len as u8,
+        }
+    }
+
+    /// Returns the text of these bytes, or `None` where they are not UTF-8 or too many.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().and_then(Self::new)
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        // Every constructor took `str` bytes up to a character border.
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// Returns the text's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Returns whether the text has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<const N: usize> fmt::Display for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl<const N: usize> Serialize for Text<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Text<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::new(&text).ok_or_else(|| {
+            serde::de::Error::custom(format_args!("{text:?} is longer than {N} bytes"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_on_a_character_border() {
+        assert_eq!(Text::<4>::cut("aéé").as_str(), "aé");
+        assert_eq!(Text::<3>::cut("aéé").as_str(), "aé");
+        assert_eq!(Text::<2>::cut("aéé").as_str(), "a");
+        assert_eq!(Text::<2>::new("abc"), None);
+        assert_eq!(Text::<2>::from_bytes(&[0xff]), None);
+    }
+}

@@ -1,0 +1,1 @@
+//! Claire: strategies in Rhai. Interface, checker, runtime.

@@ -1,0 +1,1 @@
+//! Claire: whole-system tests.
