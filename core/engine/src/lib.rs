@@ -1,1 +1,9 @@
-//! Claire: the deterministic state machine. Books, strategies, risk, orders, paper matching, portfolio.
+//! The deterministic state machine: books, strategies, risk, orders, paper matching, portfolio.
+//!
+//! Called by the pipeline's engine stage, and by nobody else in the live path. It owns no socket, no
+//! clock, no thread, no file and no random source: what it knows came in as an input, what it did
+//! goes out as records. Given the same inputs it gives the same records, bit for bit.
+#![forbid(unsafe_code)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod strategy;

@@ -1,0 +1,491 @@
+//! The border between the engine and strategies: what a strategy is, sees and may do.
+//!
+//! The engine calls [`Strategy`] on the engine thread, one handler at a time; the strategy acts on
+//! the [`Desk`] it was lent. Scripts and native strategies stand behind the same two traits.
+//! Prices and quantities cross this border as `f64` in base units; the desk converts and rounds them
+//! in one file and keeps both values on the record. Nothing here reads a clock or blocks.
+
+use claire_types::{
+    GateCode, InstrumentId, Note, OrderFlags, OrderId, OrderReason, OrderStatus, Side, VenueNs,
+};
+
+/// A strategy instance: one configuration entry with its own state.
+pub trait Strategy: Send {
+    /// Returns which handlers the strategy has; the engine calls no other.
+    fn handlers(&self) -> Handlers;
+
+    /// Runs one handler.
+    ///
+    /// A call is a transaction: on an error the engine undoes what the call did on the desk, and the
+    /// strategy has already restored its own state to that before the call. The desk is lent by
+    /// move inside [`LentDesk`], so that it can reach script functions without a pointer.
+    ///
+    /// # Errors
+    /// A [`Fault`] where the handler failed or was cut; nothing of the call remains.
+    fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault>;
+
+    /// Appends the strategy's state to `out`, so that [`Strategy::restore`] continues from it bit for bit.
+    fn save(&self, out: &mut Vec<u8>);
+
+    /// Takes the state that [`Strategy::save`] wrote.
+    ///
+    /// # Errors
+    /// A [`Fault`] where the bytes are not this strategy's.
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), Fault>;
+}
+
+/// Which handlers a strategy has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handlers {
+    /// `on_book`.
+    pub book: bool,
+    /// `on_trade`.
+    pub trade: bool,
+    /// `on_bar`.
+    pub bar: bool,
+    /// `on_timer`.
+    pub timer: bool,
+    /// `on_fill`.
+    pub fill: bool,
+    /// `on_order`.
+    pub order: bool,
+    /// `on_start`.
+    pub start: bool,
+    /// `on_stop`.
+    pub stop: bool,
+}
+
+/// Why a handler is called.
+#[derive(Clone, Copy, Debug)]
+pub enum StrategyEvent<'a> {
+    /// `init(m)`: at every load; declares bars, indicators and timers. Orders are denied here.
+    Init,
+    /// `on_start(m)`: once per run, when all that was declared is known.
+    Start,
+    /// `on_book(m)`: the touch or a watched level changed.
+    Book {
+        /// Which market.
+        market: InstrumentId,
+    },
+    /// `on_trade(m, trade)`.
+    Trade {
+        /// Which market.
+        market: InstrumentId,
+        /// The deal.
+        trade: TradeView,
+    },
+    /// `on_bar(m, bar)`.
+    Bar {
+        /// Which market.
+        market: InstrumentId,
+        /// The closed bar.
+        bar: BarView,
+    },
+    /// `on_timer(m, name)`.
+    Timer {
+        /// The name it was set with.
+        name: &'a str,
+    },
+    /// `on_fill(m, fill)`.
+    Fill {
+        /// Which market.
+        market: InstrumentId,
+        /// Our deal.
+        fill: FillView,
+    },
+    /// `on_order(m, order)`.
+    Order {
+        /// Which market.
+        market: InstrumentId,
+        /// The order, after the change.
+        order: OrderView,
+    },
+    /// `on_stop(m)`: once per run, at its end. Entries are denied here.
+    Stop,
+}
+
+/// The desk, lent to one handler call.
+pub struct LentDesk {
+    desk: Option<Box<dyn Desk>>,
+}
+
+/// What a strategy sees and may do during a call. Every method concerns the calling strategy.
+pub trait Desk: Send {
+    /// Returns the strategy's primary market.
+    fn primary(&self) -> InstrumentId;
+
+    /// Returns another market by its `venue:SYMBOL` name; `None` where the run does not know it.
+    fn market(&mut self, name: &str) -> Option<InstrumentId>;
+
+    /// Returns a market's numbers as of this call.
+    fn facts(&self, market: InstrumentId) -> &MarketFacts;
+
+    /// Returns price and quantity of the merged view's level, 0 being the best; `None` past the end.
+    fn level(&self, market: InstrumentId, side: Side, rank: usize) -> Option<(f64, f64)>;
+
+    /// Returns (bid − ask) / (bid + ask) quantity over the best `levels`, −1 to 1; 0 on an empty book.
+    fn imbalance(&self, market: InstrumentId, levels: usize) -> f64;
+
+    /// Sends an order through the gate and returns its handle; risk has answered when this returns.
+    fn place(&mut self, request: &OrderRequest) -> OrderHandle;
+
+    /// Returns what is known of an order; of the empty handle, a view that is neither open nor denied.
+    fn order(&self, handle: OrderHandle) -> OrderView;
+
+    /// Asks for an order's cancel. A final or empty handle is no error and does nothing.
+    fn cancel(&mut self, handle: OrderHandle);
+
+    /// Asks for the cancel of all the strategy's orders in the market.
+    fn cancel_all(&mut self, market: InstrumentId);
+
+    /// Cancels entries and closes the strategy's position with a reduce-only market order.
+    fn flatten(&mut self, market: InstrumentId, reason: &str) -> OrderHandle;
+
+    /// Orders what is missing to reach the signed position, counting working orders; repeated calls add nothing.
+    fn target_position(&mut self, market: InstrumentId, qty: f64, reason: &str) -> OrderHandle;
+
+    /// Returns the quantity whose notional at the mid is `notional`, rounded down to a step.
+    fn qty_for(&self, market: InstrumentId, notional: f64) -> f64;
+
+    /// Returns the quantity that loses `share` of the budget between the mid and `stop`, rounded down to a step.
+    fn qty_at_risk(&self, market: InstrumentId, share: f64, stop: f64) -> f64;
+
+    /// Declares bars of a market; the same interval gives the same id.
+    ///
+    /// # Errors
+    /// [`DeskFault`] outside `init` or with an interval that is not 1 s to 1 d.
+    fn bars(&mut self, market: InstrumentId, interval_ms: i64) -> Result<BarsId, DeskFault>;
+
+    /// Declares an indicator by its script name (`ema`, `atr`, ...) and arguments.
+    ///
+    /// # Errors
+    /// [`DeskFault`] outside `init`, for an unknown kind, or arguments out of range.
+    fn indicator(
+        &mut self,
+        source: IndicatorSource,
+        kind: &str,
+        arguments: &[f64],
+    ) -> Result<IndicatorId, DeskFault>;
+
+    /// Returns the number of an indicator's further output (`signal`, `upper`, ...); 0 is the value itself.
+    fn indicator_output(&self, id: IndicatorId, name: &str) -> Option<u8>;
+
+    /// Returns an indicator's output now and one update ago.
+    fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView;
+
+    /// Calls `on_timer` every `ms` from now; the same name re-arms.
+    ///
+    /// # Errors
+    /// [`DeskFault::Argument`] below 1 ms or past a week, [`DeskFault::Capacity`] with too many timers.
+    fn every(&mut self, ms: i64, name: &str) -> Result<(), DeskFault>;
+
+    /// Calls `on_timer` once, `ms` from now; the same name re-arms.
+    ///
+    /// # Errors
+    /// As [`Desk::every`].
+    fn after(&mut self, ms: i64, name: &str) -> Result<(), DeskFault>;
+
+    /// Stops a timer; an unknown name is no error.
+    fn stop_timer(&mut self, name: &str);
+
+    /// Records the strategy's statement that its next orders join.
+    fn signal(&mut self, side: Side, strength: f64, reason: &str);
+
+    /// Records words of the strategy.
+    fn note(&mut self, level: NoteLevel, text: &str);
+
+    /// Records a value for the chart.
+    fn plot(&mut self, pane: &str, name: &str, value: f64);
+}
+
+/// A market's plain numbers, in base units and quote prices; 0 where unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+pub struct MarketFacts {
+    /// Best bid price of the merged view.
+    pub bid: f64,
+    /// Best ask price.
+    pub ask: f64,
+    /// Quantity at the best bid.
+    pub bid_qty: f64,
+    /// Quantity at the best ask.
+    pub ask_qty: f64,
+    /// (bid + ask) / 2.
+    pub mid: f64,
+    /// Mid weighted by the opposite quantities.
+    pub microprice: f64,
+    /// ask − bid.
+    pub spread: f64,
+    /// Spread in ticks, rounded.
+    pub spread_ticks: i64,
+    /// Smallest price step.
+    pub tick: f64,
+    /// Smallest quantity step.
+    pub step: f64,
+    /// Smallest order notional.
+    pub min_notional: f64,
+    /// Engine time, ns since 1970 UTC.
+    pub now_ns: i64,
+    /// The strategy's signed position.
+    pub position: f64,
+    /// Average price of the position.
+    pub avg_price: f64,
+    /// Signed notional of the position at the mid.
+    pub exposure: f64,
+    /// Quantity of working buys.
+    pub working_buy: f64,
+    /// Quantity of working sells.
+    pub working_sell: f64,
+    /// The strategy's share of equity, in account currency.
+    pub budget: f64,
+    /// The account's equity.
+    pub equity: f64,
+    /// Unrealized profit of the position.
+    pub unrealized: f64,
+    /// The book is not proven.
+    pub stale: bool,
+    /// Less is held than can be sold.
+    pub is_flat: bool,
+    /// The instrument can be sold short.
+    pub can_short: bool,
+    /// Regime: 0 unknown, 1 trend, 2 range, 3 high volatility.
+    pub regime: u8,
+}
+
+/// What a strategy wants.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderRequest {
+    /// Which market.
+    pub market: InstrumentId,
+    /// Which way.
+    pub side: Side,
+    /// Base units, above zero.
+    pub qty: f64,
+    /// Limit price; `None` for a market order.
+    pub price: Option<f64>,
+    /// Flags.
+    pub flags: OrderFlags,
+    /// Why, for the record; empty takes the last signal's.
+    pub reason: Note,
+}
+
+/// A strategy's grip on an order: its id, or why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderHandle {
+    /// The order; [`OrderId::NONE`] for the empty handle.
+    pub order: OrderId,
+    /// The first check that failed; [`GateCode::Ok`] where none did.
+    pub denied: GateCode,
+}
+
+/// An order as a strategy sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OrderView {
+    /// Its handle.
+    pub handle: OrderHandle,
+    /// Working, or counted as such.
+    pub is_open: bool,
+    /// Side; of the empty handle, buy.
+    pub side: Side,
+    /// Limit price; 0 for market orders.
+    pub price: f64,
+    /// Ordered quantity, base units.
+    pub qty: f64,
+    /// Filled quantity, base units.
+    pub filled: f64,
+    /// Since it was placed.
+    pub age_ms: i64,
+    /// State; `None` where it never was an order.
+    pub status: Option<OrderStatus>,
+    /// Why it ended.
+    pub reason: OrderReason,
+}
+
+/// Others' deal as a strategy sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TradeView {
+    /// Price.
+    pub price: f64,
+    /// Base units.
+    pub qty: f64,
+    /// The aggressor.
+    pub side: Side,
+    /// Venue time.
+    pub time: VenueNs,
+}
+
+/// A closed bar as a strategy sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BarView {
+    /// Which bars.
+    pub bars: BarsId,
+    /// Length.
+    pub interval_ms: i64,
+    /// Open time by the venue's clock.
+    pub open_time: VenueNs,
+    /// First price.
+    pub open: f64,
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Base volume.
+    pub volume: f64,
+}
+
+/// Our deal as a strategy sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FillView {
+    /// The order.
+    pub order: OrderHandle,
+    /// Side.
+    pub side: Side,
+    /// Price.
+    pub price: f64,
+    /// Base units.
+    pub qty: f64,
+    /// Fee, positive where paid.
+    pub fee: f64,
+    /// Currency of the fee.
+    pub fee_currency: claire_types::Currency,
+    /// Rested rather than crossed.
+    pub is_maker: bool,
+    /// Enlarges a position.
+    pub opens: bool,
+    /// Reduces a position.
+    pub closes: bool,
+    /// Realized profit before fees.
+    pub realized: f64,
+    /// Quantity before us in the queue on arrival.
+    pub queue_ahead: f64,
+}
+
+/// A strategy's number for bars it declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct BarsId(pub u16);
+
+/// A strategy's number for an indicator it declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct IndicatorId(pub u16);
+
+/// What an indicator is computed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum IndicatorSource {
+    /// Closed bars.
+    Bars(BarsId),
+    /// The mid of a market's merged view.
+    Mid(InstrumentId),
+    /// A market's trades.
+    Trades(InstrumentId),
+}
+
+/// An indicator's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct IndicatorView {
+    /// Now.
+    pub value: f64,
+    /// One update ago.
+    pub prev: f64,
+    /// Enough data came for both to mean something.
+    pub is_warm: bool,
+}
+
+/// How loud a note is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteLevel {
+    /// `note(...)`.
+    Note,
+    /// `alert(...)`.
+    Alert,
+}
+
+/// Why a handler's call was undone. The words are for people and are recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Failed, or cut by its budget.
+    pub kind: FaultKind,
+    /// What happened, where (`line 12, column 5`).
+    pub text: Note,
+}
+
+/// How a handler ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It raised an error.
+    Error,
+    /// Its budget of operations, depth, size or time was used up.
+    Cut,
+}
+
+/// Why the desk refused something that is no order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeskFault {
+    /// Only `init` may declare.
+    OutsideInit,
+    /// No such indicator.
+    UnknownKind,
+    /// An argument is out of range or missing.
+    Argument,
+    /// Too many of them; the limit is a named setting.
+    Capacity,
+}
+
+impl LentDesk {
+    /// Returns the desk, ready to be lent.
+    pub fn new(desk: Box<dyn Desk>) -> Self {
+        Self { desk: Some(desk) }
+    }
+
+    /// Returns the desk while the borrower holds it; `None` where it was already taken.
+    pub fn take(&mut self) -> Option<Box<dyn Desk>> {
+        self.desk.take()
+    }
+
+    /// Gives the desk back.
+    pub fn give_back(&mut self, desk: Box<dyn Desk>) {
+        self.desk = Some(desk);
+    }
+
+    /// Returns the desk for direct use; `None` where it was taken.
+    pub fn as_mut(&mut self) -> Option<&mut (dyn Desk + 'static)> {
+        self.desk.as_deref_mut()
+    }
+}
+
+impl OrderHandle {
+    /// The handle of no order.
+    pub const NONE: Self = Self {
+        order: OrderId::NONE,
+        denied: GateCode::Ok,
+    };
+}
+
+impl OrderView {
+    /// What is known of no order.
+    pub const NONE: Self = Self {
+        handle: OrderHandle::NONE,
+        is_open: false,
+        side: Side::Buy,
+        price: 0.0,
+        qty: 0.0,
+        filled: 0.0,
+        age_ms: 0,
+        status: None,
+        reason: OrderReason::None,
+    };
+}
+
+impl std::fmt::Display for DeskFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::OutsideInit => "only `init` may declare bars and indicators",
+            Self::UnknownKind => "there is no indicator of this name",
+            Self::Argument => "an argument is missing or out of range",
+            Self::Capacity => "too many of them",
+        })
+    }
+}
+
+impl std::error::Error for DeskFault {}
