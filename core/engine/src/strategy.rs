@@ -110,7 +110,7 @@ pub struct LentDesk {
 }
 
 /// What a strategy sees and may do during a call. Every method concerns the calling strategy.
-pub trait Desk: Send {
+pub trait Desk: Send + std::any::Any {
     /// Returns the strategy's primary market.
     fn primary(&self) -> InstrumentId;
 
