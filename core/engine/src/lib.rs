@@ -6,4 +6,5 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod convert;
 pub mod strategy;

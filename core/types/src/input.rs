@@ -50,8 +50,8 @@ pub enum Input<'a> {
     FrameError(FrameError),
     /// The clock's tick: every 100 ms, data or not.
     Timer,
-    /// Our clock minus the venue's, measured.
-    ClockOffset(DurationNs),
+    /// Our clock minus the venue's, measured: the median of recv − venue time − assumed latency.
+    ClockOffset(ClockOffset),
     /// An operator's command.
     Command(Command),
     /// A recorded session starts over: books are forgotten, positions stay.
@@ -71,6 +71,15 @@ pub struct FrameError {
     pub frame: u64,
     /// The stream's name, as far as it was read.
     pub channel: Text<40>,
+}
+
+/// How far our clock is ahead of a venue's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// The venue.
+    pub venue: Venue,
+    /// Our clock minus the venue's.
+    pub offset: DurationNs,
 }
 
 /// What an operator asks for.
@@ -179,9 +188,9 @@ impl<'a> Input<'a> {
                 out.text(&error.channel);
             }
             Self::Timer => header.begin(TIMER, 0, out),
-            Self::ClockOffset(offset) => {
-                header.begin(CLOCK_OFFSET, 0, out);
-                out.push(offset.0 as u64, 0);
+            Self::ClockOffset(clock) => {
+                header.begin(CLOCK_OFFSET, clock.venue as u8, out);
+                out.push(clock.offset.0 as u64, 0);
             }
             Self::Command(command) => {
                 header.begin(COMMAND, command.kind as u8, out);
@@ -242,7 +251,10 @@ fn decode_rare<'a>(kind: u8, tag: Tag, cells: &Cells<'a>) -> Result<Input<'a>, C
             offset_bytes: cells.at(2)?.high as u32,
             channel: cells.text(3)?.0,
         }),
-        CLOCK_OFFSET => Input::ClockOffset(DurationNs(cells.at(2)?.low as i64)),
+        CLOCK_OFFSET => Input::ClockOffset(ClockOffset {
+            venue: Venue::from_u8(tag.flags).ok_or(CellFault::Value)?,
+            offset: DurationNs(cells.at(2)?.low as i64),
+        }),
         COMMAND => Input::Command(Command {
             kind: CommandKind::from_u8(tag.flags).ok_or(CellFault::Value)?,
             strategy: StrategyId(cells.at(2)?.low as u16),

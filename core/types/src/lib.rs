@@ -26,7 +26,7 @@ mod wide;
 pub use cell::{Cell, CellBuffer, Cells};
 pub use code::{BookReason, CommandKind, FrameFault, GateCode, Mode, OrderReason, TradingState};
 pub use id::{EngineSeq, FrameSeq, InstrumentId, OrderId, StrategyId, TradeId, UpdateId};
-pub use input::{Header, Input};
+pub use input::{ClockOffset, Header, Input};
 pub use instrument::{Contract, Instrument, Scale};
 pub use market::{Depth, Kline, Level, Levels, Liquidation, Mark, Ticker, Trade};
 pub use number::{Amount, NumberFault, Price, Qty};
