@@ -7,4 +7,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod convert;
+pub mod outputs;
+pub mod probe;
 pub mod strategy;
+pub mod timers;
