@@ -1,1 +1,3 @@
 //! Claire: the deterministic state machine. Books, strategies, risk, orders, paper matching, portfolio.
+
+pub mod market;

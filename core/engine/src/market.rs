@@ -1,0 +1,12 @@
+//! What the engine knows of an instrument's market: book, merged view, bars and counters.
+//!
+//! Called by the engine on each market event, on the engine thread. Holds no clock and decides nothing.
+#![forbid(unsafe_code)]
+
+pub mod book;
+#[cfg(test)]
+mod recording;
+pub mod view;
+
+pub use book::{Book, BookChange, Touch};
+pub use view::{BookView, MergedBook};
