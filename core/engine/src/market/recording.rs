@@ -16,7 +16,6 @@ pub const DIGITS: u8 = 8;
 pub enum Frame {
     Depth(DepthFrame),
     Ticker(Ticker),
-    #[allow(dead_code, reason = "read by the tests of bars and counters")]
     Trade(Trade, VenueNs),
 }
 
