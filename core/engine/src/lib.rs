@@ -7,6 +7,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod convert;
+pub mod market;
 pub mod outputs;
 pub mod probe;
 pub mod strategy;
