@@ -1,0 +1,31 @@
+//! How far a journal is committed: written by its writer, read by whoever follows it.
+
+use super::segment::Place;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The place up to which a journal's blocks are committed.
+#[derive(Debug, Default)]
+pub struct Committed(AtomicU64);
+
+/// A segment is far below 2^40 bytes, a journal far below 2^24 segments.
+const OFFSET_BITS: u32 = 40;
+
+impl Committed {
+    /// Returns the place behind the last committed block.
+    pub fn place(&self) -> Place {
+        // Acquire: pairs with the Release of `set`; the bytes before the place are in the file.
+        let word = self.0.load(Ordering::Acquire);
+        Place {
+            segment: (word >> OFFSET_BITS) as u32,
+            offset_bytes: word & ((1 << OFFSET_BITS) - 1),
+        }
+    }
+
+    /// Publishes that all before `place` is committed.
+    pub(super) fn set(&self, place: Place) {
+        assert!(place.offset_bytes < 1 << OFFSET_BITS && place.segment < 1 << (64 - OFFSET_BITS));
+        // Release: pairs with the Acquire of `place`.
+        let word = u64::from(place.segment) << OFFSET_BITS | place.offset_bytes;
+        self.0.store(word, Ordering::Release);
+    }
+}

@@ -1,0 +1,264 @@
+//! A small made-up run for tests: every kind of record, valid and varied, the same for the same seed.
+
+use claire_types::code::{BookReason, GateCode, OrderReason, TradingState};
+use claire_types::order::{Liquidity, OrderFlags, OrderKind, OrderStatus, Side};
+use claire_types::record::*;
+use claire_types::text::Text;
+use claire_types::{
+    Amount, CellBuffer, Cells, Contract, Header, Input, Instrument, InstrumentId, OrderId, Price,
+    Qty, Scale, StrategyId, VenueNs, WallNs,
+};
+
+/// The messages of a run, each as its cells.
+pub(crate) struct Sample {
+    messages: Vec<CellBuffer>,
+    state: u64,
+    fills: u64,
+}
+
+/// 2024-08-08T23:54:13Z.
+pub(crate) const START_NS: i64 = 1_723_161_253_000_000_000;
+
+impl Sample {
+    /// Returns a run of `inputs` inputs, 100 ms apart, with the records that follow from each.
+    pub fn new(seed: u64, inputs: u64) -> Self {
+        let mut sample = Self {
+            messages: Vec::new(),
+            state: seed.wrapping_mul(2).wrapping_add(1),
+            fills: 0,
+        };
+        for seq in 1..=inputs {
+            sample.step(seq);
+        }
+        sample
+    }
+
+    /// Returns the messages in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Cells<'_>> {
+        self.messages.iter().map(CellBuffer::view)
+    }
+
+    /// Returns the number of messages.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn step(&mut self, seq: u64) {
+        let time = WallNs(START_NS + seq as i64 * 100_000_000);
+        let input = match seq {
+            1 => Input::Instrument(instrument(0, "binance-spot:BTCUSDT", 2, 5)),
+            2 => Input::Instrument(instrument(1, "binance-usdm:ETHUSDT", 3, 0)),
+            _ => Input::Timer,
+        };
+        let mut buffer = CellBuffer::default();
+        input.encode(&Header::of_time(seq, time), &mut buffer);
+        self.messages.push(buffer);
+        if seq > 2 {
+            self.records(seq, time);
+        }
+    }
+
+    fn records(&mut self, seq: u64, time: WallNs) {
+        let order = OrderId::new(3, seq);
+        let qty = Qty(self.draw(1_000) + 1);
+        let price = Price(self.draw(9_000_000) + 1);
+        let mut records = vec![self.decision(order, price, qty)];
+        if let Record::Decision(Decision {
+            verdict: Verdict::Approved,
+            ..
+        }) = records[0]
+        {
+            records.push(new_order(order, price, qty));
+            records.push(event(
+                order,
+                OrderStatus::PendingNew,
+                OrderStatus::New,
+                Qty(0),
+                time,
+            ));
+            records.push(self.fill(order, price, qty, time));
+            records.push(event(
+                order,
+                OrderStatus::New,
+                OrderStatus::Filled,
+                qty,
+                time,
+            ));
+            self.accounts(qty, &mut records);
+        }
+        self.rare(seq, &mut records);
+        let instrument = InstrumentId(self.draw(2) as u16);
+        for (record, index) in records.iter().zip(0..) {
+            let header = RecordHeader {
+                seq,
+                index,
+                time,
+                strategy: StrategyId(0),
+                instrument,
+            };
+            let mut buffer = CellBuffer::default();
+            record.encode(&header, &mut buffer);
+            self.messages.push(buffer);
+        }
+    }
+
+    fn decision(&mut self, order: OrderId, price: Price, qty: Qty) -> Record {
+        let is_denied = self.draw(4) == 0;
+        Record::Decision(Decision {
+            order,
+            verdict: if is_denied {
+                Verdict::Denied
+            } else {
+                Verdict::Approved
+            },
+            code: if is_denied {
+                GateCode::Exposure
+            } else {
+                GateCode::Ok
+            },
+            limit: Amount(self.draw(i64::MAX) as i128 * 1_000_000),
+            measured: Amount(-(self.draw(i64::MAX) as i128)),
+            side: Side::Buy,
+            qty,
+            price,
+            price_asked: Amount(self.draw(1 << 50).into()),
+            qty_asked: Amount(self.draw(1 << 50).into()),
+        })
+    }
+
+    fn fill(&mut self, order: OrderId, price: Price, qty: Qty, time: WallNs) -> Record {
+        self.fills += 1;
+        Record::Fill(Fill {
+            order,
+            fill_id: self.fills,
+            side: Side::Buy,
+            liquidity: if self.draw(2) == 0 {
+                Liquidity::Maker
+            } else {
+                Liquidity::Taker
+            },
+            rule: FillRule::QueueReached,
+            price,
+            qty,
+            fee: Amount(self.draw(1 << 40).into()),
+            fee_currency: Text::cut("USDT"),
+            realized: Amount(self.draw(1 << 60) as i128 - (1 << 59)),
+            closed_qty: Qty(0),
+            venue_time: VenueNs(time.0),
+            decided_by: 1,
+            arrived: VenueNs(time.0 - 10),
+            queue_ahead: Qty(self.draw(100)),
+            queue_traded: Qty(self.draw(100)),
+            queue_cancelled: Qty(self.draw(100)),
+        })
+    }
+
+    fn accounts(&mut self, qty: Qty, records: &mut Vec<Record>) {
+        let mut amount = || Amount(self.draw(i64::MAX) as i128 - i128::from(i64::MAX / 2));
+        records.push(Record::Position(PositionRecord {
+            qty,
+            cost: amount(),
+            realized: amount(),
+            fees: amount(),
+        }));
+        records.push(Record::Balance(BalanceRecord {
+            currency: Text::cut("USDT"),
+            total: amount(),
+        }));
+        records.push(Record::Portfolio(PortfolioRecord {
+            equity: amount(),
+            realized: amount(),
+            unrealized: amount(),
+            fees: amount(),
+            exposure: amount(),
+            peak: amount(),
+        }));
+    }
+
+    fn rare(&mut self, seq: u64, records: &mut Vec<Record>) {
+        records.extend(match seq % 5 {
+            0 => Some(Record::Signal(Signal {
+                side: Side::Sell,
+                strength: Amount(Amount::ONE.0 / 3),
+                reason: Text::cut("fällt 'schnell'\t\\ and \"quoted\"\nwith a second line"),
+            })),
+            1 => Some(Record::Risk(RiskRecord {
+                code: GateCode::DailyLoss,
+                from: TradingState::Active,
+                to: TradingState::Halted,
+                limit: Amount(5),
+                measured: Amount(6),
+                note: Text::cut("daily loss"),
+            })),
+            2 => Some(Record::Note(NoteRecord {
+                kind: NoteKind::Alert,
+                text: Text::cut("look here"),
+            })),
+            3 => Some(Record::Book(BookRecord {
+                reason: BookReason::Synced,
+                last_id: seq,
+            })),
+            _ => None,
+        });
+    }
+
+    /// Returns a number below `end`: xorshift64*.
+    fn draw(&mut self, end: i64) -> i64 {
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        (self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 1) as i64 % end
+    }
+}
+
+fn instrument(id: u16, key: &str, price_digits: u8, qty_digits: u8) -> Instrument {
+    Instrument {
+        id: InstrumentId(id),
+        key: key.parse().expect("a valid key"),
+        scale: Scale {
+            price_digits,
+            qty_digits,
+        },
+        contract: Contract::Spot,
+        is_trading: true,
+        tick: Price(1),
+        step: Qty(1),
+        qty_min: Qty(0),
+        qty_max: Qty(0),
+        notional_min: Amount::ZERO,
+        multiplier: Amount::ONE,
+        base: Text::cut("BTC"),
+        quote: Text::cut("USDT"),
+        settle: Text::cut("USDT"),
+    }
+}
+
+fn new_order(order: OrderId, price: Price, qty: Qty) -> Record {
+    Record::Order(NewOrder {
+        order,
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        flags: OrderFlags::POST_ONLY,
+        qty,
+        price,
+        arrival_mid: Amount(1),
+        reason: Text::cut("entry"),
+    })
+}
+
+fn event(
+    order: OrderId,
+    from: OrderStatus,
+    to: OrderStatus,
+    filled_qty: Qty,
+    time: WallNs,
+) -> Record {
+    Record::OrderEvent(OrderEvent {
+        order,
+        from,
+        to,
+        reason: OrderReason::None,
+        filled_qty,
+        venue_time: VenueNs(time.0),
+    })
+}
