@@ -9,6 +9,7 @@
 //! `fair` is what instruments are worth, `traders` act on it; `wire` writes what a venue would
 //! send; [`market`] runs them in the order of time; [`recording`] writes the recorder's lines.
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod book;
 mod crowd;

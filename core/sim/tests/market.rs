@@ -300,6 +300,10 @@ fn mids(seed: u64, seconds: i64) -> Vec<f64> {
     }
 }
 
+fn square(value: f64) -> f64 {
+    value * value
+}
+
 fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let count = values.clone().count();
     values.sum::<f64>() / count as f64
@@ -313,10 +317,10 @@ fn returns_are_heavy_tailed_and_cluster_and_trend() {
         .map(|pair| (pair[1] / pair[0] - 1.0) * 10_000.0)
         .collect();
     let variance = mean(returns.iter().map(|value| value * value));
-    let kurtosis = mean(returns.iter().map(|value| value.powi(4))) / (variance * variance);
+    let kurtosis = mean(returns.iter().map(|value| square(square(*value)))) / (variance * variance);
     let magnitudes: Vec<f64> = returns.iter().map(|value| value.abs()).collect();
     let level = mean(magnitudes.iter().copied());
-    let spread = mean(magnitudes.iter().map(|value| (value - level).powi(2)));
+    let spread = mean(magnitudes.iter().map(|value| square(value - level)));
     let clustering = |lag: usize| {
         let pairs = magnitudes.iter().zip(&magnitudes[lag..]);
         mean(pairs.map(|(one, two)| (one - level) * (two - level))) / spread
@@ -324,7 +328,7 @@ fn returns_are_heavy_tailed_and_cluster_and_trend() {
     // Variance over 20 s against that of 1 s: above 1 where moves go on, as in a trend.
     let long = mean(
         mids.windows(21)
-            .map(|span| ((span[20] / span[0] - 1.0) * 10_000.0).powi(2)),
+            .map(|span| square((span[20] / span[0] - 1.0) * 10_000.0)),
     );
     let ratio = long / (20.0 * variance);
     println!(
