@@ -448,6 +448,11 @@ impl LentDesk {
         self.desk = Some(desk);
     }
 
+    /// Returns the desk for reading; `None` where it was taken.
+    pub fn as_ref(&self) -> Option<&(dyn Desk + 'static)> {
+        self.desk.as_deref()
+    }
+
     /// Returns the desk for direct use; `None` where it was taken.
     pub fn as_mut(&mut self) -> Option<&mut (dyn Desk + 'static)> {
         self.desk.as_deref_mut()

@@ -215,7 +215,7 @@ const INPUT_NAMES: [&str; 15] = [
     "input_end",
 ];
 
-const RECORD_NAMES: [&str; 12] = [
+const RECORD_NAMES: [&str; 13] = [
     "signal",
     "decision",
     "order",
@@ -228,6 +228,7 @@ const RECORD_NAMES: [&str; 12] = [
     "book",
     "note",
     "book_end",
+    "plot",
 ];
 
 #[cfg(test)]

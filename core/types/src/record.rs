@@ -9,7 +9,7 @@ use crate::code::{BookReason, GateCode, OrderReason, TradingState};
 use crate::id::{InstrumentId, OrderId, StrategyId};
 use crate::number::{Amount, Price, Qty};
 use crate::order::{Liquidity, OrderFlags, OrderKind, OrderStatus, Side};
-use crate::text::{Currency, Note};
+use crate::text::{Currency, Note, Text};
 use crate::time::{VenueNs, WallNs};
 
 /// What every record has: the input it follows from, and its place among that input's records.
@@ -54,6 +54,8 @@ pub enum Record {
     Note(NoteRecord),
     /// An instrument's book at the end of the input: what two runs must agree on.
     BookEnd(BookEnd),
+    /// A value that a strategy wants on the chart.
+    Plot(Plot),
 }
 
 /// A strategy's statement.
@@ -302,6 +304,17 @@ pub struct BookEnd {
     pub checksum: u64,
 }
 
+/// A value for the chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plot {
+    /// Which chart; empty for the price chart.
+    pub pane: Text<32>,
+    /// The line's name.
+    pub name: Text<32>,
+    /// The bits of the value; all NaN are one.
+    pub value_bits: u64,
+}
+
 /// Cells of a record's header.
 pub const RECORD_HEADER_CELLS: usize = 2;
 /// Cells of the longest record.
@@ -319,6 +332,7 @@ const RISK: u8 = 136;
 const BOOK: u8 = 137;
 const NOTE: u8 = 138;
 const BOOK_END: u8 = 139;
+const PLOT: u8 = 140;
 
 impl RecordHeader {
     fn begin(&self, kind: u8, flags: u8, out: &mut CellBuffer) {
@@ -408,6 +422,12 @@ impl Record {
                 out.push(u64::from(book.bid_levels), u64::from(book.ask_levels));
                 out.push_i128(book.bid_qty);
                 out.push_i128(book.ask_qty);
+            }
+            Self::Plot(plot) => {
+                header.begin(PLOT, 0, out);
+                out.push(plot.value_bits, 0);
+                out.text(&plot.pane);
+                out.text(&plot.name);
             }
         }
         out.end();
@@ -504,6 +524,14 @@ impl Record {
                 bid_qty: cells.at(4)?.as_i128(),
                 ask_qty: cells.at(5)?.as_i128(),
             }),
+            PLOT => {
+                let (pane, next) = cells.text(3)?;
+                Self::Plot(Plot {
+                    value_bits: cells.at(2)?.low,
+                    pane,
+                    name: cells.text(next)?.0,
+                })
+            }
             kind => return Err(CellFault::Kind(kind)),
         };
         Ok((header, record))
@@ -583,6 +611,18 @@ fn decode_fill(tag: Tag, cells: &Cells<'_>) -> Result<Fill, CellFault> {
         queue_cancelled: Qty(moved.high as i64),
         fee_currency: cells.text(10)?.0,
     })
+}
+
+impl Plot {
+    /// Returns the value for the chart; every NaN becomes the same one.
+    pub fn new(pane: &str, name: &str, value: f64) -> Self {
+        let value = if value.is_nan() { f64::NAN } else { value };
+        Self {
+            pane: Text::cut(pane),
+            name: Text::cut(name),
+            value_bits: value.to_bits(),
+        }
+    }
 }
 
 impl PortfolioRecord {

@@ -59,7 +59,9 @@ pub(super) fn write_book(facts: &mut MarketFacts, view: &impl BookView, instrume
 
 /// Writes the facts of what a strategy holds and has working.
 pub(super) fn write_holding(facts: &mut MarketFacts, holding: &Holding, instrument: &Instrument) {
-    let mid = Price((facts.mid * claire_types::number::pow10(instrument.scale.price_digits) as f64) as i64);
+    let mid = Price(
+        (facts.mid * claire_types::number::pow10(instrument.scale.price_digits) as f64) as i64,
+    );
     facts.position = qty_to_f64(holding.qty, mid, instrument);
     facts.avg_price = holding.average_price;
     facts.exposure = facts.position * facts.mid;

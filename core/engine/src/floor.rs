@@ -1,0 +1,450 @@
+//! The floor: all that the engine knows and does, except calling the strategies.
+//!
+//! Owned by the engine, lent to a strategy as its [`crate::strategy::Desk`] for the length of one call. The
+//! parts (markets, orders, gate, paper venue, portfolio) do not know each other; the floor joins
+//! them. Engine thread only.
+
+mod desk;
+mod facts;
+mod market;
+mod monitors;
+mod ordering;
+mod reports;
+mod seat;
+
+pub use market::Market;
+pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat};
+
+use crate::config::EngineConfig;
+use crate::convert::price_to_f64;
+use crate::market::{BookChange, BookView};
+use crate::order::{Change, OrderTable};
+use crate::outputs::{OutputMark, Outputs};
+use crate::paper::PaperVenue;
+use crate::portfolio::{FeeTable, Portfolio};
+use crate::probe::{NoProbe, Probe};
+use crate::risk::{DailyLoss, Gate, LatchedState, RateWindow};
+use crate::strategy::{BarView, FillView, MarketFacts, OrderView};
+use crate::timers::{TimerName, Timers};
+use claire_types::record::RECORD_CELLS_MAX;
+use claire_types::{
+    Amount, DurationNs, InstrumentId, InstrumentKey, Mode, OrderId, OrderReason, Price, Side,
+    StrategyId, Venue, VenueNs, WallNs,
+};
+
+/// Room for the records of one input before the buffer must grow.
+const OUTPUT_CELLS: usize = 1_024 * RECORD_CELLS_MAX;
+/// Events for strategies that one input may cause before the list must grow.
+const CALLS_ROOM: usize = 1_024;
+
+/// The engine without its strategies.
+pub struct Floor {
+    pub(crate) config: EngineConfig,
+    pub(crate) outputs: Outputs,
+    pub(crate) now: WallNs,
+    pub(crate) markets: Vec<Market>,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) orders: OrderTable,
+    pub(crate) gate: Gate,
+    pub(crate) state: LatchedState,
+    /// Whether the kill switch is active; `None` where its state could not be read.
+    pub(crate) killed: Option<bool>,
+    pub(crate) daily_loss: DailyLoss,
+    /// One paper venue per venue: each has its own clock.
+    pub(crate) papers: Vec<(Venue, PaperVenue)>,
+    /// A state got stricter and has not acted yet.
+    pending_halt: bool,
+    pub(crate) closed_bars: Vec<(u16, crate::market::Bar)>,
+    pub(crate) portfolio: Portfolio,
+    pub(crate) fees: FeeTable,
+    /// Orders and exits sent lately, by strategy.
+    pub(crate) rates: Vec<(RateWindow, RateWindow)>,
+    /// Our clock minus the venue's, by venue number.
+    offsets: [Option<DurationNs>; VENUES],
+    /// When a venue last said anything, by venue number.
+    heard: [WallNs; VENUES],
+    pub(crate) probe: Box<dyn Probe + Send>,
+    /// What strategies are to be told, in order.
+    pub(crate) calls: Vec<Call>,
+    /// The strategy whose call runs.
+    caller: StrategyId,
+    staged: Vec<Staged>,
+    order_number: u64,
+    fill_number: u64,
+    saved: Saved,
+    scratch_ids: Vec<OrderId>,
+}
+
+const VENUES: usize = 8;
+
+/// What a strategy is to be told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Call {
+    Bar(StrategyId, InstrumentId, BarView),
+    Fill(StrategyId, InstrumentId, FillView),
+    Order(StrategyId, InstrumentId, OrderView),
+    Timer(StrategyId, TimerName),
+}
+
+/// What leaves the floor when the call is committed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Staged {
+    Place(OrderId),
+    Cancel(OrderId, OrderReason),
+}
+
+/// What a failed call puts back.
+#[derive(Debug)]
+struct Saved {
+    outputs: Option<OutputMark>,
+    timers: Timers,
+    signal: Option<(Side, Amount, claire_types::Note)>,
+}
+
+impl Floor {
+    /// Returns the floor at the start of a run, with all its room.
+    ///
+    /// # Errors
+    /// The configuration's fault, in words.
+    pub fn new(config: EngineConfig, state: LatchedState) -> Result<Self, String> {
+        config.validate().map_err(|fault| fault.to_string())?;
+        let tables = config.tables;
+        let limits = config.limits();
+        let window = || {
+            (
+                RateWindow::new(limits.orders_per_minute_max),
+                RateWindow::new(limits.exits_per_second_max),
+            )
+        };
+        let seats = config.strategies.iter();
+        let seats: Vec<_> = seats
+            .map(|entry| Seat::new(entry.name.as_str(), entry.market))
+            .collect();
+        Ok(Self {
+            outputs: Outputs::with_capacity(OUTPUT_CELLS),
+            now: WallNs(0),
+            markets: Vec::with_capacity(usize::from(tables.instruments_max)),
+            orders: OrderTable::new(tables),
+            gate: Gate::new(limits),
+            state,
+            killed: Some(false),
+            daily_loss: DailyLoss::default(),
+            papers: Vec::with_capacity(VENUES),
+            pending_halt: false,
+            closed_bars: Vec::with_capacity(64),
+            portfolio: Portfolio::new(&config).map_err(|fault| fault.to_string())?,
+            fees: FeeTable::new(tables.instruments_max),
+            rates: seats.iter().map(|_| window()).collect(),
+            seats,
+            offsets: [None; VENUES],
+            heard: [WallNs(0); VENUES],
+            probe: Box::new(NoProbe),
+            calls: Vec::with_capacity(CALLS_ROOM),
+            caller: StrategyId::NONE,
+            staged: Vec::with_capacity(CALLS_ROOM),
+            order_number: 0,
+            fill_number: 0,
+            saved: Saved {
+                outputs: None,
+                timers: Timers::new(),
+                signal: None,
+            },
+            scratch_ids: Vec::with_capacity(tables.orders_working_max as usize),
+            config,
+        })
+    }
+
+    /// Begins a strategy's call: what it does from here can be taken back.
+    pub(crate) fn begin_call(&mut self, strategy: StrategyId) {
+        self.caller = strategy;
+        self.staged.clear();
+        self.saved.outputs = Some(self.outputs.mark());
+        if let Some(seat) = self.seats.get_mut(strategy.index()) {
+            self.saved.timers.clone_from(&seat.timers);
+            self.saved.signal = seat.signal;
+            let now = self.now.0;
+            for (_, facts) in &mut seat.facts {
+                facts.now_ns = now;
+            }
+        }
+    }
+
+    /// Lets what the call did take effect.
+    pub(crate) fn commit_call(&mut self) {
+        let mut staged = std::mem::take(&mut self.staged);
+        for step in staged.drain(..) {
+            match step {
+                Staged::Place(id) => self.send(id),
+                Staged::Cancel(id, reason) => self.send_cancel(id, reason),
+            }
+        }
+        self.staged = staged;
+        self.caller = StrategyId::NONE;
+    }
+
+    /// Takes back all that the call did.
+    pub(crate) fn undo_call(&mut self) {
+        let mut staged = std::mem::take(&mut self.staged);
+        for step in staged.drain(..) {
+            if let Staged::Place(id) = step {
+                // Never sent, never recorded: its reservations go with it.
+                let change = Change::Rejected(OrderReason::CancelledByEngine);
+                let _ = self.orders.apply(id, change, self.now);
+            }
+        }
+        self.staged = staged;
+        if let Some(mark) = self.saved.outputs.take() {
+            self.outputs.roll_back(mark);
+        }
+        let strategy = self.caller;
+        if let Some(seat) = self.seats.get_mut(strategy.index()) {
+            std::mem::swap(&mut seat.timers, &mut self.saved.timers);
+            seat.signal = self.saved.signal;
+        }
+        self.refresh_holdings(strategy);
+        self.caller = StrategyId::NONE;
+    }
+
+    /// Returns the market of an instrument.
+    #[inline]
+    pub fn market_of(&self, instrument: InstrumentId) -> Option<&Market> {
+        self.markets.get(instrument.index())
+    }
+
+    /// Returns the markets in the order of their appearance.
+    pub fn markets(&self) -> &[Market] {
+        &self.markets
+    }
+
+    /// Returns the seats in the configuration's order.
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// Returns positions, balances and profit.
+    pub const fn portfolio(&self) -> &Portfolio {
+        &self.portfolio
+    }
+
+    /// Returns the trading states and their causes.
+    pub const fn state(&self) -> &LatchedState {
+        &self.state
+    }
+
+    /// Returns our orders.
+    pub const fn orders(&self) -> &OrderTable {
+        &self.orders
+    }
+
+    /// Returns engine time.
+    pub const fn now(&self) -> WallNs {
+        self.now
+    }
+
+    /// Returns the instrument of a key, once it appeared.
+    pub fn find(&self, key: &InstrumentKey) -> Option<InstrumentId> {
+        self.markets
+            .iter()
+            .map(|market| &market.instrument)
+            .find(|facts| facts.key == *key)
+            .map(|facts| facts.id)
+    }
+
+    pub(super) fn seat(&self, strategy: StrategyId) -> Option<&Seat> {
+        self.seats.get(strategy.index())
+    }
+
+    /// Takes note that a venue said something.
+    #[inline]
+    pub(crate) fn hear(&mut self, venue: Venue) {
+        self.heard[venue as usize % VENUES] = self.now;
+    }
+
+    pub(super) fn heard(&self, venue: Venue) -> WallNs {
+        self.heard[venue as usize % VENUES]
+    }
+
+    /// Takes our clock minus a venue's, as measured.
+    pub(crate) fn take_offset(&mut self, venue: Venue, offset: DurationNs) {
+        self.offsets[venue as usize % VENUES] = Some(offset);
+        if let Some((_, paper)) = self.papers.iter_mut().find(|(name, _)| *name == venue) {
+            paper.set_offset(offset);
+        }
+    }
+
+    /// Returns whether no paper venue has anything of ours.
+    #[inline]
+    pub(crate) fn papers_idle(&self) -> bool {
+        self.papers.iter().all(|(_, paper)| paper.is_idle())
+    }
+
+    /// Lets a strategy look at its primary market, and hold the numbers of it first.
+    pub(crate) fn watch_primary(&mut self, strategy: StrategyId, instrument: InstrumentId) {
+        self.watch(strategy, instrument);
+    }
+
+    /// Returns our clock minus the venue's, where it was measured.
+    pub(crate) fn offset(&self, venue: Venue) -> Option<DurationNs> {
+        self.offsets[venue as usize % VENUES]
+    }
+
+    /// Returns what the venue's clock shows now: ours less the measured offset, never before what it last said.
+    pub(crate) fn venue_now(&self, instrument: InstrumentId) -> VenueNs {
+        let Some(market) = self.market_of(instrument) else {
+            return VenueNs::NONE;
+        };
+        match self.offset(market.instrument.key.venue) {
+            Some(offset) => VenueNs(self.now.0.saturating_sub(offset.0)).max(market.venue_time),
+            None => market.venue_time,
+        }
+    }
+
+    pub(super) fn mid(&self, instrument: InstrumentId) -> Option<Amount> {
+        self.market_of(instrument)?.book.mid()
+    }
+
+    pub(super) fn mid_price(&self, instrument: InstrumentId) -> Option<Price> {
+        let touch = self.market_of(instrument)?.book.touch();
+        let sum = i128::from(touch.bid?.price.0) + i128::from(touch.ask?.price.0);
+        i64::try_from(sum / 2).ok().map(Price)
+    }
+
+    pub(super) fn reference(&self, instrument: InstrumentId) -> Option<Amount> {
+        self.market_of(instrument)?.reference(self.now)
+    }
+
+    pub(super) fn mode_sends(&self) -> bool {
+        matches!(
+            self.config.mode,
+            Mode::Replay | Mode::Backtest | Mode::Paper | Mode::Testnet | Mode::Live
+        )
+    }
+
+    /// Brings marks, rates and the strategies' numbers up to a changed view, and tells whether the touch changed.
+    pub(crate) fn on_view_change(&mut self, instrument: InstrumentId, change: &BookChange) -> bool {
+        let touch_changed = change.is_complete && change.touch_changed();
+        if touch_changed {
+            self.refresh_marks(instrument);
+            self.refresh_book(instrument);
+        }
+        touch_changed
+    }
+
+    /// Returns whether the book of the instrument may be acted on: proven, connected and not quiet for too long.
+    pub(crate) fn is_fresh(&self, instrument: InstrumentId) -> bool {
+        let Some(market) = self.market_of(instrument) else {
+            return false;
+        };
+        let limits = self.gate.limits();
+        let silent = self.now.since(self.heard(market.instrument.key.venue));
+        let quiet = self.now.since(market.changed);
+        market.book.is_proven()
+            && silent <= DurationNs::from_ms(i64::from(limits.data_stale_ms))
+            && quiet <= DurationNs::from_ms(i64::from(limits.quiet_max_ms))
+    }
+
+    fn refresh_book(&mut self, instrument: InstrumentId) {
+        let Some(market) = self.markets.get(instrument.index()) else {
+            return;
+        };
+        for seat in &mut self.seats {
+            if let Some(numbers) = seat.facts_mut(instrument) {
+                facts::write_book(numbers, &market.book, &market.instrument);
+            }
+        }
+    }
+
+    /// Marks the numbers of an instrument stale or fresh for all who look at it.
+    pub(crate) fn refresh_staleness(&mut self, instrument: InstrumentId) {
+        let is_stale = !self.is_fresh(instrument);
+        for seat in &mut self.seats {
+            if let Some(numbers) = seat.facts_mut(instrument) {
+                numbers.stale = is_stale;
+            }
+        }
+    }
+
+    fn refresh_holdings(&mut self, strategy: StrategyId) {
+        for index in 0..self.seat(strategy).map_or(0, |seat| seat.facts.len()) {
+            let Some((market, _)) = self
+                .seat(strategy)
+                .and_then(|seat| seat.facts.get(index))
+                .copied()
+            else {
+                return;
+            };
+            self.refresh_holding(strategy, market);
+        }
+    }
+
+    /// Brings what a strategy sees of its own position and orders up to date.
+    pub(super) fn refresh_holding(&mut self, strategy: StrategyId, market: InstrumentId) {
+        let Some(facts) = self.instrument(market).copied() else {
+            return;
+        };
+        let position = self.portfolio.position(strategy, market);
+        let working = self.orders.strategy_working(strategy, market);
+        let equity = self.portfolio.equity();
+        let entry = self.config.strategies.get(strategy.index());
+        let budget = entry
+            .zip(equity)
+            .and_then(|(entry, equity)| entry.budget(equity));
+        let holding = facts::Holding {
+            qty: position.qty,
+            average_price: position.average_price(&facts).map_or(0.0, Amount::to_f64),
+            unrealized: self
+                .portfolio
+                .unrealized(strategy, market)
+                .map_or(0.0, Amount::to_f64),
+            working_buy: working.buy,
+            working_sell: working.sell,
+            budget: budget.map_or(0.0, Amount::to_f64),
+            equity: equity.map_or(0.0, Amount::to_f64),
+        };
+        if let Some(numbers) = self
+            .seats
+            .get_mut(strategy.index())
+            .and_then(|seat| seat.facts_mut(market))
+        {
+            facts::write_holding(numbers, &holding, &facts);
+        }
+    }
+
+    /// Lets a strategy look at a market from now on.
+    pub(super) fn watch(&mut self, strategy: StrategyId, instrument: InstrumentId) -> bool {
+        let Some(market) = self.markets.get(instrument.index()) else {
+            return false;
+        };
+        let Some(seat) = self.seats.get_mut(strategy.index()) else {
+            return false;
+        };
+        if seat.facts_mut(instrument).is_some() {
+            return true;
+        }
+        if seat.facts.len() >= seat::MARKETS_MAX {
+            return false;
+        }
+        let mut numbers = MarketFacts::default();
+        facts::write_instrument(&mut numbers, &market.instrument);
+        facts::write_book(&mut numbers, &market.book, &market.instrument);
+        seat.facts.push((instrument, numbers));
+        self.refresh_holding(strategy, instrument);
+        true
+    }
+
+    /// Returns a level of the merged view as a strategy sees it.
+    pub(super) fn level_f64(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        rank: usize,
+    ) -> Option<(f64, f64)> {
+        let market = self.market_of(instrument)?;
+        let level = market.book.level(side, rank)?;
+        let facts = &market.instrument;
+        Some((
+            price_to_f64(level.price, facts),
+            crate::convert::qty_to_f64(level.qty, level.price, facts),
+        ))
+    }
+}

@@ -1,0 +1,438 @@
+//! From a strategy's wish to an approved order: rounding, measuring, the gate, the record.
+//!
+//! Called by the desk during a handler call and by the engine for its own exits. Orders enter the
+//! table at once, so that the next order of the same call is measured against them; they leave the
+//! floor when the call is committed.
+
+use super::{Floor, Staged};
+use crate::convert::{asked, price_from_f64, qty_from_f64};
+use crate::market::BookView;
+use crate::order::{OrderStamp, Reservation};
+use crate::probe::Part;
+use crate::risk::funds::{funds_currency, room_without_margin};
+use crate::risk::{
+    Answer, Approved, DataFacts, GateInputs, Intent, MarketPrices, Purpose, Rates, Ruling, Scope,
+    StrategyFacts, funds_needed,
+};
+use crate::strategy::{OrderHandle, OrderRequest};
+use claire_types::record::{Decision, NewOrder, Verdict};
+use claire_types::{
+    Amount, GateCode, Instrument, InstrumentId, Liquidity, Note, OrderFlags, OrderId, OrderKind,
+    OrderReason, Price, Qty, Record, StrategyId,
+};
+
+/// What was asked for, before rounding.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    qty: Amount,
+    price: Amount,
+    reason: Note,
+}
+
+impl Floor {
+    /// Takes a strategy's request through rounding and gate.
+    pub(super) fn request(&mut self, request: &OrderRequest, purpose: Purpose) -> OrderHandle {
+        let asked = Asked {
+            qty: asked(request.qty),
+            price: request.price.map_or(Amount::ZERO, asked),
+            reason: self.reason_of(request),
+        };
+        let Some(facts) = self.instrument(request.market).copied() else {
+            return self.refuse(request, asked, GateCode::Instrument);
+        };
+        let kind = if request.price.is_some() {
+            OrderKind::Limit
+        } else {
+            OrderKind::Market
+        };
+        let valued_at = self.mid_price(request.market).unwrap_or(Price(0));
+        let price = match request.price {
+            Some(price) => price_from_f64(price, request.side, &facts),
+            None => Some(Price(0)),
+        };
+        let valued_at = if kind == OrderKind::Limit {
+            price.unwrap_or(valued_at)
+        } else {
+            valued_at
+        };
+        let (Some(price), Some(qty)) = (price, qty_from_f64(request.qty, valued_at, &facts)) else {
+            return self.refuse(request, asked, GateCode::BadOrder);
+        };
+        if !request.flags.is_consistent()
+            || (kind == OrderKind::Market && request.flags.has(OrderFlags::POST_ONLY))
+        {
+            return self.refuse(request, asked, GateCode::BadOrder);
+        }
+        if qty == Qty::ZERO {
+            return self.refuse(request, asked, GateCode::SizeZero);
+        }
+        let intent = Intent {
+            strategy: self.caller,
+            instrument: request.market,
+            side: request.side,
+            kind,
+            flags: request.flags,
+            qty,
+            price,
+            purpose,
+        };
+        self.submit(&intent, asked)
+    }
+
+    /// Closes what the strategy holds in the market with a market order, after its entries are cancelled.
+    pub(super) fn close(&mut self, market: InstrumentId, reason: Note) -> OrderHandle {
+        self.cancel_entries(self.caller, market, OrderReason::CancelledByStrategy);
+        self.exit(market, reason)
+    }
+
+    /// Sends the exit of what the caller holds, less working exits.
+    pub(super) fn exit(&mut self, market: InstrumentId, reason: Note) -> OrderHandle {
+        let position = *self.portfolio.position(self.caller, market);
+        let Some(side) = position.closing_side() else {
+            return OrderHandle::NONE;
+        };
+        let scope = self.scope(self.caller, market);
+        let room = scope.exit_room(side);
+        let Some(facts) = self.instrument(market) else {
+            return OrderHandle::NONE;
+        };
+        let step = facts.step.0.max(1);
+        let qty = Qty(room.0 - room.0 % step);
+        if qty.0 <= 0 {
+            return OrderHandle::NONE;
+        }
+        let intent = Intent {
+            strategy: self.caller,
+            instrument: market,
+            side,
+            kind: OrderKind::Market,
+            flags: OrderFlags::REDUCE_ONLY,
+            qty,
+            price: Price(0),
+            purpose: Purpose::Flatten,
+        };
+        let digits = facts.scale.qty_digits;
+        let qty = Amount::from_fixed(i128::from(qty.0), digits).unwrap_or(Amount::ZERO);
+        self.submit(
+            &intent,
+            Asked {
+                qty,
+                price: Amount::ZERO,
+                reason,
+            },
+        )
+    }
+
+    /// Asks for the cancel of every working entry of a strategy in a market.
+    pub(super) fn cancel_entries(
+        &mut self,
+        strategy: StrategyId,
+        market: InstrumentId,
+        reason: OrderReason,
+    ) {
+        let is_entry = |order: &&crate::order::Order| {
+            order.strategy == strategy && order.instrument == market && !order.is_exit
+        };
+        let mut ids = std::mem::take(&mut self.scratch_ids);
+        ids.clear();
+        ids.extend(self.orders.working().filter(is_entry).map(|order| order.id));
+        for id in &ids {
+            self.staged.push(Staged::Cancel(*id, reason));
+        }
+        self.scratch_ids = ids;
+    }
+
+    fn submit(&mut self, intent: &Intent, asked: Asked) -> OrderHandle {
+        self.probe.enter(Part::Risk);
+        let id = self.next_order_id();
+        let ruling = self.judge(intent);
+        self.record_decision(id, intent, &asked, &ruling.answer);
+        let handle = match ruling.order {
+            None => OrderHandle {
+                order: id,
+                denied: ruling.answer.code,
+            },
+            Some(approved) => self.add_order(id, approved, &asked),
+        };
+        self.probe.enter(Part::Strategy);
+        handle
+    }
+
+    fn judge(&self, intent: &Intent) -> Ruling {
+        let facts = self.instrument(intent.instrument);
+        let is_known = intent.strategy == StrategyId::NONE || self.seat(intent.strategy).is_some();
+        let money = facts.map(|facts| funds_currency(facts, intent.side));
+        let limits = self.gate.limits();
+        let inputs = GateInputs {
+            is_killed: self.killed,
+            mode: Some(self.config.mode),
+            mode_sends: self.mode_sends(),
+            account_state: Some(self.state.account()),
+            strategy_state: self.state.strategy(intent.strategy),
+            strategy: is_known.then(|| self.strategy_facts(intent.strategy)),
+            instrument: facts,
+            data: self.data_facts(intent.instrument),
+            prices: MarketPrices {
+                reference: self.reference(intent.instrument),
+                worst: self.worst_price(intent),
+            },
+            quote_rate: facts.and_then(|facts| self.portfolio.rate(facts.quote)),
+            equity: self.portfolio.equity(),
+            account: self.scope(StrategyId::NONE, intent.instrument),
+            owner: self.scope(intent.strategy, intent.instrument),
+            orders_open: self.orders.working_count(),
+            positions_open_beside: self.positions_open_beside(intent.instrument),
+            rates: self.rates_of(intent.strategy),
+            funds_free: money.and_then(|currency| {
+                let reserved = self.orders.reserved(currency);
+                self.portfolio.free(currency, reserved, limits.margin_share)
+            }),
+            fee_share: self.fees.share(intent.instrument, Liquidity::Taker),
+            own_opposite: self
+                .orders
+                .best_resting(intent.instrument, intent.side.opposite()),
+        };
+        self.gate.check(intent, &inputs)
+    }
+
+    fn add_order(&mut self, id: OrderId, approved: Approved<Intent>, asked: &Asked) -> OrderHandle {
+        let intent = *approved.value();
+        let stamp = OrderStamp {
+            id,
+            placed: self.now,
+            sent: self.venue_now(intent.instrument),
+            arrival_mid: self.mid(intent.instrument).unwrap_or(Amount::ZERO),
+            reservation: self.reservation(&intent),
+            note: asked.reason,
+        };
+        if self.orders.add(approved, &stamp).is_err() {
+            return OrderHandle {
+                order: id,
+                denied: GateCode::Capacity,
+            };
+        }
+        let record = Record::Order(NewOrder {
+            order: id,
+            side: intent.side,
+            kind: intent.kind,
+            flags: intent.flags,
+            qty: intent.qty,
+            price: intent.price,
+            arrival_mid: stamp.arrival_mid,
+            reason: asked.reason,
+        });
+        self.outputs
+            .emit(intent.strategy, intent.instrument, &record);
+        self.staged.push(Staged::Place(id));
+        self.note_rate(intent.strategy);
+        self.refresh_holding(intent.strategy, intent.instrument);
+        OrderHandle {
+            order: id,
+            denied: GateCode::Ok,
+        }
+    }
+
+    fn record_decision(&mut self, id: OrderId, intent: &Intent, asked: &Asked, answer: &Answer) {
+        let record = Record::Decision(Decision {
+            order: id,
+            verdict: answer.verdict,
+            code: answer.code,
+            limit: answer.limit,
+            measured: answer.measured,
+            side: intent.side,
+            qty: intent.qty,
+            price: intent.price,
+            price_asked: asked.price,
+            qty_asked: asked.qty,
+        });
+        self.outputs
+            .emit(intent.strategy, intent.instrument, &record);
+    }
+
+    /// Records the denial of what is no order.
+    fn refuse(&mut self, request: &OrderRequest, asked: Asked, code: GateCode) -> OrderHandle {
+        let id = self.next_order_id();
+        let record = Record::Decision(Decision {
+            order: id,
+            verdict: Verdict::Denied,
+            code,
+            limit: Amount::ZERO,
+            measured: Amount::ZERO,
+            side: request.side,
+            qty: Qty::ZERO,
+            price: Price(0),
+            price_asked: asked.price,
+            qty_asked: asked.qty,
+        });
+        self.outputs.emit(self.caller, request.market, &record);
+        OrderHandle {
+            order: id,
+            denied: code,
+        }
+    }
+
+    fn reason_of(&self, request: &OrderRequest) -> Note {
+        if !request.reason.is_empty() {
+            return request.reason;
+        }
+        let signal = self.seat(self.caller).and_then(|seat| seat.signal);
+        signal.map_or(Note::EMPTY, |(_, _, reason)| reason)
+    }
+
+    fn next_order_id(&mut self) -> OrderId {
+        self.order_number += 1;
+        OrderId::new(self.config.epoch, self.order_number)
+    }
+
+    fn reservation(&self, intent: &Intent) -> Reservation {
+        let Some(facts) = self.instrument(intent.instrument) else {
+            return Reservation::NONE;
+        };
+        let price = self.worst_price(intent).unwrap_or(intent.price);
+        let reduces = room_without_margin(
+            &self.scope(StrategyId::NONE, intent.instrument),
+            intent.side,
+        );
+        let fee = self
+            .fees
+            .share(intent.instrument, Liquidity::Taker)
+            .unwrap_or(Amount::ZERO);
+        let share = self.gate.limits().margin_share;
+        funds_needed(facts, intent, price, reduces, share, fee).map_or(Reservation::NONE, |need| {
+            Reservation {
+                currency: need.currency,
+                amount: need.amount,
+            }
+        })
+    }
+
+    fn strategy_facts(&self, strategy: StrategyId) -> StrategyFacts {
+        let seat = self.seat(strategy);
+        StrategyFacts {
+            is_paused: seat.is_some_and(|seat| !seat.may_trade()),
+            is_cooling: false,
+            is_warm: seat.is_none_or(super::seat::Seat::is_warm),
+            allocation: Amount::ONE,
+        }
+    }
+
+    fn data_facts(&self, market: InstrumentId) -> Option<DataFacts> {
+        let market = self.market_of(market)?;
+        let heard = self.heard(market.instrument.key.venue);
+        Some(DataFacts {
+            is_proven: market.book.is_proven(),
+            silent: self.now.since(heard),
+            quiet: self.now.since(market.changed),
+            venue_silent: self.now.since(heard),
+        })
+    }
+
+    /// Returns the limit price, or the worst price that a market order would take of the merged book.
+    fn worst_price(&self, intent: &Intent) -> Option<Price> {
+        if intent.kind == OrderKind::Limit {
+            return Some(intent.price);
+        }
+        let market = self.market_of(intent.instrument)?;
+        let (mut left, mut worst) = (intent.qty.0, None);
+        market.book.walk(intent.side.opposite(), &mut |level| {
+            left = left.saturating_sub(level.qty.0);
+            worst = Some(level.price);
+            left > 0
+        });
+        worst.filter(|_| left <= 0)
+    }
+
+    /// Returns what a strategy, or with [`StrategyId::NONE`] the account, holds and works.
+    pub(super) fn scope(&self, strategy: StrategyId, market: InstrumentId) -> Scope {
+        let (position, working) = match strategy {
+            StrategyId::NONE => (
+                self.portfolio.net(market),
+                self.orders.account_working(market),
+            ),
+            known => {
+                let working = self.orders.strategy_working(known, market);
+                (self.portfolio.position(known, market), working)
+            }
+        };
+        Scope {
+            position: position.qty,
+            working,
+            exposure_beside: self.exposure_beside(strategy, market),
+        }
+    }
+
+    /// Returns the projected notionals of all other instruments in account currency.
+    fn exposure_beside(&self, strategy: StrategyId, market: InstrumentId) -> Option<Amount> {
+        let mut sum = Amount::ZERO;
+        for other in self.markets.iter().map(|market| market.instrument.id) {
+            if other == market {
+                continue;
+            }
+            let (position, working) = match strategy {
+                StrategyId::NONE => (
+                    self.portfolio.net(other),
+                    self.orders.account_working(other),
+                ),
+                known => {
+                    let working = self.orders.strategy_working(known, other);
+                    (self.portfolio.position(known, other), working)
+                }
+            };
+            let long = position.qty.checked_add(working.buy)?;
+            let short = position.qty.checked_sub(working.sell)?;
+            sum = sum.checked_add(
+                self.portfolio
+                    .notional(other, long.abs().max(short.abs()))?,
+            )?;
+        }
+        Some(sum)
+    }
+
+    fn positions_open_beside(&self, market: InstrumentId) -> u32 {
+        let is_open = |other: InstrumentId| {
+            let working = self.orders.account_working(other);
+            other != market
+                && (self.portfolio.net(other).qty != Qty::ZERO
+                    || working.buy != working.exit_buy
+                    || working.sell != working.exit_sell)
+        };
+        let open = self
+            .markets
+            .iter()
+            .filter(|market| is_open(market.instrument.id))
+            .count();
+        u32::try_from(open).unwrap_or(u32::MAX)
+    }
+
+    fn rates_of(&self, strategy: StrategyId) -> Rates {
+        let (now, window) = (self.now, self.rates.get(strategy.index()));
+        let Some((orders, exits)) = window else {
+            return Rates::default();
+        };
+        Rates {
+            second: orders.second(now),
+            minute: orders.minute(now),
+            exits_second: exits.second(now),
+        }
+    }
+
+    fn note_rate(&mut self, strategy: StrategyId) {
+        let is_exit = self
+            .orders
+            .working()
+            .last()
+            .is_some_and(|order| order.is_exit);
+        if let Some((orders, exits)) = self.rates.get_mut(strategy.index()) {
+            if is_exit {
+                exits.note(self.now);
+            } else {
+                orders.note(self.now);
+            }
+        }
+    }
+
+    /// Returns the instrument's facts.
+    pub(super) fn instrument(&self, market: InstrumentId) -> Option<&Instrument> {
+        self.market_of(market).map(|market| &market.instrument)
+    }
+}

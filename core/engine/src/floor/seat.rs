@@ -1,0 +1,132 @@
+//! A strategy's seat at the desk: its market, timers, bars, indicators, numbers and last words.
+//!
+//! One per configured strategy, made at start, used on the engine thread. What a handler changes here
+//! is saved when its call begins and put back when the call fails.
+
+use crate::indicator::Indicator;
+use crate::strategy::{BarsId, IndicatorSource, MarketFacts};
+use crate::timers::Timers;
+use claire_types::{Amount, InstrumentId, InstrumentKey, Note, Side};
+use serde::{Deserialize, Serialize};
+
+/// Indicators that a strategy may declare.
+pub const INDICATORS_MAX: usize = 64;
+/// Bars that a strategy may declare.
+pub const BARS_MAX: usize = 8;
+/// Markets that a strategy may look at.
+pub const MARKETS_MAX: usize = 16;
+
+/// What a strategy may do at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Its market has not appeared yet.
+    Waiting,
+    /// `init` runs: it declares.
+    Init,
+    /// It trades.
+    Running,
+    /// `on_stop` runs or ran: no entries.
+    Stopping,
+    /// Its `init` failed, or too many of its calls did: it is not called any more.
+    Failed,
+}
+
+/// A strategy's seat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seat {
+    /// The strategy's configured name.
+    pub name: String,
+    /// Its primary market by name.
+    pub key: InstrumentKey,
+    /// Its primary market; [`InstrumentId::NONE`] until it appears.
+    pub primary: InstrumentId,
+    /// What it may do.
+    pub phase: Phase,
+    /// Its timers.
+    pub timers: Timers,
+    /// Its bars: market, and number of the bars there.
+    pub bars: Vec<DeclaredBars>,
+    /// Its indicators.
+    pub indicators: Vec<DeclaredIndicator>,
+    /// Calls that failed since one succeeded.
+    pub faults_in_a_row: u32,
+    /// Calls that failed in all.
+    pub faults: u64,
+    /// Its markets' numbers, the primary first.
+    #[serde(skip)]
+    pub facts: Vec<(InstrumentId, MarketFacts)>,
+    /// Its last statement, which its next orders join.
+    pub signal: Option<(Side, Amount, Note)>,
+}
+
+/// Bars that a strategy declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclaredBars {
+    /// Of which market.
+    pub market: InstrumentId,
+    /// Which of that market's bars.
+    pub number: u16,
+    /// Their length.
+    pub interval_ms: i64,
+}
+
+/// An indicator that a strategy declared.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeclaredIndicator {
+    /// What it is computed on.
+    pub source: IndicatorSource,
+    /// Its state.
+    pub indicator: Indicator,
+}
+
+impl Seat {
+    /// Returns the seat of a strategy whose market has not appeared yet.
+    pub fn new(name: &str, key: InstrumentKey) -> Self {
+        Self {
+            name: name.to_owned(),
+            key,
+            primary: InstrumentId::NONE,
+            phase: Phase::Waiting,
+            timers: Timers::new(),
+            bars: Vec::with_capacity(BARS_MAX),
+            indicators: Vec::with_capacity(INDICATORS_MAX),
+            faults_in_a_row: 0,
+            faults: 0,
+            facts: Vec::with_capacity(MARKETS_MAX),
+            signal: None,
+        }
+    }
+
+    /// Returns whether its handlers are called.
+    pub fn is_called(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Stopping)
+    }
+
+    /// Returns whether it may place orders: only while it runs.
+    pub fn may_trade(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    /// Returns the numbers of a market that it looks at.
+    #[inline]
+    pub fn facts_mut(&mut self, market: InstrumentId) -> Option<&mut MarketFacts> {
+        self.facts
+            .iter_mut()
+            .find(|(id, _)| *id == market)
+            .map(|(_, facts)| facts)
+    }
+
+    /// Returns whether all its indicators are warm.
+    pub fn is_warm(&self) -> bool {
+        self.indicators
+            .iter()
+            .all(|declared| declared.indicator.is_warm())
+    }
+
+    /// Returns the id of the bars, if the strategy declared them.
+    pub fn bars_id(&self, market: InstrumentId, number: u16) -> Option<BarsId> {
+        let is_it = |bars: &DeclaredBars| bars.market == market && bars.number == number;
+        let index = self.bars.iter().position(is_it)?;
+        u16::try_from(index).ok().map(BarsId)
+    }
+}
