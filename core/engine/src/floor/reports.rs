@@ -10,10 +10,10 @@ use crate::order::{Change, ChangeFault, Order, Transition};
 use crate::paper::{FillReport, Moment, PaperOrder, PaperVenue, Report, ReportKind};
 use crate::portfolio::{Booked, Deal};
 use crate::strategy::{FillView, OrderHandle, OrderView};
-use claire_types::record::{BalanceRecord, Fill, NoteKind, NoteRecord, OrderEvent};
+use claire_types::record::{BalanceRecord, Fill, OrderEvent};
 use claire_types::time::NS_PER_MS;
 use claire_types::{
-    Amount, GateCode, InstrumentId, Note, OrderId, OrderReason, Record, StrategyId, VenueNs, WallNs,
+    Amount, GateCode, InstrumentId, OrderId, OrderReason, Record, StrategyId, VenueNs, WallNs,
 };
 
 impl Floor {
