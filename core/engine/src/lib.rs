@@ -6,4 +6,10 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod config;
+pub mod market;
+pub mod order;
+pub mod paper;
+pub mod portfolio;
+pub mod risk;
 pub mod strategy;

@@ -1,0 +1,282 @@
+//! What is wrong with a configuration, in words that name the key and show the arithmetic.
+//!
+//! Called once at start; not on the hot path.
+
+use super::{EngineConfig, TableLimits};
+use claire_types::{Amount, Currency, InstrumentKey};
+use std::fmt;
+
+/// Why a configuration refuses to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigFault {
+    /// A value is outside its range: correct the key.
+    Range {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: Amount,
+        /// What it must be.
+        must: &'static str,
+    },
+    /// Two values contradict one another: correct either.
+    Contradiction {
+        /// The key whose value is too large.
+        larger: &'static str,
+        /// Its value.
+        larger_value: Amount,
+        /// The key that bounds it.
+        bound: &'static str,
+        /// Its value.
+        bound_value: Amount,
+    },
+    /// The limits leave no order: equity times share is below the smallest order.
+    NoTradableOrder {
+        /// The key of the share.
+        key: &'static str,
+        /// Equity.
+        equity: Amount,
+        /// The share.
+        share: Amount,
+        /// Smallest order that can be left again.
+        needed: Amount,
+        /// Of which instrument.
+        instrument: InstrumentKey,
+    },
+    /// No fee schedule for the instrument: add a `[[fees]]` entry for its venue.
+    FeeMissing(InstrumentKey),
+    /// A name stands twice.
+    Twice {
+        /// Where.
+        key: &'static str,
+        /// Which.
+        name: String,
+    },
+    /// A conversion has neither or both of `instrument` and `rate`.
+    Conversion(Currency),
+    /// A strategy has both `budget_share` and `budget_amount`.
+    Budget(String),
+    /// More entries than the tables hold.
+    TooMany {
+        /// Where.
+        key: &'static str,
+        /// How many.
+        count: usize,
+        /// The table's key.
+        limit: &'static str,
+        /// Its size.
+        max: usize,
+    },
+}
+
+/// Order ids hold this many bits of epoch.
+const EPOCH_MAX: u32 = 1 << (64 - claire_types::OrderId::NUMBER_BITS);
+/// Largest table: what 32-bit slots and ordinary memory hold.
+const TABLE_MAX: u32 = 1 << 20;
+
+pub(super) fn check(config: &EngineConfig) -> Result<(), ConfigFault> {
+    if config.epoch >= EPOCH_MAX {
+        return Err(range("epoch", whole(config.epoch), "below 16777216"));
+    }
+    check_account(config)?;
+    config.limits().check()?;
+    check_fees(config)?;
+    check_tables(&config.tables)?;
+    check_strategies(config)
+}
+
+fn check_account(config: &EngineConfig) -> Result<(), ConfigFault> {
+    let account = &config.account;
+    if account.equity.0 < 0 {
+        return Err(range("account.equity", account.equity, "at least 0"));
+    }
+    for (index, balance) in account.balances.iter().enumerate() {
+        if balance.amount.0 < 0 {
+            return Err(range(
+                "account.balances.amount",
+                balance.amount,
+                "at least 0",
+            ));
+        }
+        let before = account.balances.iter().take(index);
+        if balance.currency == account.currency
+            || before
+                .into_iter()
+                .any(|other| other.currency == balance.currency)
+        {
+            return Err(twice("account.balances", balance.currency));
+        }
+    }
+    for (index, conversion) in account.conversions.iter().enumerate() {
+        if conversion.instrument.is_some() == conversion.rate.is_some() {
+            return Err(ConfigFault::Conversion(conversion.currency));
+        }
+        if let Some(rate) = conversion.rate
+            && rate.0 <= 0
+        {
+            return Err(range("account.conversions.rate", rate, "above 0"));
+        }
+        let mut before = account.conversions.iter().take(index);
+        if before.any(|other| other.currency == conversion.currency) {
+            return Err(twice("account.conversions", conversion.currency));
+        }
+    }
+    let currencies = account.balances.len() + 1;
+    fits(
+        "account.balances",
+        currencies,
+        "tables.currencies_max",
+        config.tables.currencies_max,
+    )
+}
+
+fn check_fees(config: &EngineConfig) -> Result<(), ConfigFault> {
+    for (index, fee) in config.fees.iter().enumerate() {
+        for (key, share) in [
+            ("fees.maker_share", fee.maker_share),
+            ("fees.taker_share", fee.taker_share),
+        ] {
+            if share.abs() >= Amount::ONE {
+                return Err(range(key, share, "between -1 and 1"));
+            }
+        }
+        let mut before = config.fees.iter().take(index);
+        if before.any(|other| other.venue == fee.venue && other.symbol == fee.symbol) {
+            return Err(twice("fees", fee.venue));
+        }
+    }
+    Ok(())
+}
+
+fn check_strategies(config: &EngineConfig) -> Result<(), ConfigFault> {
+    for (index, strategy) in config.strategies.iter().enumerate() {
+        let mut before = config.strategies.iter().take(index);
+        if before.any(|other| other.name == strategy.name) {
+            return Err(twice("strategies", strategy.name));
+        }
+        if strategy.budget_share.is_some() && strategy.budget_amount.is_some() {
+            return Err(ConfigFault::Budget(strategy.name.to_string()));
+        }
+        if let Some(share) = strategy.budget_share
+            && !(0..=Amount::ONE.0).contains(&share.0)
+        {
+            return Err(range("strategies.budget_share", share, "between 0 and 1"));
+        }
+        if let Some(amount) = strategy.budget_amount
+            && amount.0 < 0
+        {
+            return Err(range("strategies.budget_amount", amount, "at least 0"));
+        }
+        config.fees_for(&strategy.market)?;
+    }
+    let count = config.strategies.len();
+    fits(
+        "strategies",
+        count,
+        "tables.strategies_max",
+        config.tables.strategies_max,
+    )
+}
+
+fn check_tables(tables: &TableLimits) -> Result<(), ConfigFault> {
+    let sizes = [
+        ("tables.instruments_max", u32::from(tables.instruments_max)),
+        ("tables.strategies_max", u32::from(tables.strategies_max)),
+        ("tables.currencies_max", u32::from(tables.currencies_max)),
+        ("tables.orders_working_max", tables.orders_working_max),
+        ("tables.orders_final_kept", tables.orders_final_kept),
+        ("tables.paper_arrivals_max", tables.paper_arrivals_max),
+        ("tables.paper_fills_max", tables.paper_fills_max),
+        ("tables.paper_debits_max", tables.paper_debits_max),
+    ];
+    for (key, size) in sizes {
+        if size == 0 || size > TABLE_MAX {
+            return Err(range(key, whole(size), "between 1 and 1048576"));
+        }
+    }
+    if tables.instruments_max == u16::MAX || tables.strategies_max == u16::MAX {
+        return Err(range("tables", whole(u32::from(u16::MAX)), "below 65535"));
+    }
+    Ok(())
+}
+
+fn fits(key: &'static str, count: usize, limit: &'static str, max: u16) -> Result<(), ConfigFault> {
+    let max = usize::from(max);
+    if count <= max {
+        return Ok(());
+    }
+    Err(ConfigFault::TooMany {
+        key,
+        count,
+        limit,
+        max,
+    })
+}
+
+/// Returns the whole number as an amount.
+pub(crate) fn whole(value: u32) -> Amount {
+    Amount(i128::from(value) * Amount::ONE.0)
+}
+
+/// Returns the fault of a value out of its range.
+pub(crate) fn range(key: &'static str, value: Amount, must: &'static str) -> ConfigFault {
+    ConfigFault::Range { key, value, must }
+}
+
+fn twice(key: &'static str, name: impl fmt::Display) -> ConfigFault {
+    ConfigFault::Twice {
+        key,
+        name: name.to_string(),
+    }
+}
+
+impl fmt::Display for ConfigFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Range { key, value, must } => write!(f, "{key} is {value}; it must be {must}"),
+            Self::Contradiction {
+                larger,
+                larger_value,
+                bound,
+                bound_value,
+            } => write!(
+                f,
+                "{larger} = {larger_value} can never be reached: {bound} = {bound_value} is less"
+            ),
+            Self::NoTradableOrder {
+                key,
+                equity,
+                share,
+                needed,
+                instrument,
+            } => write!(
+                f,
+                "{key} leaves no order in {instrument}: equity {equity} x {share} is less than {needed}, \
+                 the smallest order that can be left again"
+            ),
+            Self::FeeMissing(key) => write!(
+                f,
+                "no fee schedule for {key}: add a [[fees]] entry with venue = \"{}\"",
+                key.venue
+            ),
+            Self::Twice { key, name } => write!(f, "{key}: {name} stands twice"),
+            Self::Conversion(currency) => write!(
+                f,
+                "account.conversions: {currency} needs exactly one of `instrument` and `rate`"
+            ),
+            Self::Budget(name) => write!(
+                f,
+                "strategies: {name} has both `budget_share` and `budget_amount`; give one"
+            ),
+            Self::TooMany {
+                key,
+                count,
+                limit,
+                max,
+            } => {
+                write!(f, "{key}: {count} entries, but {limit} is {max}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigFault {}
