@@ -1,16 +1,7 @@
-//! What the engine knows of an instrument's market: book, merged view, bars and counters.
+//! What the engine knows of an instrument's market.
 //!
-//! Called by the engine on each market event, on the engine thread. Holds no clock and decides nothing.
-#![forbid(unsafe_code)]
+//! Called by the engine on each market event, on the engine thread.
 
-pub mod bars;
-pub mod book;
-#[cfg(test)]
-mod recording;
-pub mod stats;
 pub mod view;
 
-pub use bars::{Bar, Bars};
-pub use book::{Book, BookChange, Touch};
-pub use stats::{LastTrade, MarketStats};
-pub use view::{BookView, MergedBook};
+pub use view::BookView;
