@@ -350,7 +350,11 @@ impl MarketFeed {
     #[cold]
     fn fail(&mut self, frame: &[u8], error: DecodeError, recv: WallNs, out: &mut CellBuffer) {
         self.counters.errors += 1;
-        let instrument = self.instrument_in_error(frame);
+        // Another stream's frame and an answer of the venue say nothing about a book.
+        let instrument = match error.fault {
+            FrameFault::UnknownStream | FrameFault::VenueError => InstrumentId::NONE,
+            _ => self.instrument_in_error(frame),
+        };
         let stamp = Stamp {
             recv,
             venue_time: VenueNs::NONE,
@@ -366,13 +370,7 @@ impl MarketFeed {
             channel: channel_in(frame),
         });
         writer.input(&input, instrument, stamp);
-        // Another stream's frame and an answer of the venue say nothing about the book.
-        let is_of_book = !matches!(
-            error.fault,
-            FrameFault::UnknownStream | FrameFault::VenueError
-        );
-        let book = self.books.get_mut(instrument.index());
-        if let Some(book) = book.filter(|_| is_of_book) {
+        if let Some(book) = self.books.get_mut(instrument.index()) {
             let mut to = SyncOutput {
                 writer: &mut writer,
                 instrument,
