@@ -1,0 +1,566 @@
+//! Frames as the venue writes them, field after field, in one pass.
+//!
+//! Everything that is accepted was looked at: names, punctuation, digits, texts without escapes. `None`
+//! means that the frame looks different somewhere, and says nothing about whether it is right.
+//!
+//! # Source
+//! Layouts: recorded frames of 2021 to 2024 (spot, USD-M, COIN-M), and the field order of the official
+//! documentation and connector models for the fields `ps`, `st` and `nq` of 2026 (read 2026-11-21).
+
+use super::{Context, is_partial_depth, product_of};
+use crate::event::{Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Place, Target};
+use crate::scan::Cursor;
+use claire_types::number::{AMOUNT_DIGITS, parse_signed};
+use claire_types::{
+    Amount, Cell, InstrumentId, Kline, Level, Mark, Price, Qty, Scale, Side, Ticker, Trade, Venue,
+    VenueNs,
+};
+
+/// Returns the frame's one event; levels go to `levels`, which is empty before and worthless after `None`.
+///
+/// `None` where the frame is of a rare kind, looks different from what is expected, or belongs to an
+/// instrument that is not registered: [`super::general`] then decides.
+#[inline]
+pub fn decode(context: &Context<'_>, frame: &[u8], levels: &mut Vec<Cell>) -> Option<Decoded> {
+    let mut cursor = Cursor::new(frame);
+    let (stream, is_combined) = if cursor.has(b"{\"stream\":\"") {
+        let stream = cursor.plain_text()?;
+        cursor.text(b",\"data\":{")?;
+        (stream, true)
+    } else {
+        cursor.text(b"{")?;
+        (&frame[..0], false)
+    };
+    let decoded = payload(context, stream, &mut cursor, levels)?;
+    if is_combined {
+        cursor.text(b"}")?;
+    }
+    cursor.is_at_end().then_some(decoded)
+}
+
+/// Reads the payload after its opening brace, up to its closing one.
+#[inline(always)]
+fn payload(
+    context: &Context<'_>,
+    stream: &[u8],
+    cursor: &mut Cursor<'_>,
+    levels: &mut Vec<Cell>,
+) -> Option<Decoded> {
+    if cursor.has(b"\"e\":\"") {
+        if cursor.has(b"bookTicker\",\"u\":") {
+            let update_id = cursor.integer()?;
+            return ticker_of_futures(context, cursor, update_id);
+        }
+        if cursor.has(b"trade\",\"E\":") {
+            return trade(context, cursor);
+        }
+        if cursor.has(b"depthUpdate\",\"E\":") {
+            return depth(context, stream, cursor, levels);
+        }
+        if cursor.has(b"aggTrade\",\"E\":") {
+            return aggregate_trade(context, cursor);
+        }
+        if cursor.has(b"kline\",\"E\":") {
+            return kline(context, cursor);
+        }
+        cursor.text(b"markPriceUpdate\",\"E\":")?;
+        return mark(context, cursor);
+    }
+    if cursor.has(b"\"u\":") {
+        let update_id = cursor.integer()?;
+        if cursor.has(b",\"e\":\"bookTicker\"") {
+            return ticker_of_futures(context, cursor, update_id);
+        }
+        return ticker(context, cursor, update_id);
+    }
+    cursor.text(b"\"lastUpdateId\":")?;
+    image(context, stream, cursor, levels)
+}
+
+/// Reads spot's `"s":..,"b":..,"B":..,"a":..,"A":..}` after the update id.
+#[inline(always)]
+fn ticker(context: &Context<'_>, cursor: &mut Cursor<'_>, update_id: u64) -> Option<Decoded> {
+    let (id, scale) = symbol(context, cursor)?;
+    let ticker = touch(cursor, scale, update_id)?;
+    cursor.text(b"}")?;
+    Some(decoded(id, VenueNs::NONE, Event::Ticker(ticker)))
+}
+
+/// Reads the futures' ticker after update id and type: the times stand last, or since 2026 first.
+#[inline(always)]
+fn ticker_of_futures(
+    context: &Context<'_>,
+    cursor: &mut Cursor<'_>,
+    update_id: u64,
+) -> Option<Decoded> {
+    let mut time = VenueNs::NONE;
+    if cursor.has(b",\"E\":") {
+        time = event_and_transaction_time(cursor)?;
+    }
+    let (id, scale) = symbol(context, cursor)?;
+    pair(cursor)?;
+    let ticker = touch(cursor, scale, update_id)?;
+    if cursor.has(b",\"T\":") {
+        time = transaction_and_event_time(cursor)?;
+    }
+    product(context, cursor)?;
+    cursor.text(b"}")?;
+    Some(decoded(id, time, Event::Ticker(ticker)))
+}
+
+#[inline(always)]
+fn touch(cursor: &mut Cursor<'_>, scale: Scale, update_id: u64) -> Option<Ticker> {
+    cursor.text(b",\"b\":\"")?;
+    let bid_price = Price(cursor.decimal(scale.price_digits)?);
+    cursor.text(b",\"B\":\"")?;
+    let bid_qty = Qty(cursor.decimal(scale.qty_digits)?);
+    cursor.text(b",\"a\":\"")?;
+    let ask_price = Price(cursor.decimal(scale.price_digits)?);
+    cursor.text(b",\"A\":\"")?;
+    let ask_qty = Qty(cursor.decimal(scale.qty_digits)?);
+    let level = |price, qty| Level { price, qty };
+    Some(Ticker {
+        update_id,
+        bid: level(bid_price, bid_qty),
+        ask: level(ask_price, ask_qty),
+    })
+}
+
+/// Reads a trade after `"E":`; spot's `"b"` and `"a"` (order ids) came until 2023.
+#[inline(always)]
+fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+    let event_time = cursor.time()?;
+    let time = if cursor.has(b",\"T\":") {
+        Some(cursor.time()?)
+    } else {
+        None
+    };
+    let (id, scale) = symbol(context, cursor)?;
+    pair(cursor)?;
+    cursor.text(b",\"t\":")?;
+    let trade_id = cursor.integer()?;
+    let (price, qty) = deal(cursor, scale)?;
+    let (time, is_off_book) = match time {
+        Some(time) => (time, is_off_book(cursor)?),
+        None => {
+            order_ids(cursor)?;
+            cursor.text(b",\"T\":")?;
+            (cursor.time()?, false)
+        }
+    };
+    let aggressor = aggressor(cursor)?;
+    end_of_trade(context, cursor)?;
+    let trade = Trade {
+        trade_id,
+        price,
+        qty,
+        aggressor,
+        is_aggregate: false,
+        is_off_book,
+    };
+    Some(decoded(
+        id,
+        first_time(time, event_time),
+        Event::Trade(trade),
+    ))
+}
+
+/// Reads an aggregate after `"E":`: spot names the symbol first, futures the id.
+#[inline(always)]
+fn aggregate_trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+    let event_time = cursor.time()?;
+    let early_id = if cursor.has(b",\"a\":") {
+        Some(cursor.integer()?)
+    } else {
+        None
+    };
+    let (id, scale) = symbol(context, cursor)?;
+    pair(cursor)?;
+    let trade_id = match early_id {
+        Some(trade_id) => trade_id,
+        None => {
+            cursor.text(b",\"a\":")?;
+            cursor.integer()?
+        }
+    };
+    let (price, qty) = deal(cursor, scale)?;
+    if cursor.has(b",\"nq\":\"") {
+        cursor.plain_text()?;
+    }
+    cursor.text(b",\"f\":")?;
+    cursor.integer()?;
+    cursor.text(b",\"l\":")?;
+    cursor.integer()?;
+    cursor.text(b",\"T\":")?;
+    let time = cursor.time()?;
+    let aggressor = aggressor(cursor)?;
+    end_of_trade(context, cursor)?;
+    let trade = Trade {
+        trade_id,
+        price,
+        qty,
+        aggressor,
+        is_aggregate: true,
+        is_off_book: false,
+    };
+    Some(decoded(
+        id,
+        first_time(time, event_time),
+        Event::Trade(trade),
+    ))
+}
+
+#[inline(always)]
+fn deal(cursor: &mut Cursor<'_>, scale: Scale) -> Option<(Price, Qty)> {
+    cursor.text(b",\"p\":\"")?;
+    let price = Price(cursor.decimal(scale.price_digits)?);
+    cursor.text(b",\"q\":\"")?;
+    Some((price, Qty(cursor.decimal(scale.qty_digits)?)))
+}
+
+#[inline(always)]
+fn order_ids(cursor: &mut Cursor<'_>) -> Option<()> {
+    if cursor.has(b",\"b\":") {
+        cursor.integer()?;
+        cursor.text(b",\"a\":")?;
+        cursor.integer()?;
+    }
+    Some(())
+}
+
+/// Reads where a futures' trade happened; without the field it was on the book.
+#[inline(always)]
+fn is_off_book(cursor: &mut Cursor<'_>) -> Option<bool> {
+    if cursor.has(b",\"X\":\"MARKET\"") || !cursor.has(b",\"X\":\"") {
+        return Some(false);
+    }
+    cursor.plain_text().map(|origin| origin != b"MARKET")
+}
+
+/// Reads whether the buyer was the maker: then the seller took.
+#[inline(always)]
+fn aggressor(cursor: &mut Cursor<'_>) -> Option<Side> {
+    cursor.text(b",\"m\":")?;
+    Some(if cursor.boolean()? {
+        Side::Sell
+    } else {
+        Side::Buy
+    })
+}
+
+#[inline(always)]
+fn end_of_trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<()> {
+    if cursor.has(b",\"M\":") {
+        cursor.boolean()?;
+    }
+    product(context, cursor)?;
+    cursor.text(b"}")
+}
+
+/// Reads a depth change after `"E":`. On futures the best levels come in the same layout.
+#[inline(always)]
+fn depth(
+    context: &Context<'_>,
+    stream: &[u8],
+    cursor: &mut Cursor<'_>,
+    levels: &mut Vec<Cell>,
+) -> Option<Decoded> {
+    let event_time = cursor.time()?;
+    let time = if cursor.has(b",\"T\":") {
+        first_time(cursor.time()?, event_time)
+    } else {
+        event_time
+    };
+    let (id, scale) = symbol(context, cursor)?;
+    pair(cursor)?;
+    cursor.text(b",\"U\":")?;
+    let first_id = cursor.integer()?;
+    cursor.text(b",\"u\":")?;
+    let last_id = cursor.integer()?;
+    let is_chained = context.venue != Venue::BinanceSpot;
+    let previous_id = if is_chained {
+        cursor.text(b",\"pu\":")?;
+        cursor.integer()?
+    } else {
+        0
+    };
+    cursor.text(b",\"b\":")?;
+    side(cursor, scale, levels)?;
+    let bids = levels.len() as u32;
+    cursor.text(b",\"a\":")?;
+    side(cursor, scale, levels)?;
+    product(context, cursor)?;
+    cursor.text(b"}")?;
+    let event = match channel_kind(stream)? {
+        DepthKind::Best => Event::PartialDepth(DepthImage { last_id, bids }),
+        DepthKind::Change => Event::Depth(DepthDiff {
+            first_id,
+            last_id,
+            previous_id,
+            bids,
+        }),
+    };
+    Some(decoded(id, time, event))
+}
+
+enum DepthKind {
+    Change,
+    Best,
+}
+
+/// Says what a stream of depth events carries; without a name, or in `depth` alone, changes.
+#[inline(always)]
+fn channel_kind(stream: &[u8]) -> Option<DepthKind> {
+    if stream.is_empty() || stream.ends_with(b"@depth@100ms") || stream.ends_with(b"@depth@0ms") {
+        return Some(DepthKind::Change);
+    }
+    match super::channel_of(stream)? {
+        b"depth" => Some(DepthKind::Change),
+        _ if is_partial_depth(stream) => Some(DepthKind::Best),
+        _ => None,
+    }
+}
+
+/// Reads a whole book after `"lastUpdateId":`, asked for or spot's best levels.
+fn image(
+    context: &Context<'_>,
+    stream: &[u8],
+    cursor: &mut Cursor<'_>,
+    levels: &mut Vec<Cell>,
+) -> Option<Decoded> {
+    // With a stream's name the symbol is written there, in lower case: rare enough for the general decoder.
+    if !stream.is_empty() {
+        return None;
+    }
+    let last_id = cursor.integer()?;
+    let mut time = VenueNs::NONE;
+    if cursor.has(b",\"E\":") {
+        time = event_and_transaction_time(cursor)?;
+    }
+    let (id, scale) = if cursor.has(b",\"symbol\":\"") {
+        let found = context.catalog.find(context.venue, cursor.plain_text()?)?;
+        cursor.text(b",\"pair\":\"")?;
+        cursor.plain_text()?;
+        found
+    } else {
+        known(context.bare?)?
+    };
+    cursor.text(b",\"bids\":")?;
+    side(cursor, scale, levels)?;
+    let bids = levels.len() as u32;
+    cursor.text(b",\"asks\":")?;
+    side(cursor, scale, levels)?;
+    cursor.text(b"}")?;
+    let event = Event::Snapshot(DepthImage { last_id, bids });
+    Some(decoded(id, time, event))
+}
+
+fn known(place: Place) -> Option<(InstrumentId, Scale)> {
+    match place.target {
+        Target::Known(id) => Some((id, place.scale)),
+        Target::New(_) => None,
+    }
+}
+
+/// Reads one side's levels: `[["price","qty"],...]`.
+#[inline(always)]
+fn side(cursor: &mut Cursor<'_>, scale: Scale, levels: &mut Vec<Cell>) -> Option<()> {
+    if cursor.has(b"[]") {
+        return Some(());
+    }
+    cursor.text(b"[[\"")?;
+    loop {
+        let price = Price(cursor.decimal(scale.price_digits)?);
+        cursor.text(b",\"")?;
+        let qty = Qty(cursor.decimal(scale.qty_digits)?);
+        if levels.len() >= FRAME_LEVELS_MAX {
+            return None;
+        }
+        levels.push(Level { price, qty }.cell());
+        if !cursor.has(b"],[\"") {
+            return cursor.text(b"]]");
+        }
+    }
+}
+
+/// Reads a candle after `"E":`.
+fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+    let event_time = cursor.time()?;
+    let (id, scale) = symbol(context, cursor)?;
+    cursor.text(b",\"k\":{\"t\":")?;
+    let open_time = cursor.time()?;
+    cursor.text(b",\"T\":")?;
+    cursor.time()?;
+    cursor.text(b",\"s\":\"")?;
+    cursor.plain_text()?;
+    cursor.text(b",\"i\":\"")?;
+    let interval_ns = interval_ns(cursor.plain_text()?)?;
+    cursor.text(b",\"f\":")?;
+    cursor.integer()?;
+    cursor.text(b",\"L\":")?;
+    cursor.integer()?;
+    cursor.text(b",\"o\":\"")?;
+    let open = Price(cursor.decimal(scale.price_digits)?);
+    cursor.text(b",\"c\":\"")?;
+    let close = Price(cursor.decimal(scale.price_digits)?);
+    cursor.text(b",\"h\":\"")?;
+    let high = Price(cursor.decimal(scale.price_digits)?);
+    cursor.text(b",\"l\":\"")?;
+    let low = Price(cursor.decimal(scale.price_digits)?);
+    cursor.text(b",\"v\":\"")?;
+    let volume = count(cursor)?;
+    cursor.text(b",\"n\":")?;
+    let trade_count = cursor.integer()?;
+    cursor.text(b",\"x\":")?;
+    let is_closed = cursor.boolean()?;
+    cursor.text(b",\"q\":\"")?;
+    let quote_volume = count(cursor)?;
+    cursor.text(b",\"V\":\"")?;
+    cursor.plain_text()?;
+    cursor.text(b",\"Q\":\"")?;
+    cursor.plain_text()?;
+    cursor.text(b",\"B\":\"")?;
+    cursor.plain_text()?;
+    cursor.text(b"}}")?;
+    let kline = Kline {
+        open_time,
+        interval_ns,
+        is_closed,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        quote_volume,
+        trade_count,
+    };
+    Some(decoded(id, event_time, Event::Kline(kline)))
+}
+
+/// Reads a mark price after `"E":`; `"P"` and `"i"` come in either order.
+fn mark(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+    let event_time = cursor.time()?;
+    let (id, _) = symbol(context, cursor)?;
+    cursor.text(b",\"p\":\"")?;
+    let mark = amount(cursor)?;
+    let index = if cursor.has(b",\"P\":\"") {
+        cursor.plain_text()?;
+        cursor.text(b",\"i\":\"")?;
+        amount(cursor)?
+    } else {
+        cursor.text(b",\"i\":\"")?;
+        let index = amount(cursor)?;
+        cursor.text(b",\"P\":\"")?;
+        cursor.plain_text()?;
+        index
+    };
+    cursor.text(b",\"r\":\"")?;
+    let funding_rate = amount(cursor)?;
+    if cursor.has(b",\"ap\":\"") {
+        cursor.plain_text()?;
+    }
+    cursor.text(b",\"T\":")?;
+    let next_funding = cursor.time()?;
+    product(context, cursor)?;
+    cursor.text(b"}")?;
+    if mark.0 < 0 || index.0 < 0 {
+        return None;
+    }
+    let mark = Mark {
+        mark,
+        index,
+        funding_rate,
+        next_funding,
+    };
+    Some(decoded(id, event_time, Event::Mark(mark)))
+}
+
+fn amount(cursor: &mut Cursor<'_>) -> Option<Amount> {
+    parse_signed(cursor.decimal_text()?, AMOUNT_DIGITS)
+        .ok()
+        .map(Amount)
+}
+
+fn count(cursor: &mut Cursor<'_>) -> Option<Amount> {
+    amount(cursor).filter(|amount| amount.0 >= 0)
+}
+
+/// Returns the length of a candle of this name; 0 for the calendar month.
+pub(super) fn interval_ns(name: &[u8]) -> Option<i64> {
+    const SECOND: i64 = 1_000_000_000;
+    const INTERVALS: [(&[u8], i64); 16] = [
+        (b"1s", 1),
+        (b"1m", 60),
+        (b"3m", 180),
+        (b"5m", 300),
+        (b"15m", 900),
+        (b"30m", 1_800),
+        (b"1h", 3_600),
+        (b"2h", 7_200),
+        (b"4h", 14_400),
+        (b"6h", 21_600),
+        (b"8h", 28_800),
+        (b"12h", 43_200),
+        (b"1d", 86_400),
+        (b"3d", 259_200),
+        (b"1w", 604_800),
+        (b"1M", 0),
+    ];
+    let found = INTERVALS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, seconds)| seconds * SECOND)
+}
+
+/// Reads `,"s":"..."` and finds the instrument.
+#[inline(always)]
+fn symbol(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<(InstrumentId, Scale)> {
+    cursor.text(b",\"s\":\"")?;
+    context.catalog.find(context.venue, cursor.plain_text()?)
+}
+
+#[inline(always)]
+fn pair(cursor: &mut Cursor<'_>) -> Option<()> {
+    if cursor.has(b",\"ps\":\"") {
+        cursor.plain_text()?;
+    }
+    Some(())
+}
+
+/// Reads the product's number, where there is one: another product's frame is not for this venue.
+#[inline(always)]
+fn product(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<()> {
+    if cursor.has(b",\"st\":") {
+        let number = cursor.integer()?;
+        if product_of(context.venue) != Some(number) {
+            return None;
+        }
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn event_and_transaction_time(cursor: &mut Cursor<'_>) -> Option<VenueNs> {
+    let event_time = cursor.time()?;
+    cursor.text(b",\"T\":")?;
+    Some(first_time(cursor.time()?, event_time))
+}
+
+#[inline(always)]
+fn transaction_and_event_time(cursor: &mut Cursor<'_>) -> Option<VenueNs> {
+    let time = cursor.time()?;
+    cursor.text(b",\"E\":")?;
+    Some(first_time(time, cursor.time()?))
+}
+
+#[inline(always)]
+pub(super) const fn first_time(time: VenueNs, event_time: VenueNs) -> VenueNs {
+    if time.is_some() { time } else { event_time }
+}
+
+#[inline(always)]
+const fn decoded(id: InstrumentId, venue_time: VenueNs, event: Event) -> Decoded {
+    Decoded {
+        target: Target::Known(id),
+        venue_time,
+        event,
+    }
+}

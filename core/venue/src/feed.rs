@@ -1,0 +1,424 @@
+//! The feed: frames in, the engine's inputs out.
+//!
+//! Called by the FEED stage, on its thread, frame by frame. Decodes, finds or registers the instrument,
+//! proves the book, and appends inputs with consecutive numbers. Never reads a clock, never blocks, and
+//! allocates nothing once every instrument was seen and every buffer has met its largest frame.
+
+use crate::binance::general::{FrameContent, GeneralDecoder, symbol_of_stream};
+use crate::binance::{Context, typed};
+use crate::catalog::Catalog;
+use crate::event::{Channel, DecodeError, Decoded, Event, Place, Target};
+use crate::sync::{BookSync, SyncCounters, SyncOutput, SyncRule};
+use crate::write::{Stamp, Writer};
+use claire_types::input::FrameError;
+use claire_types::{
+    BookReason, Cell, CellBuffer, FrameFault, Header, Input, Instrument, InstrumentId,
+    InstrumentKey, Text, Venue, VenueNs, WallNs,
+};
+use memchr::memmem;
+
+pub use crate::write::DEPTH_PART_LEVELS_MAX;
+
+/// What the feed counted since it was made; a session's reset does not clear it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedCounters {
+    /// Frames given, snapshots among them.
+    pub frames: u64,
+    /// Market events decoded, whether or not the book's proof let them through.
+    pub events: u64,
+    /// Frames that nobody understood.
+    pub errors: u64,
+    /// Frames that the typed decoder left to the general one.
+    pub fallbacks: u64,
+    /// Answers and notices without market data.
+    pub control: u64,
+    /// Instruments that exchange info described.
+    pub described: u64,
+    /// Events of another product in a list of all, left out.
+    pub foreign: u64,
+    /// What the books' proofs counted: gaps, duplicates, stale snapshots.
+    pub sync: SyncCounters,
+    /// Events by [`Channel`].
+    pub channels: [u64; Channel::ALL.len()],
+}
+
+/// Decodes frames of one or several venues into one numbered run of inputs.
+#[derive(Debug)]
+pub struct MarketFeed {
+    venue: Venue,
+    catalog: Catalog,
+    books: Vec<BookSync>,
+    depth_streams: [DepthStreams; Venue::ALL.len() + 1],
+    general: GeneralDecoder,
+    content: FrameContent,
+    levels: Vec<Cell>,
+    seq: u64,
+    counters: FeedCounters,
+}
+
+/// Whose changes of the book came from a venue so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DepthStreams {
+    None,
+    One(InstrumentId),
+    Several,
+}
+
+/// Levels that the buffer has room for from the start.
+const LEVELS_USUAL: usize = 2_048;
+
+impl MarketFeed {
+    /// Returns a feed for frames of `venue` that knows these descriptions of instruments.
+    ///
+    /// Exchange info met in the input goes before them; ids in them mean nothing.
+    pub fn new(venue: Venue, described: &[Instrument]) -> Self {
+        Self {
+            venue,
+            catalog: Catalog::new(described),
+            books: Vec::new(),
+            depth_streams: [DepthStreams::None; Venue::ALL.len() + 1],
+            general: GeneralDecoder::default(),
+            content: FrameContent::default(),
+            levels: Vec::with_capacity(LEVELS_USUAL),
+            seq: 0,
+            counters: FeedCounters::default(),
+        }
+    }
+
+    /// Says that the frames from here on come from this venue; books and numbers go on.
+    pub const fn select(&mut self, venue: Venue) {
+        self.venue = venue;
+    }
+
+    /// Decodes a frame and appends its inputs.
+    ///
+    /// A snapshot without a symbol belongs to the venue's only instrument with a depth stream; where
+    /// there is none or several it is an error, see [`MarketFeed::on_snapshot_for`].
+    #[inline]
+    pub fn on_frame(&mut self, frame: &[u8], recv: WallNs, out: &mut CellBuffer) {
+        let bare = self.only_depth_stream();
+        self.decode(frame, bare, recv, out);
+    }
+
+    /// Decodes a frame whose payload without a symbol belongs to `symbol`: an answer to a request that named it.
+    pub fn on_snapshot_for(
+        &mut self,
+        symbol: &str,
+        frame: &[u8],
+        recv: WallNs,
+        out: &mut CellBuffer,
+    ) {
+        match self.catalog.place(self.venue, symbol.as_bytes()) {
+            Ok(place) => self.decode(frame, Some(place), recv, out),
+            Err(fault) => {
+                self.counters.frames += 1;
+                self.content.place = None;
+                self.fail(frame, DecodeError::new(fault, 0), recv, out);
+            }
+        }
+    }
+
+    /// Forgets all books, because the recording or the connection starts over; instruments stay.
+    pub fn session_reset(&mut self, recv: WallNs, out: &mut CellBuffer) {
+        for book in &mut self.books {
+            book.reset();
+        }
+        self.depth_streams = [DepthStreams::None; Venue::ALL.len() + 1];
+        self.seq += 1;
+        Input::SessionReset.encode(&Header::of_time(self.seq, recv), out);
+    }
+
+    /// Returns what was counted.
+    pub const fn counters(&self) -> &FeedCounters {
+        &self.counters
+    }
+
+    /// Returns the number of the input written last; 0 before the first.
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Returns the instruments.
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Returns the venue that frames are taken to come from.
+    pub const fn venue(&self) -> Venue {
+        self.venue
+    }
+
+    /// Returns whether the instrument's book is proven.
+    pub fn is_synced(&self, instrument: InstrumentId) -> bool {
+        self.books
+            .get(instrument.index())
+            .is_some_and(BookSync::is_synced)
+    }
+
+    /// Returns whether the instrument has a depth stream and awaits a snapshot.
+    pub fn needs_snapshot(&self, instrument: InstrumentId) -> bool {
+        self.books
+            .get(instrument.index())
+            .is_some_and(|book| book.has_diffs() && !book.is_synced())
+    }
+
+    #[inline(always)]
+    fn decode(&mut self, frame: &[u8], bare: Option<Place>, recv: WallNs, out: &mut CellBuffer) {
+        self.counters.frames += 1;
+        self.levels.clear();
+        let context = Context {
+            venue: self.venue,
+            catalog: &self.catalog,
+            bare,
+        };
+        match typed::decode(&context, frame, &mut self.levels) {
+            Some(decoded) => {
+                let Target::Known(instrument) = decoded.target else {
+                    return;
+                };
+                self.accept(&decoded, instrument, recv, out);
+            }
+            None => self.decode_general(frame, bare, recv, out),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn decode_general(
+        &mut self,
+        frame: &[u8],
+        bare: Option<Place>,
+        recv: WallNs,
+        out: &mut CellBuffer,
+    ) {
+        self.counters.fallbacks += 1;
+        let context = Context {
+            venue: self.venue,
+            catalog: &self.catalog,
+            bare,
+        };
+        if let Err(error) = self.general.decode(&context, frame, &mut self.content) {
+            return self.fail(frame, error, recv, out);
+        }
+        self.counters.foreign += self.content.foreign;
+        self.counters.control += u64::from(self.content.is_control);
+        self.counters.described += self.content.instruments.len() as u64;
+        for instrument in &self.content.instruments {
+            self.catalog.describe(*instrument);
+        }
+        std::mem::swap(&mut self.levels, &mut self.content.levels);
+        let events = std::mem::take(&mut self.content.events);
+        for decoded in &events {
+            match self.instrument_of(decoded.target, recv, out) {
+                Some(instrument) => self.accept(decoded, instrument, recv, out),
+                None => {
+                    self.content.place = None;
+                    let error = DecodeError::new(FrameFault::TooManyInstruments, 0);
+                    self.fail(frame, error, recv, out);
+                }
+            }
+        }
+        self.content.events = events;
+    }
+
+    /// Returns the target's id; registers it and writes its facts where it is new. `None` where the run is full.
+    fn instrument_of(
+        &mut self,
+        target: Target,
+        recv: WallNs,
+        out: &mut CellBuffer,
+    ) -> Option<InstrumentId> {
+        let symbol = match target {
+            Target::Known(id) => return Some(id),
+            Target::New(symbol) => symbol,
+        };
+        let venue = self.venue;
+        if let Some((id, _)) = self.catalog.find(venue, symbol.as_bytes()) {
+            return Some(id);
+        }
+        let facts = self
+            .catalog
+            .register(InstrumentKey { venue, symbol })
+            .ok()?;
+        self.books.push(BookSync::new(SyncRule::of(venue)));
+        let mut writer = Writer {
+            out,
+            seq: &mut self.seq,
+        };
+        let stamp = Stamp {
+            recv,
+            venue_time: VenueNs::NONE,
+        };
+        writer.input(&Input::Instrument(facts), facts.id, stamp);
+        Some(facts.id)
+    }
+
+    #[inline(always)]
+    fn accept(
+        &mut self,
+        decoded: &Decoded,
+        instrument: InstrumentId,
+        recv: WallNs,
+        out: &mut CellBuffer,
+    ) {
+        self.counters.events += 1;
+        if let Some(count) = self
+            .counters
+            .channels
+            .get_mut(decoded.event.channel() as usize)
+        {
+            *count += 1;
+        }
+        let stamp = Stamp {
+            recv,
+            venue_time: decoded.venue_time,
+        };
+        let mut writer = Writer {
+            out,
+            seq: &mut self.seq,
+        };
+        let input = match decoded.event {
+            Event::Ticker(ticker) => Input::Ticker(ticker),
+            Event::Trade(trade) => Input::Trade(trade),
+            Event::Depth(_) | Event::PartialDepth(_) | Event::Snapshot(_) => {
+                return self.prove(decoded.event, instrument, stamp, out);
+            }
+            Event::Kline(kline) => Input::Kline(kline),
+            Event::Mark(mark) => Input::Mark(mark),
+            Event::Liquidation(liquidation) => Input::Liquidation(liquidation),
+        };
+        writer.input(&input, instrument, stamp);
+    }
+
+    /// Hands a depth event to its book's proof.
+    fn prove(
+        &mut self,
+        event: Event,
+        instrument: InstrumentId,
+        stamp: Stamp,
+        out: &mut CellBuffer,
+    ) {
+        let Some(book) = self.books.get_mut(instrument.index()) else {
+            return;
+        };
+        let mut to = SyncOutput {
+            writer: &mut Writer {
+                out,
+                seq: &mut self.seq,
+            },
+            instrument,
+            counters: &mut self.counters.sync,
+        };
+        match event {
+            Event::Depth(diff) => {
+                let is_first = !book.has_diffs();
+                book.on_diff(&diff, &self.levels, stamp, &mut to);
+                if is_first {
+                    self.note_depth_stream(instrument);
+                }
+            }
+            Event::Snapshot(image) => book.on_snapshot(&image, &self.levels, stamp, &mut to),
+            Event::PartialDepth(image) => book.on_partial(&image, &self.levels, stamp, &mut to),
+            _ => {}
+        }
+    }
+
+    #[cold]
+    fn note_depth_stream(&mut self, instrument: InstrumentId) {
+        if let Some(streams) = self.depth_streams.get_mut(self.venue as usize) {
+            *streams = match *streams {
+                DepthStreams::None => DepthStreams::One(instrument),
+                DepthStreams::One(known) if known == instrument => DepthStreams::One(known),
+                _ => DepthStreams::Several,
+            };
+        }
+    }
+
+    #[inline]
+    fn only_depth_stream(&self) -> Option<Place> {
+        let Some(DepthStreams::One(id)) = self.depth_streams.get(self.venue as usize) else {
+            return None;
+        };
+        let instrument = self.catalog.instrument(*id)?;
+        Some(Place {
+            target: Target::Known(*id),
+            scale: instrument.scale,
+        })
+    }
+
+    /// Counts and writes a frame error; the book that it may have changed is no longer proven.
+    #[cold]
+    fn fail(&mut self, frame: &[u8], error: DecodeError, recv: WallNs, out: &mut CellBuffer) {
+        self.counters.errors += 1;
+        // Another stream's frame and an answer of the venue say nothing about a book.
+        let instrument = match error.fault {
+            FrameFault::UnknownStream | FrameFault::VenueError => InstrumentId::NONE,
+            _ => self.instrument_in_error(frame),
+        };
+        let stamp = Stamp {
+            recv,
+            venue_time: VenueNs::NONE,
+        };
+        let mut writer = Writer {
+            out,
+            seq: &mut self.seq,
+        };
+        let input = Input::FrameError(FrameError {
+            fault: error.fault,
+            offset_bytes: error.offset_bytes,
+            frame: self.counters.frames,
+            channel: channel_in(frame),
+        });
+        writer.input(&input, instrument, stamp);
+        if let Some(book) = self.books.get_mut(instrument.index()) {
+            let mut to = SyncOutput {
+                writer: &mut writer,
+                instrument,
+                counters: &mut self.counters.sync,
+            };
+            book.lose(BookReason::FrameError, stamp, &mut to);
+        }
+    }
+
+    /// Returns the instrument of a frame that was not understood, as far as it can be read.
+    fn instrument_in_error(&self, frame: &[u8]) -> InstrumentId {
+        if let Some(place) = self.content.place {
+            return match place.target {
+                Target::Known(id) => id,
+                Target::New(_) => InstrumentId::NONE,
+            };
+        }
+        let from_stream = text_after(frame, b"\"stream\"")
+            .and_then(|text| std::str::from_utf8(text).ok())
+            .and_then(symbol_of_stream)
+            .and_then(|symbol| self.catalog.find(self.venue, symbol.as_bytes()));
+        let found = from_stream.or_else(|| {
+            let symbol = text_after(frame, b"\"s\"")?;
+            self.catalog.find(self.venue, symbol)
+        });
+        found.map_or(InstrumentId::NONE, |(id, _)| id)
+    }
+}
+
+/// Returns the stream's name, else the event's type, as far as the frame can be read.
+fn channel_in(frame: &[u8]) -> Text<40> {
+    let text = text_after(frame, b"\"stream\"").or_else(|| text_after(frame, b"\"e\""));
+    let text = text.unwrap_or_default();
+    let valid = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(text.get(..error.valid_up_to()).unwrap_or_default())
+            .unwrap_or_default(),
+    };
+    Text::cut(valid)
+}
+
+/// Returns the text that follows a name in a frame that may be no JSON at all.
+fn text_after<'f>(frame: &'f [u8], name: &[u8]) -> Option<&'f [u8]> {
+    let rest = frame.get(memmem::find(frame, name)? + name.len()..)?;
+    let rest = rest
+        .trim_ascii_start()
+        .strip_prefix(b":")?
+        .trim_ascii_start();
+    let rest = rest.strip_prefix(b"\"")?;
+    rest.get(..memchr::memchr(b'"', rest)?)
+}
