@@ -4,18 +4,23 @@
 //! own threads, never on the hot path: everything here may block, allocate and wait for a disk.
 //!
 //! Reading order: [`digest`] (what two runs must agree on), [`journal`] (the source of truth),
-//! [`recorder`] (one run being written).
+//! [`recorder`] (one run being written), then [`store`] and [`projector`] (what SQL can
+//! ask).
 #![forbid(unsafe_code)]
 
 pub mod digest;
 pub mod journal;
+pub mod projector;
 pub mod recorder;
 #[cfg(test)]
 mod sample;
+pub mod store;
 
 pub use digest::Digest;
 pub use journal::{
     JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Place, RunId,
     SyncPolicy, Tail,
 };
+pub use projector::{Lag, ProjectError, Projector, ProjectorOptions, ProjectorState};
 pub use recorder::{Recorder, Summary};
+pub use store::{Store, StoreError};

@@ -1,12 +1,13 @@
 //! A small made-up run for tests: every kind of record, valid and varied, the same for the same seed.
 
+use crate::journal::{FORMAT_VERSION, JournalHeader, JournalOptions, RunId, SyncPolicy};
 use claire_types::code::{BookReason, GateCode, OrderReason, TradingState};
 use claire_types::order::{Liquidity, OrderFlags, OrderKind, OrderStatus, Side};
 use claire_types::record::*;
 use claire_types::text::Text;
 use claire_types::{
-    Amount, CellBuffer, Cells, Contract, Header, Input, Instrument, InstrumentId, OrderId, Price,
-    Qty, Scale, StrategyId, VenueNs, WallNs,
+    Amount, CellBuffer, Cells, Contract, DurationNs, Header, Input, Instrument, InstrumentId, Mode,
+    OrderId, Price, Qty, Scale, StrategyId, VenueNs, WallNs,
 };
 
 /// The messages of a run, each as its cells.
@@ -262,3 +263,26 @@ fn event(
         venue_time: VenueNs(time.0),
     })
 }
+
+/// Returns the header of a sample's journal.
+pub(crate) fn header(run: u8) -> JournalHeader {
+    JournalHeader {
+        format_version: FORMAT_VERSION,
+        semantics_version: 1,
+        run_id: RunId([run; 16]),
+        mode: Mode::Backtest,
+        epoch: 3,
+        started: WallNs(START_NS),
+        host: serde_json::json!({"name": "here"}),
+        body: serde_json::json!({"config": "mode = \"backtest\""}),
+    }
+}
+
+/// Small segments and blocks, so that a short run has several.
+pub(crate) const OPTIONS: JournalOptions = JournalOptions {
+    segment_bytes_max: 6_000,
+    segment_age_max: DurationNs::from_ms(3_600_000),
+    sync: SyncPolicy::Never,
+    compression_level: None,
+    block_bytes_max: 900,
+};

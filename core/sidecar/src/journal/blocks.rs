@@ -45,23 +45,21 @@ impl BlockReader {
         })
     }
 
-    /// Moves to the block at `place`; what stands before it stays unchecked.
-    pub fn jump(&mut self, place: Place) -> Result<(), JournalError> {
+    /// Moves to the block at `place`, which follows the block with this check, if that is known.
+    pub fn jump(&mut self, place: Place, check: Option<u32>) -> Result<(), JournalError> {
         self.source = SegmentSource::open(&self.dir, place)?;
         self.place = place;
-        self.previous = None;
+        self.previous = check;
         Ok(())
     }
 
     /// Moves to the next segment.
     pub fn begin_next_segment(&mut self) -> Result<(), JournalError> {
-        let previous = self.previous;
-        self.jump(Place {
+        let place = Place {
             segment: self.place.segment + 1,
             offset_bytes: 0,
-        })?;
-        self.previous = previous;
-        Ok(())
+        };
+        self.jump(place, self.previous)
     }
 
     /// Reads and checks the block at [`Self::place`].

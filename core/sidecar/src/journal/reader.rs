@@ -1,7 +1,7 @@
 //! Reading a journal: every message in order, with its place, checked.
 //!
 //! Called by `verify`, `diff`, `explain`, the projector and a resumed writer, on their own threads. A
-//! journal that is being written is read with [`JournalReader::follow`]. Never writes, never locks.
+//! journal that is being written is read with [`JournalReader::set_follow`]. Never writes, never locks.
 
 use super::block::{BlockHead, BlockKind, HEAD_BYTES};
 use super::blocks::{BlockReader, Step};
@@ -91,24 +91,25 @@ impl JournalReader {
         })
     }
 
-    /// Opens the journal at a block that [`Self::position`] returned.
+    /// Opens the journal at a block that [`Self::position`] returned, to go on there.
+    ///
+    /// `check` is what [`Self::last_check`] returned there; with it, the block read next has to be the
+    /// one that would have followed.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_at(dir: &Path, place: Place) -> Result<Self, JournalError> {
+    pub fn open_at(dir: &Path, place: Place, check: Option<u32>) -> Result<Self, JournalError> {
         let mut reader = Self::open(dir)?;
         if place > reader.position() {
-            reader.blocks.jump(place)?;
+            reader.blocks.jump(place, check)?;
         }
         Ok(reader)
     }
 
     /// Follows a journal that is being written: nothing behind the committed place is read, and
     /// reaching it ends [`Self::next_message`] only until more is committed.
-    #[must_use]
-    pub fn follow(mut self, committed: Arc<Committed>) -> Self {
+    pub fn set_follow(&mut self, committed: Arc<Committed>) {
         self.limit = Some(committed);
-        self
     }
 
     /// Returns the next message, `None` at the journal's end; [`Self::tail`] then says how it ends.
@@ -154,7 +155,7 @@ impl JournalReader {
     }
 
     /// Returns the check of the last block read, which the next one has to name.
-    pub(super) const fn last_check(&self) -> Option<u32> {
+    pub const fn last_check(&self) -> Option<u32> {
         self.blocks.last_check()
     }
 

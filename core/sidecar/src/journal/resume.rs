@@ -63,7 +63,7 @@ impl JournalWriter {
 
     fn reopen(
         dir: &Path,
-        reader: JournalReader,
+        mut reader: JournalReader,
         options: JournalOptions,
         lock: File,
         end: &End,
@@ -92,9 +92,8 @@ impl JournalWriter {
         }
         writer.publish();
         writer.compress_closed();
-        writer.comparison = Some(Comparison {
-            reader: reader.follow(writer.committed()),
-        });
+        reader.set_follow(writer.committed());
+        writer.comparison = Some(Comparison { reader });
         Ok(writer)
     }
 }
@@ -136,7 +135,7 @@ fn cut_tail(dir: &Path) -> Result<End, JournalError> {
         segment: last,
         offset_bytes: 0,
     };
-    let mut reader = JournalReader::open_at(dir, start)?;
+    let mut reader = JournalReader::open_at(dir, start, None)?;
     while reader.next_message()?.is_some() {}
     let path = segment::plain_path(dir, last);
     match reader.tail() {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::digest::Digest;
-use crate::sample::{START_NS, Sample};
-use claire_types::{Cell, CellBuffer, Cells, DurationNs, Mode, WallNs};
+use crate::sample::{self, Sample};
+use claire_types::{Cell, CellBuffer, Cells, DurationNs};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -12,26 +12,13 @@ use tempfile::TempDir;
 const COMMIT_EVERY: usize = 7;
 
 fn header() -> JournalHeader {
-    JournalHeader {
-        format_version: FORMAT_VERSION,
-        semantics_version: 1,
-        run_id: RunId([9; 16]),
-        mode: Mode::Backtest,
-        epoch: 3,
-        started: WallNs(START_NS),
-        host: serde_json::json!({"name": "here"}),
-        body: serde_json::json!({"config": "mode = \"backtest\""}),
-    }
+    sample::header(9)
 }
 
-/// Small segments, so that a short run has several.
 fn options(compression_level: Option<i32>) -> JournalOptions {
     JournalOptions {
-        segment_bytes_max: 6_000,
-        segment_age_max: DurationNs::from_ms(3_600_000),
-        sync: SyncPolicy::Never,
         compression_level,
-        block_bytes_max: 900,
+        ..sample::OPTIONS
     }
 }
 
@@ -504,9 +491,8 @@ fn a_follower_sees_what_is_committed_and_nothing_else() {
     let sample = Sample::new(13, 40);
     let mut writer =
         JournalWriter::create(dir.path(), &header(), options(Some(1))).expect("created");
-    let mut reader = JournalReader::open(dir.path())
-        .expect("opened")
-        .follow(writer.committed());
+    let mut reader = JournalReader::open(dir.path()).expect("opened");
+    reader.set_follow(writer.committed());
     let mut seen = 0;
     for (number, message) in sample.iter().enumerate() {
         assert!(reader.next_message().expect("sound").is_none());
@@ -514,25 +500,40 @@ fn a_follower_sees_what_is_committed_and_nothing_else() {
         if number % 5 == 4 {
             writer.commit().expect("committed");
             while let Some(message) = reader.next_message().expect("sound") {
-                assert!(
-                    message
-                        .cells
-                        .iter()
-                        .eq(sample.iter().nth(seen).expect("written").iter())
-                );
+                let written = sample.iter().nth(seen).expect("written");
+                assert!(message.cells.iter().eq(written.iter()));
                 seen += 1;
             }
             assert_eq!(seen, number + 1);
-            // A second reader takes up at any position between blocks.
-            let at = JournalReader::open_at(dir.path(), reader.position()).expect("opened");
-            assert!(
-                at.follow(writer.committed())
-                    .next_message()
-                    .expect("sound")
-                    .is_none()
-            );
+            assert_eq!(writer.committed().messages(), seen as u64);
+            // A second reader takes up at any position between blocks, but only if it is the right one.
+            let (place, check) = (reader.position(), reader.last_check());
+            let mut again = JournalReader::open_at(dir.path(), place, check).expect("opened");
+            again.set_follow(writer.committed());
+            assert!(again.next_message().expect("sound").is_none());
         }
     }
+}
+
+#[test]
+fn a_reader_that_takes_up_at_a_place_notices_that_the_block_before_was_another() {
+    let dir = TempDir::new().expect("a directory");
+    write_whole(dir.path(), &Sample::new(14, 40), options(None));
+    let mut reader = JournalReader::open(dir.path()).expect("opened");
+    while reader.position().segment < 2 || !reader.is_between_blocks() {
+        reader.next_message().expect("sound").expect("more");
+    }
+    let (place, check) = (reader.position(), reader.last_check());
+    let open = |check| JournalReader::open_at(dir.path(), place, check).expect("opened");
+    let read = |check| {
+        open(check)
+            .next_message()
+            .map(|message| message.map(|message| message.place))
+    };
+    let next = reader.next_message().expect("sound").expect("more").place;
+    assert_eq!(read(check).expect("sound"), Some(next));
+    assert_eq!(read(None).expect("sound"), Some(next));
+    assert!(read(check.map(|check| check ^ 1)).is_err());
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl JournalWriter {
         writer.write(&bytes, check)?;
         writer.sync()?;
         segment::sync_dir(dir)?;
-        writer.committed.set(writer.place);
+        writer.publish();
         Ok(writer)
     }
 
@@ -235,7 +235,7 @@ impl JournalWriter {
     }
 
     pub(super) fn publish(&self) {
-        self.committed.set(self.place);
+        self.committed.set(self.place, self.messages);
     }
 
     fn guard(

@@ -1,0 +1,281 @@
+//! The projector: reads behind the journal and makes the store agree with it.
+//!
+//! A thread of its own, beside the recorder's: a database that is slow or down delays nobody and costs
+//! nothing but lag. What fails is tried again, with growing pauses, from where the store is; a message
+//! becomes rows exactly once because rows and place move in one transaction.
+
+mod session;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use session::{ProjectError, project};
+
+use crate::journal::{Committed, Place};
+use crate::store::Applied;
+use session::Session;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Projects one run while it is recorded. Dropped, it stops after the batch at hand.
+pub struct Projector {
+    shared: Arc<Shared>,
+}
+
+/// How the projector works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProjectorOptions {
+    /// A batch is closed at the end of the block in which it reaches this many rows.
+    pub rows_max: usize,
+    /// How long it rests when it has caught up.
+    pub pause: Duration,
+    /// First pause after a failure; it doubles from failure to failure.
+    pub retry_pause_min: Duration,
+    /// Longest pause after a failure.
+    pub retry_pause_max: Duration,
+}
+
+/// What the projector does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectorState {
+    /// Has no session yet.
+    Opening,
+    /// Writes, or waits for more.
+    Projecting,
+    /// Waits after a failure.
+    Retrying,
+    /// Ended: the run is finished and in the store, or it was told to end.
+    Ended,
+}
+
+/// How far the store is behind the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// What the projector does.
+    pub state: ProjectorState,
+    /// Committed messages that are not in the store.
+    pub messages: u64,
+    /// How far the store is.
+    pub applied: Applied,
+    /// How far the journal is.
+    pub committed: Place,
+    /// Rows written by this projector.
+    pub rows: u64,
+    /// Failures so far.
+    pub failures: u64,
+    /// The last failure, until a batch is through.
+    pub error: Option<String>,
+}
+
+struct Shared {
+    committed: Arc<Committed>,
+    progress: Mutex<Progress>,
+    changed: Condvar,
+}
+
+struct Progress {
+    state: ProjectorState,
+    applied: Applied,
+    rows: u64,
+    failures: u64,
+    error: Option<String>,
+    orders: Orders,
+}
+
+/// What the projector was told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Orders {
+    Run,
+    /// End when all that is committed is in the store.
+    Drain,
+    /// End after the batch at hand.
+    End,
+}
+
+/// What the thread works with.
+struct Task {
+    url: String,
+    dir: PathBuf,
+    options: ProjectorOptions,
+    shared: Arc<Shared>,
+}
+
+impl Default for ProjectorOptions {
+    fn default() -> Self {
+        Self {
+            rows_max: 5_000,
+            pause: Duration::from_millis(50),
+            retry_pause_min: Duration::from_millis(100),
+            retry_pause_max: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Projector {
+    /// Starts to project the journal in `dir` into the store at `url`; `committed` is its writer's.
+    ///
+    /// A file store is migrated; in a server the migrations must have been applied. Nothing of the
+    /// store is asked for here: what is wrong with it is in [`Self::lag`].
+    ///
+    /// # Errors
+    /// What the operating system says where there is no thread for it.
+    pub fn start(
+        url: &str,
+        dir: &Path,
+        committed: Arc<Committed>,
+        options: ProjectorOptions,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            committed,
+            progress: Mutex::new(Progress {
+                state: ProjectorState::Opening,
+                applied: Applied::default(),
+                rows: 0,
+                failures: 0,
+                error: None,
+                orders: Orders::Run,
+            }),
+            changed: Condvar::new(),
+        });
+        let task = Task {
+            url: url.to_owned(),
+            dir: dir.to_owned(),
+            options,
+            shared: Arc::clone(&shared),
+        };
+        thread::Builder::new()
+            .name("projector".to_owned())
+            .spawn(move || task.run())?;
+        Ok(Self { shared })
+    }
+
+    /// Waits until all that is committed is in the store, at most `longest`, and returns how far it came.
+    ///
+    /// What is missing then stays in the journal, from where [`project`] brings it.
+    pub fn finish(self, longest: Duration) -> Lag {
+        let end = Instant::now() + longest;
+        self.shared.tell(Orders::Drain);
+        let mut progress = self.shared.lock();
+        while progress.state != ProjectorState::Ended {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let woken = self.shared.changed.wait_timeout(progress, left);
+            progress = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(progress);
+        self.lag()
+    }
+
+    /// Returns how far the store is behind the journal.
+    pub fn lag(&self) -> Lag {
+        let progress = self.shared.lock();
+        let committed = &self.shared.committed;
+        Lag {
+            state: progress.state,
+            messages: committed
+                .messages()
+                .saturating_sub(progress.applied.messages),
+            applied: progress.applied,
+            committed: committed.place(),
+            rows: progress.rows,
+            failures: progress.failures,
+            error: progress.error.clone(),
+        }
+    }
+}
+
+/// The thread ends by itself: a call that hangs in a database does not hold up the process.
+impl Drop for Projector {
+    fn drop(&mut self) {
+        self.shared.tell(Orders::End);
+    }
+}
+
+impl Shared {
+    /// A panic elsewhere leaves these plain values whole.
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, orders: Orders) {
+        self.lock().orders = orders;
+        self.changed.notify_all();
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Rests so long, or until there are other orders.
+    fn rest(&self, pause: Duration) {
+        let progress = self.lock();
+        let orders = progress.orders;
+        let woken = self
+            .changed
+            .wait_timeout_while(progress, pause, |progress| progress.orders == orders);
+        drop(woken.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn orders(&self) -> Orders {
+        self.lock().orders
+    }
+}
+
+impl Task {
+    fn run(self) {
+        let mut pause = self.options.retry_pause_min;
+        while self.shared.orders() != Orders::End {
+            let rows_before = self.shared.lock().rows;
+            let Err(error) = self.project() else {
+                break;
+            };
+            tracing::warn!("the store is behind the journal: {error}");
+            let mut has_advanced = false;
+            self.shared.change(|progress| {
+                has_advanced = progress.rows > rows_before;
+                progress.state = ProjectorState::Retrying;
+                progress.failures += 1;
+                progress.error = Some(error.to_string());
+            });
+            if has_advanced {
+                pause = self.options.retry_pause_min;
+            }
+            self.shared.rest(pause);
+            pause = (pause * 2).min(self.options.retry_pause_max);
+        }
+        self.shared
+            .change(|progress| progress.state = ProjectorState::Ended);
+    }
+
+    /// Projects until the run is finished or the orders are to end.
+    fn project(&self) -> Result<(), ProjectError> {
+        let follow = Some(Arc::clone(&self.shared.committed));
+        let mut session = Session::open(&self.url, &self.dir, follow)?;
+        self.shared.change(|progress| {
+            progress.state = ProjectorState::Projecting;
+            progress.applied = session.applied();
+        });
+        while self.shared.orders() != Orders::End {
+            // Orders first: what is committed when they come is projected before they are followed.
+            let orders = self.shared.orders();
+            let step = session.step(self.options.rows_max)?;
+            self.shared.change(|progress| {
+                progress.applied = session.applied();
+                progress.rows += step.rows;
+                progress.error = None;
+            });
+            if session.is_finished() || (step.is_caught_up && orders == Orders::Drain) {
+                return Ok(());
+            }
+            if step.is_caught_up {
+                self.shared.rest(self.options.pause);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! One session of projecting: a store that answers and a journal read from where the store is.
+//!
+//! Called by the projector's thread and by commands that rebuild a store. Any error ends the session;
+//! the next one begins where the store then is.
+
+use crate::journal::{Committed, JournalError, JournalReader, Message, Place, Tail};
+use crate::store::{Applied, Batch, Projection, Store, StoreError};
+use claire_types::cell::CellFault;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why projecting stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// The store did not take it: it is tried again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal cannot be read: it stays the source of truth, so mend it first.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A message is none of this version: use the program that wrote the journal.
+    #[error("the message in {place} cannot be read: {fault}")]
+    Message {
+        /// Where it stands.
+        place: Place,
+        /// What is wrong with it.
+        fault: CellFault,
+    },
+}
+
+/// A store and the journal that it follows.
+pub(super) struct Session {
+    store: Store,
+    dir: PathBuf,
+    follow: Option<Arc<Committed>>,
+    reader: JournalReader,
+    projection: Projection,
+    applied: Applied,
+    /// Messages passed; behind `applied` while known ones are passed again.
+    passed: u64,
+    /// The reader began in the middle, and has not yet shown that the place is right.
+    is_unproven: bool,
+    is_finished: bool,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Rows written.
+    pub rows: u64,
+    /// Nothing was left to read.
+    pub is_caught_up: bool,
+}
+
+/// Brings all of the journal in `dir` that is missing into the store and returns how far it is.
+///
+/// # Errors
+/// A [`ProjectError`]; what was applied before it stays.
+pub fn project(dir: &Path, store: Store) -> Result<Applied, ProjectError> {
+    let mut session = Session::with_store(store, dir, None)?;
+    while !session.step(ROWS_MAX)?.is_caught_up {}
+    Ok(session.applied)
+}
+
+/// Rows of a batch where nobody waits.
+const ROWS_MAX: usize = 20_000;
+
+impl Session {
+    /// Opens the store and finds the place in the journal. A file store is migrated.
+    pub fn open(
+        url: &str,
+        dir: &Path,
+        follow: Option<Arc<Committed>>,
+    ) -> Result<Self, ProjectError> {
+        Self::with_store(Store::open(url)?, dir, follow)
+    }
+
+    /// Finds the place in the journal where the store is.
+    pub fn with_store(
+        mut store: Store,
+        dir: &Path,
+        follow: Option<Arc<Committed>>,
+    ) -> Result<Self, ProjectError> {
+        if store.is_file() {
+            store.migrate()?;
+        }
+        store.check_schema()?;
+        let reader = JournalReader::open(dir)?;
+        let header = reader.header().clone();
+        let applied = store.begin_run(&header)?;
+        let scales = store.scales(header.run_id)?;
+        let mut session = Self {
+            store,
+            dir: dir.to_owned(),
+            follow,
+            reader,
+            projection: Projection::new(header.run_id.to_string(), scales, applied.seq),
+            applied,
+            passed: applied.messages,
+            is_unproven: applied.messages > 0,
+            is_finished: false,
+        };
+        let place = applied.place;
+        session.reader = JournalReader::open_at(dir, place, Some(applied.block_check))
+            .or_else(|_| session.begin_again())?;
+        session.set_follow();
+        Ok(session)
+    }
+
+    /// Projects one batch, or as much as there is.
+    pub fn step(&mut self, rows_max: usize) -> Result<Step, ProjectError> {
+        match self.try_step(rows_max) {
+            // After a power cut the journal may be shorter than the store and its blocks grow anew:
+            // then the place means nothing, but the number of messages still does.
+            Err(ProjectError::Journal(JournalError::Corrupt { .. })) if self.is_unproven => {
+                self.reader = self.begin_again()?;
+                self.set_follow();
+                self.try_step(rows_max)
+            }
+            result => result,
+        }
+    }
+
+    /// Returns how far the store is.
+    pub const fn applied(&self) -> Applied {
+        self.applied
+    }
+
+    /// Returns whether the run is finished and all of it in the store.
+    pub const fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
+    fn begin_again(&mut self) -> Result<JournalReader, JournalError> {
+        self.passed = 0;
+        self.is_unproven = false;
+        self.projection.restart();
+        JournalReader::open(&self.dir)
+    }
+
+    fn set_follow(&mut self) {
+        if let Some(committed) = &self.follow {
+            self.reader.set_follow(Arc::clone(committed));
+        }
+    }
+
+    fn try_step(&mut self, rows_max: usize) -> Result<Step, ProjectError> {
+        let mut rows = Vec::new();
+        let mut is_caught_up = false;
+        while rows.len() < rows_max || !self.reader.is_between_blocks() {
+            let Some(Message { cells, place }) = self.reader.next_message()? else {
+                is_caught_up = true;
+                break;
+            };
+            self.is_unproven = false;
+            self.projection
+                .add(&cells, &mut rows)
+                .map_err(|fault| ProjectError::Message { place, fault })?;
+            self.passed += 1;
+            if self.passed <= self.applied.messages {
+                rows.clear();
+            }
+        }
+        let end = match self.reader.tail() {
+            Tail::Finished(mark) if is_caught_up => Some(mark),
+            _ => None,
+        };
+        let row_count = rows.len() as u64;
+        if self.passed > self.applied.messages || (end.is_some() && !self.is_finished) {
+            self.apply(Batch {
+                run_id: self.reader.header().run_id,
+                rows,
+                from_messages: self.applied.messages,
+                to: Applied {
+                    seq: self.projection.seq(),
+                    messages: self.passed,
+                    place: self.reader.position(),
+                    block_check: self.reader.last_check().unwrap_or_default(),
+                },
+                end,
+            })?;
+        }
+        Ok(Step {
+            rows: row_count,
+            is_caught_up,
+        })
+    }
+
+    fn apply(&mut self, batch: Batch) -> Result<(), ProjectError> {
+        self.store.apply(&batch)?;
+        self.applied = batch.to;
+        self.is_finished = batch.end.is_some();
+        Ok(())
+    }
+}

@@ -1,0 +1,327 @@
+//! Exactly once, whatever fails: the rows of an interrupted projection are those of an undisturbed one.
+
+use super::session::{ProjectError, Session};
+use super::*;
+use crate::journal::{JournalReader, JournalWriter, RunId};
+use crate::recorder::{Recorder, Summary};
+use crate::sample::{self, Sample};
+use crate::store::tests::{TestStore, ask, dump, set_failpoint};
+use crate::store::{Store, StoreError};
+use std::collections::BTreeMap;
+use tempfile::TempDir;
+
+const ROWS_MAX: usize = 40;
+
+fn record(dir: &Path, run: u8, inputs: u64) -> Summary {
+    let journal =
+        JournalWriter::create(dir, &sample::header(run), sample::OPTIONS).expect("created");
+    let mut recorder = Recorder::new(Some(journal));
+    for (number, message) in Sample::new(run.into(), inputs).iter().enumerate() {
+        recorder.accept(message).expect("accepted");
+        if number % 7 == 6 {
+            recorder.commit().expect("committed");
+        }
+    }
+    recorder.finish().expect("finished")
+}
+
+/// Writes a finished journal and returns its run.
+pub(crate) fn write_sample(dir: &Path, run: u8, inputs: u64) -> RunId {
+    record(dir, run, inputs);
+    sample::header(run).run_id
+}
+
+#[test]
+fn the_store_holds_what_the_journal_holds() {
+    for test in TestStore::all() {
+        let dir = TempDir::new().expect("a directory");
+        let summary = record(dir.path(), 1, 120);
+        let run_id = sample::header(1).run_id;
+        project(dir.path(), test.migrated()).expect("projected");
+        let mut store = test.migrated();
+        let counts = store.counts(run_id).expect("counted");
+        let pairs = [
+            ("instruments", "input_instrument"),
+            ("signals", "signal"),
+            ("decisions", "decision"),
+            ("orders", "order"),
+            ("order_events", "order_event"),
+            ("fills", "fill"),
+            ("positions", "position"),
+            ("balances", "balance"),
+            ("portfolio_snapshots", "portfolio"),
+            ("risk_events", "risk"),
+            ("alerts", "note"),
+        ];
+        for (table, kind) in pairs {
+            assert_eq!(counts[table], summary.counts[kind], "{table}");
+        }
+        let mut ask = |query: &str| ask(&mut store, query).expect("an answer");
+        assert_eq!(
+            ask("SELECT digest FROM runs WHERE state = 'finished'"),
+            summary.digest
+        );
+        let ended = "SELECT CAST(count(*) AS TEXT) FROM orders o JOIN fills f \
+            ON f.run_id = o.run_id AND f.order_id = o.order_id \
+            WHERE o.status = 'filled' AND o.filled_qty = f.qty AND o.qty = f.qty AND o.updated_idx > o.idx";
+        assert_eq!(ask(ended), summary.fills().to_string());
+        assert_eq!(
+            ask("SELECT CAST(min(price_digits) AS TEXT) FROM instruments"),
+            "2"
+        );
+        assert_eq!(
+            ask("SELECT reason FROM signals ORDER BY seq LIMIT 1"),
+            "fällt 'schnell'\t\\ and \"quoted\"\nwith a second line"
+        );
+        assert_eq!(
+            ask("SELECT CAST(strength AS TEXT) FROM signals LIMIT 1"),
+            "0.333333333333"
+        );
+    }
+}
+
+#[test]
+fn sqlite_and_postgresql_hold_equal_rows() {
+    let Some(server) = TestStore::postgres() else {
+        return;
+    };
+    let file = TestStore::sqlite();
+    let dir = TempDir::new().expect("a directory");
+    record(dir.path(), 2, 150);
+    let rows = |test: &TestStore| {
+        project(dir.path(), test.migrated()).expect("projected");
+        dump(&mut test.migrated())
+    };
+    let (ours, theirs) = (rows(&file), rows(&server));
+    for (table, rows) in &ours {
+        assert_eq!(rows, &theirs[table], "{table}");
+        assert!(!rows.is_empty(), "{table}");
+    }
+}
+
+/// Projects with small batches; the statement with this number fails, once. `None` where there are fewer.
+fn project_failing(dir: &Path, test: &TestStore, fatal: u32) -> Option<()> {
+    let mut store = test.migrated();
+    let (mut passed, has_failed) = (0, Arc::new(Mutex::new(false)));
+    let told = Arc::clone(&has_failed);
+    set_failpoint(&mut store, move |_| {
+        passed += 1;
+        *told.lock().expect("whole") |= passed == fatal;
+        passed == fatal
+    });
+    let mut session = Session::with_store(store, dir, None).expect("opened");
+    loop {
+        match session.step(ROWS_MAX) {
+            Ok(step) if step.is_caught_up => break,
+            Ok(_) => {}
+            Err(ProjectError::Store(StoreError::Statement { .. })) => {
+                session = Session::with_store(test.migrated(), dir, None).expect("opened again");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    has_failed.lock().expect("whole").then_some(())
+}
+
+#[test]
+fn a_failure_between_any_two_statements_leaves_each_row_once() {
+    let dir = TempDir::new().expect("a directory");
+    record(dir.path(), 3, 24);
+    let undisturbed = TestStore::sqlite();
+    project_failing(dir.path(), &undisturbed, u32::MAX);
+    let mut wanted = dump(&mut undisturbed.migrated());
+    assert!(wanted["fills"].len() > 5);
+    // A place in the journal depends on where batches ended; the rows must not.
+    wanted.remove("store_state");
+    for make in [|| Some(TestStore::sqlite()), TestStore::postgres] {
+        let mut fatal = 1;
+        while let Some(test) = make() {
+            let has_failed = project_failing(dir.path(), &test, fatal);
+            let mut rows = dump(&mut test.migrated());
+            rows.remove("store_state");
+            assert!(rows == wanted, "failure at statement {fatal}");
+            if has_failed.is_none() {
+                break;
+            }
+            fatal += 1;
+        }
+        assert!(fatal == 1 || fatal > 20, "only {fatal} statements");
+    }
+}
+
+#[test]
+fn a_store_that_is_ahead_of_a_journal_written_anew_takes_nothing_twice() {
+    let (first, second) = (
+        TempDir::new().expect("a directory"),
+        TempDir::new().expect("a directory"),
+    );
+    record(first.path(), 4, 60);
+    let test = TestStore::sqlite();
+    project(first.path(), test.migrated()).expect("projected");
+    let mut wanted = dump(&mut test.migrated());
+    // The same run, as after a power cut: more of it, and its blocks end elsewhere.
+    let mut writer =
+        JournalWriter::create(second.path(), &sample::header(4), sample::OPTIONS).expect("created");
+    for message in Sample::new(4, 60).iter() {
+        writer.append(message).expect("appended");
+    }
+    writer.commit().expect("committed");
+    project(second.path(), test.migrated()).expect("projected");
+    let mut rows = dump(&mut test.migrated());
+    for rows in [&mut rows, &mut wanted] {
+        rows.remove("store_state");
+    }
+    assert!(rows == wanted);
+}
+
+#[test]
+fn a_projection_taken_up_in_the_middle_of_other_blocks_goes_on_after_the_last_message() {
+    let (first, second) = (
+        TempDir::new().expect("a directory"),
+        TempDir::new().expect("a directory"),
+    );
+    let test = TestStore::sqlite();
+    let sample = Sample::new(5, 60);
+    for (dir, every, count) in [(&first, 7, sample.len() / 2), (&second, 3, sample.len())] {
+        let mut writer = JournalWriter::create(dir.path(), &sample::header(5), sample::OPTIONS)
+            .expect("created");
+        for (number, message) in sample.iter().enumerate().take(count) {
+            writer.append(message).expect("appended");
+            if number % every == 0 {
+                writer.commit().expect("committed");
+            }
+        }
+        writer.commit().expect("committed");
+        let applied = project(dir.path(), test.migrated()).expect("projected");
+        assert_eq!(applied.messages, count as u64);
+    }
+    let undisturbed = TestStore::sqlite();
+    project(second.path(), undisturbed.migrated()).expect("projected");
+    assert!(dump(&mut test.migrated()) == dump(&mut undisturbed.migrated()));
+}
+
+fn quick() -> ProjectorOptions {
+    ProjectorOptions {
+        rows_max: ROWS_MAX,
+        pause: Duration::from_millis(1),
+        retry_pause_min: Duration::from_millis(1),
+        retry_pause_max: Duration::from_millis(4),
+    }
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Records a run beside a projector; `meanwhile` is called halfway.
+fn record_beside(
+    url: &str,
+    dir: &Path,
+    run: u8,
+    meanwhile: impl FnOnce(&Projector),
+) -> (Summary, Lag) {
+    let journal =
+        JournalWriter::create(dir, &sample::header(run), sample::OPTIONS).expect("created");
+    let projector = Projector::start(url, dir, journal.committed(), quick()).expect("started");
+    let mut recorder = Recorder::new(Some(journal));
+    let sample = Sample::new(run.into(), 100);
+    let (first, second) = (sample.iter().take(400), sample.iter().skip(400));
+    for message in first {
+        recorder.accept(message).expect("accepted");
+        recorder.commit().expect("committed");
+    }
+    meanwhile(&projector);
+    for message in second {
+        recorder.accept(message).expect("accepted");
+        recorder.commit().expect("committed");
+    }
+    (recorder.finish().expect("finished"), projector.finish(LONG))
+}
+
+#[test]
+fn the_projector_follows_a_run_and_ends_with_it() {
+    for test in TestStore::all() {
+        drop(test.migrated());
+        let dir = TempDir::new().expect("a directory");
+        let (summary, lag) = record_beside(&test.url, dir.path(), 6, |_| ());
+        assert_eq!(
+            (lag.state, lag.messages, &lag.error),
+            (ProjectorState::Ended, 0, &None)
+        );
+        assert_eq!(lag.failures, 0, "{lag:?}");
+        let mut store = test.migrated();
+        let counts = store.counts(sample::header(6).run_id).expect("counted");
+        assert_eq!(counts["fills"], summary.fills());
+        assert_eq!(
+            ask(&mut store, "SELECT digest FROM runs"),
+            Some(summary.digest)
+        );
+    }
+}
+
+#[test]
+fn a_store_that_is_down_delays_nothing_and_loses_nothing() {
+    let dir = TempDir::new().expect("a directory");
+    let place = dir.path().join("not-yet");
+    let url = format!("sqlite:{}", place.join("store.db").display());
+    let journal = dir.path().join("journal");
+    let (summary, lag) = record_beside(&url, &journal, 7, |projector| {
+        // Down: it keeps trying, and says so. Half the run is recorded by now.
+        while projector.lag().failures < 3 {
+            thread::yield_now();
+        }
+        let lag = projector.lag();
+        assert!(lag.error.expect("a reason").contains("not-yet"));
+        assert_eq!((lag.messages, lag.rows), (400, 0));
+        std::fs::create_dir(&place).expect("made");
+    });
+    assert_eq!(
+        (lag.state, lag.messages, lag.error),
+        (ProjectorState::Ended, 0, None)
+    );
+    let mut store = Store::open(&url).expect("opened");
+    assert_eq!(
+        store.counts(sample::header(7).run_id).expect("counted")["fills"],
+        summary.fills()
+    );
+}
+
+#[test]
+fn finishing_waits_no_longer_than_it_is_told() {
+    let dir = TempDir::new().expect("a directory");
+    let url = format!(
+        "sqlite:{}",
+        dir.path().join("never").join("store.db").display()
+    );
+    let journal =
+        JournalWriter::create(dir.path(), &sample::header(8), sample::OPTIONS).expect("created");
+    let projector =
+        Projector::start(&url, dir.path(), journal.committed(), quick()).expect("started");
+    let mut recorder = Recorder::new(Some(journal));
+    Sample::new(8, 10)
+        .iter()
+        .for_each(|message| recorder.accept(message).expect("accepted"));
+    recorder.finish().expect("finished");
+    let lag = projector.finish(Duration::from_millis(30));
+    assert!(
+        lag.messages > 0 && lag.state != ProjectorState::Ended,
+        "{lag:?}"
+    );
+}
+
+#[test]
+fn counts_of_rows_do_not_depend_on_the_size_of_batches() {
+    let dir = TempDir::new().expect("a directory");
+    record(dir.path(), 9, 60);
+    let mut seen: Option<BTreeMap<_, _>> = None;
+    for rows_max in [1, 17, 100_000] {
+        let test = TestStore::sqlite();
+        let mut session = Session::with_store(test.migrated(), dir.path(), None).expect("opened");
+        while !session.step(rows_max).expect("projected").is_caught_up {}
+        assert!(session.is_finished());
+        let mut rows = dump(&mut test.migrated());
+        let state = rows.remove("store_state").expect("there");
+        assert_eq!(state.len(), 1);
+        assert!(seen.get_or_insert(rows.clone()) == &rows);
+    }
+    // The journal is as it was.
+    assert!(JournalReader::open(dir.path()).is_ok());
+}

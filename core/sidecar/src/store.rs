@@ -1,0 +1,286 @@
+//! The store: what SQL can ask about runs, made from their journals and made again at will.
+//!
+//! SQLite in a file or PostgreSQL, with the same tables. Rows and the place up to which the journal is
+//! projected move in one transaction, so that each message becomes rows exactly once, whatever fails
+//! between. Called by the projector and by commands, on threads of their own: every call may wait for
+//! a database, and must not be made from inside a tokio runtime.
+
+mod error;
+mod postgres;
+mod rows;
+mod schema;
+mod sqlite;
+mod table;
+#[cfg(test)]
+pub(crate) mod tests;
+mod url;
+
+pub use error::StoreError;
+pub use rows::Projection;
+pub use table::{Row, Table, Value};
+
+use crate::journal::{EndMark, JournalHeader, Place, RunId};
+use claire_types::{InstrumentId, Scale, WallNs};
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer as _, V2Serializer};
+use schema::{Dialect, Migration};
+use std::collections::BTreeMap;
+use url::{StoreUrl, without_password};
+
+/// An open store.
+pub struct Store {
+    url: String,
+    database: Box<dyn Database>,
+}
+
+/// How far a run's journal is in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Engine sequence of the last message.
+    pub seq: u64,
+    /// Number of messages.
+    pub messages: u64,
+    /// The journal's block that comes next.
+    pub place: Place,
+    /// Check of the block before it.
+    pub block_check: u32,
+}
+
+/// Rows that go into the store together.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The run.
+    pub run_id: RunId,
+    /// The rows in the order of their records.
+    pub rows: Vec<Row>,
+    /// Number of messages before the batch.
+    pub from_messages: u64,
+    /// Where the store is with it.
+    pub to: Applied,
+    /// The journal's end mark, where the batch is the run's last: the run is marked finished.
+    pub end: Option<EndMark>,
+}
+
+/// A stage's latencies in an interval.
+#[derive(Clone, Copy, Debug)]
+pub struct StageLatency<'a> {
+    /// The run.
+    pub run_id: RunId,
+    /// The stage.
+    pub stage: &'a str,
+    /// Start of the interval; with run and stage, what tells it from others.
+    pub start: WallNs,
+    /// End of the interval.
+    pub end: WallNs,
+    /// The latencies in ns.
+    pub histogram: &'a Histogram<u64>,
+}
+
+/// Why a statement failed; the store adds its address.
+#[derive(Debug)]
+struct Failure {
+    action: &'static str,
+    table: String,
+    cause: String,
+}
+
+/// What both databases do.
+trait Database: Send {
+    fn dialect(&self) -> Dialect;
+    /// Returns (name, checksum) of the applied migrations; none where there is not even their table.
+    fn applied_migrations(&mut self) -> Result<Vec<(String, String)>, Failure>;
+    /// Applies the migration, unless someone else just did.
+    fn migrate(&mut self, migration: &Migration) -> Result<(), Failure>;
+    fn begin_run(&mut self, header: &JournalHeader) -> Result<(), Failure>;
+    fn applied(&mut self, run_id: &str) -> Result<Applied, Failure>;
+    fn scales(&mut self, run_id: &str) -> Result<BTreeMap<InstrumentId, Scale>, Failure>;
+    /// Returns `false`, with nothing written, where the store is not where the batch begins.
+    fn apply(&mut self, batch: &Batch) -> Result<bool, Failure>;
+    fn write_histogram(&mut self, latency: &StageLatency<'_>, bytes: &[u8]) -> Result<(), Failure>;
+    fn count(&mut self, table: &'static str, run_id: &str) -> Result<u64, Failure>;
+    /// Returns the rows of a query as text, for tests that compare two stores.
+    #[cfg(test)]
+    fn dump(&mut self, query: &str) -> Vec<Vec<Option<String>>>;
+    #[cfg(test)]
+    fn set_failpoint(&mut self, failpoint: Failpoint);
+}
+
+/// Lets tests fail a batch before any of its statements and after its commit; nothing in a release.
+#[derive(Default)]
+struct Failpoint(#[cfg(test)] Option<Box<dyn FnMut(&'static str) -> bool + Send>>);
+
+/// Tables with rows of a run that do not come from its messages.
+const OTHER_TABLES: [&str; 3] = ["runs", "latency_histograms", "store_state"];
+
+impl Store {
+    /// Opens the store: `sqlite:PATH`, a plain path (made where missing), or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], [`StoreError::Open`].
+    pub fn open(url: &str) -> Result<Self, StoreError> {
+        let shown = without_password(url);
+        let opened: Result<Box<dyn Database>, String> = match StoreUrl::parse(url)? {
+            StoreUrl::Sqlite(path) => sqlite::Sqlite::open(&path).map(|open| Box::new(open) as _),
+            StoreUrl::Postgres(url) => {
+                postgres::Postgres::open(&url).map(|open| Box::new(open) as _)
+            }
+        };
+        match opened {
+            Ok(database) => Ok(Self {
+                url: shown,
+                database,
+            }),
+            Err(cause) => Err(StoreError::Open { url: shown, cause }),
+        }
+    }
+
+    /// Brings the tables up to this program's version and returns the names of the migrations it applied.
+    ///
+    /// # Errors
+    /// [`StoreError::MigrationChanged`], [`StoreError::Statement`]; what was applied before it stays.
+    pub fn migrate(&mut self) -> Result<Vec<&'static str>, StoreError> {
+        let mut applied = Vec::new();
+        for migration in self.pending()? {
+            let result = self.database.migrate(&migration);
+            self.named(result)?;
+            applied.push(migration.name);
+        }
+        Ok(applied)
+    }
+
+    /// Says whether the tables are those of this program.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] names the first migration that is missing; [`StoreError::MigrationChanged`].
+    pub fn check_schema(&mut self) -> Result<(), StoreError> {
+        match self.pending()?.first() {
+            None => Ok(()),
+            Some(migration) => Err(StoreError::Schema {
+                url: self.url.clone(),
+                what: format!("migration {} was not applied", migration.name),
+            }),
+        }
+    }
+
+    /// Enters the run, if it is new here, and returns how far it is projected.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn begin_run(&mut self, header: &JournalHeader) -> Result<Applied, StoreError> {
+        let result = self
+            .database
+            .begin_run(header)
+            .and_then(|()| self.database.applied(&header.run_id.to_string()));
+        self.named(result)
+    }
+
+    /// Returns the scales of the run's instruments that are in the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn scales(&mut self, run_id: RunId) -> Result<BTreeMap<InstrumentId, Scale>, StoreError> {
+        let result = self.database.scales(&run_id.to_string());
+        self.named(result)
+    }
+
+    /// Writes the batch and moves the run's place, both or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Elsewhere`] where the store is not where the batch begins, [`StoreError::Statement`].
+    pub fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let result = self.database.apply(batch);
+        match self.named(result)? {
+            true => Ok(()),
+            false => Err(StoreError::Elsewhere {
+                url: self.url.clone(),
+                run_id: batch.run_id.to_string(),
+                expected: batch.from_messages,
+            }),
+        }
+    }
+
+    /// Writes a stage's histogram, whole, in HdrHistogram's V2 form; one that is there stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn write_histogram(&mut self, latency: &StageLatency<'_>) -> Result<(), StoreError> {
+        let mut bytes = Vec::new();
+        let result = V2Serializer::new()
+            .serialize(latency.histogram, &mut bytes)
+            .map_err(|error| Failure::new("write", "latency_histograms", error))
+            .and_then(|_| self.database.write_histogram(latency, &bytes));
+        self.named(result)
+    }
+
+    /// Returns the number of the run's rows, by table.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn counts(&mut self, run_id: RunId) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        let run_id = run_id.to_string();
+        let tables = Table::ALL.into_iter().map(Table::name).chain(OTHER_TABLES);
+        let result = tables
+            .map(|table| Ok((table, self.database.count(table, &run_id)?)))
+            .collect();
+        self.named(result)
+    }
+
+    /// Returns whether the store is a file of this program's own, which it may migrate unasked.
+    pub fn is_file(&self) -> bool {
+        self.database.dialect() == Dialect::Sqlite
+    }
+
+    /// Returns the store's address, its password hidden.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn pending(&mut self) -> Result<Vec<Migration>, StoreError> {
+        let result = self.database.applied_migrations();
+        let applied = self.named(result)?;
+        schema::pending(self.database.dialect(), &applied).map_err(|name| {
+            StoreError::MigrationChanged {
+                url: self.url.clone(),
+                name: name.to_owned(),
+            }
+        })
+    }
+
+    fn named<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
+        result.map_err(|failure| StoreError::Statement {
+            url: self.url.clone(),
+            action: failure.action,
+            table: failure.table,
+            cause: failure.cause,
+        })
+    }
+}
+
+/// Returns the header as the JSON that stands in `runs`.
+fn header_text(header: &JournalHeader) -> Result<String, Failure> {
+    serde_json::to_string(header).map_err(|error| Failure::new("write", "runs", error))
+}
+
+impl Failure {
+    fn new(action: &'static str, table: &str, cause: impl std::fmt::Display) -> Self {
+        Self {
+            action,
+            table: table.to_owned(),
+            cause: cause.to_string(),
+        }
+    }
+}
+
+impl Failpoint {
+    /// Passes the step, or fails as a test wants it.
+    fn pass(&mut self, step: &'static str) -> Result<(), Failure> {
+        #[cfg(test)]
+        if let Some(fails) = &mut self.0
+            && fails(step)
+        {
+            return Err(Failure::new("write", step, "failed by the test"));
+        }
+        let _ = step;
+        Ok(())
+    }
+}

@@ -1,0 +1,316 @@
+//! The store in an SQLite file: needs no set-up, one writer, many readers.
+//!
+//! Write-ahead log, synced at checkpoints: after a power cut the file is whole, perhaps some batches
+//! back, and the projector goes on from there.
+
+use super::schema::{Dialect, Migration, SCHEMA_VERSION};
+use super::table::{Row, Table, Value};
+use super::{Applied, Batch, Database, Failpoint, Failure, StageLatency};
+use crate::journal::{EndMark, JournalHeader, Place};
+use claire_types::{InstrumentId, Scale};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// An open SQLite store.
+pub(super) struct Sqlite {
+    connection: Connection,
+    failpoint: Failpoint,
+}
+
+/// How long a statement waits for another process's lock.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// More than there are statements.
+const STATEMENTS_MAX: usize = 64;
+
+const UPDATE_ORDER: &str = "UPDATE orders SET status = ?1, status_reason = ?2, filled_qty = ?3, \
+    updated_seq = ?4, updated_idx = ?5, updated_ns = ?6 \
+    WHERE run_id = ?7 AND order_id = ?8 AND (updated_seq, updated_idx) < (?4, ?5)";
+const UPDATE_STATE: &str = "UPDATE store_state SET last_seq = ?1, messages = ?2, segment = ?3, \
+    offset_bytes = ?4, block_check = ?5 WHERE run_id = ?6 AND messages = ?7";
+const INSERT_RUN: &str = "INSERT INTO runs \
+    (run_id, mode, epoch, semantics_version, started_ns, header, state) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'running') ON CONFLICT DO NOTHING";
+const INSERT_STATE: &str = "INSERT INTO store_state \
+    (run_id, last_seq, messages, segment, offset_bytes, block_check) \
+    VALUES (?1, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+const FINISH_RUN: &str = "UPDATE runs SET state = 'finished', digest = ?1, messages = ?2, records = ?3 \
+    WHERE run_id = ?4";
+
+impl Sqlite {
+    /// Opens the file, which is made where it is missing.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let open = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY_WAIT)?;
+            connection.pragma_update(None, "journal_mode", "wal")?;
+            connection.pragma_update(None, "synchronous", "normal")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| error.to_string())?;
+        Ok(Self {
+            connection,
+            failpoint: Failpoint::default(),
+        })
+    }
+}
+
+impl Database for Sqlite {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn applied_migrations(&mut self) -> Result<Vec<(String, String)>, Failure> {
+        let failure = |error| Failure::new("read", "schema_version", error);
+        let table = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'";
+        let found: i64 = self
+            .connection
+            .query_row(table, [], |row| row.get(0))
+            .map_err(failure)?;
+        if found == 0 {
+            return Ok(Vec::new());
+        }
+        let read = || {
+            self.connection
+                .prepare("SELECT name, checksum FROM schema_version")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(failure)
+    }
+
+    fn migrate(&mut self, migration: &Migration) -> Result<(), Failure> {
+        let mut apply = || {
+            let transaction = begin(&mut self.connection)?;
+            transaction.execute_batch(SCHEMA_VERSION)?;
+            let entry = "INSERT INTO schema_version VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            if transaction.execute(entry, [migration.name, &migration.checksum()])? == 1 {
+                transaction.execute_batch(&migration.sql(Dialect::Sqlite))?;
+            }
+            transaction.commit()
+        };
+        apply().map_err(|error| Failure::new("apply a migration to", migration.name, error))
+    }
+
+    fn begin_run(&mut self, header: &JournalHeader) -> Result<(), Failure> {
+        let text = super::header_text(header)?;
+        let run_id = header.run_id.to_string();
+        let mut insert = || {
+            let transaction = begin(&mut self.connection)?;
+            transaction.execute(
+                INSERT_RUN,
+                params![
+                    run_id,
+                    header.mode.as_str(),
+                    header.epoch,
+                    header.semantics_version,
+                    header.started.0,
+                    text
+                ],
+            )?;
+            transaction.execute(INSERT_STATE, [&run_id])?;
+            transaction.commit()
+        };
+        insert().map_err(|error| Failure::new("write", "runs", error))
+    }
+
+    fn applied(&mut self, run_id: &str) -> Result<Applied, Failure> {
+        let query = "SELECT last_seq, messages, segment, offset_bytes, block_check \
+            FROM store_state WHERE run_id = ?1";
+        let applied = |row: &rusqlite::Row<'_>| {
+            Ok(Applied {
+                seq: row.get::<_, i64>(0)? as u64,
+                messages: row.get::<_, i64>(1)? as u64,
+                place: Place {
+                    segment: row.get(2)?,
+                    offset_bytes: row.get::<_, i64>(3)? as u64,
+                },
+                block_check: row.get(4)?,
+            })
+        };
+        self.connection
+            .query_row(query, [run_id], applied)
+            .optional()
+            .map(Option::unwrap_or_default)
+            .map_err(|error| Failure::new("read", "store_state", error))
+    }
+
+    fn scales(&mut self, run_id: &str) -> Result<BTreeMap<InstrumentId, Scale>, Failure> {
+        let query =
+            "SELECT instrument_id, price_digits, qty_digits FROM instruments WHERE run_id = ?1";
+        let scale = |row: &rusqlite::Row<'_>| {
+            let scale = Scale {
+                price_digits: row.get(1)?,
+                qty_digits: row.get(2)?,
+            };
+            Ok((InstrumentId(row.get(0)?), scale))
+        };
+        let read = || {
+            self.connection
+                .prepare(query)?
+                .query_map([run_id], scale)?
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| Failure::new("read", "instruments", error))
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<bool, Failure> {
+        let failpoint = &mut self.failpoint;
+        failpoint.pass("begin")?;
+        let transaction = begin(&mut self.connection)
+            .map_err(|error| Failure::new("write", "store_state", error))?;
+        failpoint.pass("store_state")?;
+        if !move_state(&transaction, batch)? {
+            return Ok(false);
+        }
+        for row in &batch.rows {
+            failpoint.pass(row.table.name())?;
+            insert(&transaction, row)?;
+            if row.table == Table::OrderEvents {
+                failpoint.pass("order's last state")?;
+                update_order(&transaction, row)?;
+            }
+        }
+        if let Some(mark) = &batch.end {
+            failpoint.pass("runs")?;
+            finish_run(&transaction, batch, mark)?;
+        }
+        failpoint.pass("commit")?;
+        transaction
+            .commit()
+            .map_err(|error| Failure::new("commit", "store_state", error))?;
+        failpoint.pass("answer")?;
+        Ok(true)
+    }
+
+    fn write_histogram(&mut self, latency: &StageLatency<'_>, bytes: &[u8]) -> Result<(), Failure> {
+        let insert =
+            "INSERT INTO latency_histograms VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+        let samples = latency.histogram.len() as i64;
+        let run_id = latency.run_id.to_string();
+        self.connection
+            .execute(
+                insert,
+                params![
+                    run_id,
+                    latency.stage,
+                    latency.start.0,
+                    latency.end.0,
+                    samples,
+                    bytes
+                ],
+            )
+            .map(drop)
+            .map_err(|error| Failure::new("write", "latency_histograms", error))
+    }
+
+    fn count(&mut self, table: &'static str, run_id: &str) -> Result<u64, Failure> {
+        let query = format!("SELECT count(*) FROM {table} WHERE run_id = ?1");
+        self.connection
+            .query_row(&query, [run_id], |row| row.get::<_, i64>(0))
+            .map(|count| count as u64)
+            .map_err(|error| Failure::new("read", table, error))
+    }
+
+    #[cfg(test)]
+    fn dump(&mut self, query: &str) -> Vec<Vec<Option<String>>> {
+        let mut statement = self.connection.prepare(query).expect("a query");
+        let columns = statement.column_count();
+        let rows = statement
+            .query_map([], |row| {
+                (0..columns).map(|column| row.get(column)).collect()
+            })
+            .expect("rows");
+        rows.map(|row| row.expect("texts")).collect()
+    }
+
+    #[cfg(test)]
+    fn set_failpoint(&mut self, failpoint: Failpoint) {
+        self.failpoint = failpoint;
+    }
+}
+
+/// Begins with the write lock: two projectors of one run wait for each other instead of failing late.
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+fn move_state(transaction: &Transaction<'_>, batch: &Batch) -> Result<bool, Failure> {
+    let to = &batch.to;
+    transaction
+        .prepare_cached(UPDATE_STATE)
+        .and_then(|mut statement| {
+            statement.execute(params![
+                to.seq as i64,
+                to.messages as i64,
+                to.place.segment,
+                to.place.offset_bytes as i64,
+                to.block_check,
+                batch.run_id.to_string(),
+                batch.from_messages as i64,
+            ])
+        })
+        .map(|moved| moved == 1)
+        .map_err(|error| Failure::new("write", "store_state", error))
+}
+
+fn finish_run(transaction: &Transaction<'_>, batch: &Batch, mark: &EndMark) -> Result<(), Failure> {
+    let (digest, run_id) = (mark.digest.to_string(), batch.run_id.to_string());
+    transaction
+        .execute(
+            FINISH_RUN,
+            params![digest, mark.messages as i64, mark.records as i64, run_id],
+        )
+        .map(drop)
+        .map_err(|error| Failure::new("write", "runs", error))
+}
+
+fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<(), Failure> {
+    let columns = row.table.columns();
+    let marks = vec!["?"; columns.len()].join(", ");
+    let statement = format!(
+        "INSERT INTO {} ({}) VALUES ({marks}) ON CONFLICT DO NOTHING",
+        row.table.name(),
+        columns.join(", ")
+    );
+    transaction
+        .prepare_cached(&statement)
+        .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(&row.values)))
+        .map(drop)
+        .map_err(|error| Failure::new("write", row.table.name(), error))
+}
+
+/// Takes the event's state over into its order, unless the order has a later one.
+fn update_order(transaction: &Transaction<'_>, event: &Row) -> Result<(), Failure> {
+    let names = [
+        "status_to",
+        "reason",
+        "filled_qty",
+        "seq",
+        "idx",
+        "time_ns",
+        "run_id",
+        "order_id",
+    ];
+    let values = names.map(|name| event.value(name));
+    transaction
+        .prepare_cached(UPDATE_ORDER)
+        .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(values)))
+        .map(drop)
+        .map_err(|error| Failure::new("update", "orders", error))
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Bool(yes) => ValueRef::Integer((*yes).into()),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}

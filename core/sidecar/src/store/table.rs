@@ -1,0 +1,204 @@
+//! The tables that records become rows of, and a row's values.
+
+/// A table whose rows come from the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Instruments, one row each.
+    Instruments,
+    /// Strategies' statements.
+    Signals,
+    /// The gate's answers.
+    Decisions,
+    /// Orders with their last state.
+    Orders,
+    /// Changes of orders.
+    OrderEvents,
+    /// Our deals.
+    Fills,
+    /// Positions after fills.
+    Positions,
+    /// Balances after fills.
+    Balances,
+    /// The account now and then.
+    PortfolioSnapshots,
+    /// Changes of trading state.
+    RiskEvents,
+    /// Strategies' notes, alerts and errors.
+    Alerts,
+}
+
+/// A value of a row. Decimals are text: exact, without exponent or trailing zeros.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// A number, a time, a sequence.
+    Int(i64),
+    /// Yes or no.
+    Bool(bool),
+    /// Text, or a decimal's text.
+    Text(String),
+}
+
+/// A row: its values stand in the order of [`Table::columns`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The table.
+    pub table: Table,
+    /// The values.
+    pub values: Vec<Value>,
+}
+
+impl Table {
+    /// All tables, in the order in which a batch writes them.
+    pub const ALL: [Self; 11] = [
+        Self::Instruments,
+        Self::Signals,
+        Self::Decisions,
+        Self::Orders,
+        Self::OrderEvents,
+        Self::Fills,
+        Self::Positions,
+        Self::Balances,
+        Self::PortfolioSnapshots,
+        Self::RiskEvents,
+        Self::Alerts,
+    ];
+
+    /// Returns the table's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Instruments => "instruments",
+            Self::Signals => "signals",
+            Self::Decisions => "decisions",
+            Self::Orders => "orders",
+            Self::OrderEvents => "order_events",
+            Self::Fills => "fills",
+            Self::Positions => "positions",
+            Self::Balances => "balances",
+            Self::PortfolioSnapshots => "portfolio_snapshots",
+            Self::RiskEvents => "risk_events",
+            Self::Alerts => "alerts",
+        }
+    }
+
+    /// Returns the table's columns.
+    pub const fn columns(self) -> &'static [&'static str] {
+        macro_rules! record {
+            ($($column:literal),*) => {
+                &["run_id", "seq", "idx", "time_ns", "strategy_id", "instrument_id", $($column),*]
+            };
+        }
+        match self {
+            Self::Instruments => &[
+                "run_id",
+                "instrument_id",
+                "seq",
+                "name",
+                "contract",
+                "is_trading",
+                "price_digits",
+                "qty_digits",
+                "tick",
+                "step",
+                "qty_min",
+                "qty_max",
+                "notional_min",
+                "multiplier",
+                "base",
+                "quote",
+                "settle",
+            ],
+            Self::Signals => record!["side", "strength", "reason"],
+            Self::Decisions => record![
+                "order_id",
+                "verdict",
+                "code",
+                "limit_value",
+                "measured",
+                "side",
+                "qty",
+                "price",
+                "qty_asked",
+                "price_asked"
+            ],
+            Self::Orders => record![
+                "order_id",
+                "side",
+                "kind",
+                "flags",
+                "qty",
+                "price",
+                "arrival_mid",
+                "reason",
+                "status",
+                "status_reason",
+                "filled_qty",
+                "updated_seq",
+                "updated_idx",
+                "updated_ns"
+            ],
+            Self::OrderEvents => record![
+                "order_id",
+                "status_from",
+                "status_to",
+                "reason",
+                "filled_qty",
+                "venue_time_ns"
+            ],
+            Self::Fills => record![
+                "order_id",
+                "fill_id",
+                "side",
+                "liquidity",
+                "rule",
+                "price",
+                "qty",
+                "fee",
+                "fee_currency",
+                "realized",
+                "closed_qty",
+                "venue_time_ns",
+                "decided_by_seq",
+                "arrived_ns",
+                "queue_ahead",
+                "queue_traded",
+                "queue_cancelled"
+            ],
+            Self::Positions => record!["qty", "cost", "realized", "fees"],
+            Self::Balances => record!["currency", "total"],
+            Self::PortfolioSnapshots => {
+                record![
+                    "equity",
+                    "realized",
+                    "unrealized",
+                    "fees",
+                    "exposure",
+                    "peak"
+                ]
+            }
+            Self::RiskEvents => {
+                record![
+                    "code",
+                    "state_from",
+                    "state_to",
+                    "limit_value",
+                    "measured",
+                    "note"
+                ]
+            }
+            Self::Alerts => record!["kind", "note"],
+        }
+    }
+}
+
+impl Row {
+    /// Returns the value of the column, [`Value::Null`] where the table has none of that name.
+    pub(super) fn value(&self, column: &str) -> &Value {
+        let columns = self.table.columns().iter();
+        let mut pairs = columns.zip(&self.values);
+        pairs
+            .find_map(|(name, value)| (*name == column).then_some(value))
+            .unwrap_or(&Value::Null)
+    }
+}
