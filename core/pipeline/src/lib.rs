@@ -1,4 +1,5 @@
 //! Claire: threads, rings, clocks and files. Feed, engine, gateway and sidecar stages in flow order.
 
 pub mod clock;
+pub mod ring;
 pub mod source;
