@@ -2,6 +2,7 @@
 
 pub mod affinity;
 pub mod clock;
+pub mod latency;
 pub mod ring;
 pub mod source;
 pub mod stage;
