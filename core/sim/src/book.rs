@@ -189,6 +189,19 @@ impl Book {
         })
     }
 
+    /// Returns how much each of its parts can hold without allocation.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> [usize; 6] {
+        [
+            self.bids.0.capacity(),
+            self.asks.0.capacity(),
+            self.orders.capacity(),
+            self.free.capacity(),
+            self.log.changes.capacity(),
+            self.log.matches.capacity(),
+        ]
+    }
+
     /// Takes from the other side as far as price and quantity go; returns what is left.
     fn take(&mut self, arrival: Arrival) -> i64 {
         let maker_side = opposite(arrival.side);

@@ -375,3 +375,38 @@ impl Pit {
         (!self.changes.is_empty()).then_some((first_id, self.update_id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the room of everything that frames are made in.
+    fn room(market: &Market) -> Vec<usize> {
+        let mut room = vec![market.text.capacity(), market.pending.capacity()];
+        for pit in &market.instruments {
+            room.push(pit.changes.capacity());
+            room.extend(pit.book.room());
+        }
+        room
+    }
+
+    fn frames(market: &mut Market, count: u32) {
+        for _ in 0..count {
+            market.next();
+        }
+    }
+
+    #[test]
+    fn warm_frames_are_made_in_the_same_room() {
+        let mut market = Market::new(MarketConfig {
+            seed: 13,
+            start: VenueNs(1_723_161_255_000_000_000),
+            instruments: Listing::standard(),
+        })
+        .expect("the standard listings trade");
+        frames(&mut market, 1_000_000);
+        let before = room(&market);
+        frames(&mut market, 500_000);
+        assert_eq!(room(&market), before);
+    }
+}
