@@ -1,1 +1,3 @@
 //! Claire: threads, rings, clocks and files. Feed, engine, gateway and sidecar stages in flow order.
+
+pub mod config;
