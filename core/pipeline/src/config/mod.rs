@@ -15,7 +15,7 @@ mod text;
 
 pub use fault::{ConfigFault, ConfigFaults, nearest};
 pub use layer::Override;
-pub use node::{Node, Origin};
+pub use node::{Node, Origin, Value};
 use section::{JournalConfig, PaperConfig, PipelineConfig, StoreConfig, StrategyConfig};
 pub use select::Selection;
 pub use show::Origins;
@@ -71,7 +71,13 @@ const DEFAULTS: &str = include_str!("default.toml");
 /// Top-level keys that the environment may set without a section.
 const TOP_LEVEL: [&str; 3] = ["mode", "data_dir", "instruments_file"];
 /// Sections whose values can change what the engine puts out.
-const HASHED: [&str; 6] = ["mode", "account", "risk", "matching", "fees", "strategy"];
+const HASHED: [&str; 7] = [
+    "mode", "account", "risk", "matching", "tables", "fees", "strategy",
+];
+/// Sections that the engine's type reads as they are.
+const OF_ENGINE: [&str; 5] = ["account", "risk", "matching", "tables", "fees"];
+/// Keys of a strategy that the engine's type reads.
+const OF_ENGINE_STRATEGY: [&str; 4] = ["name", "market", "budget_share", "budget_amount"];
 
 impl Sources {
     /// Returns the sources of this process: its variables, and the given file and options.
@@ -186,6 +192,50 @@ impl Config {
         }
     }
 
+    /// Returns the engine's configuration as its own type: `mode`, its sections as written, and
+    /// `strategies` with what the engine needs of each. The epoch is left to the type's default.
+    ///
+    /// # Errors
+    /// What the type refuses, with file, line and key.
+    pub fn engine<T: DeserializeOwned>(&self, mode: Mode) -> Result<T, ConfigFaults> {
+        let mut engine = node::Table::default();
+        let value = Node {
+            origin: self.origin_of("mode"),
+            value: Value::Text(mode.to_string()),
+        };
+        engine.insert("mode".to_owned(), value.origin.clone(), value);
+        let sections = self.tree.as_table().map(node::Table::entries);
+        for entry in sections.unwrap_or_default() {
+            if OF_ENGINE.contains(&entry.key.as_str()) {
+                engine.insert(entry.key.clone(), entry.origin.clone(), entry.node.clone());
+            } else if entry.key == "strategy" {
+                let node = Self::engine_strategies(&entry.node);
+                engine.insert("strategies".to_owned(), entry.origin.clone(), node);
+            }
+        }
+        let origin = self.tree.origin.clone();
+        let value = Value::Table(engine);
+        read::read(&Node { origin, value }, "")
+    }
+
+    fn engine_strategies(list: &Node) -> Node {
+        let mut node = list.clone();
+        let Value::List(entries) = &mut node.value else {
+            return node;
+        };
+        for entry in entries {
+            let Value::Table(table) = &mut entry.value else {
+                continue;
+            };
+            let keys = table.entries().iter().map(|entry| entry.key.clone());
+            let others = keys.filter(|key| !OF_ENGINE_STRATEGY.contains(&key.as_str()));
+            for key in others.collect::<Vec<_>>() {
+                table.remove(&key);
+            }
+        }
+        node
+    }
+
     /// Returns where a dotted key's value was written, the file's or built-in origin if nowhere.
     pub fn origin_of(&self, key: &str) -> Origin {
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
@@ -267,6 +317,8 @@ struct Root {
     _risk: Opaque,
     #[serde(rename = "matching")]
     _matching: Opaque,
+    #[serde(rename = "tables")]
+    _tables: Opaque,
     #[serde(rename = "fees", default)]
     _fees: Vec<Opaque>,
     #[serde(default)]
@@ -317,7 +369,7 @@ fn listed(path: &Path) -> Result<Vec<Instrument>, ConfigFaults> {
 
 fn table_mut(node: &mut Node) -> Option<&mut node::Table> {
     match &mut node.value {
-        node::Value::Table(table) => Some(table),
+        Value::Table(table) => Some(table),
         _ => None,
     }
 }

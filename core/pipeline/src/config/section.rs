@@ -1,10 +1,10 @@
 //! The sections that the pipeline owns, as types that cannot hold a wrong value.
 //!
 //! Built by `read` at start and handed to the stages; nothing after it checks them again. The
-//! sections `account`, `risk`, `matching` and `fees` belong to the engine's own types, which are read
-//! with [`super::Config::section`].
+//! sections `account`, `risk`, `matching`, `fees` and `tables` belong to the engine's own type, which
+//! is read with [`super::Config::engine`].
 
-use claire_types::InstrumentKey;
+use claire_types::{Amount, InstrumentKey};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -164,9 +164,10 @@ pub struct StrategyConfig {
     /// How its handlers run.
     #[serde(default)]
     pub backend: Backend,
-    /// Its share of the account's equity.
-    #[serde(default)]
-    pub budget: Budget,
+    /// Its share of the account's equity; the engine judges it.
+    pub budget_share: Option<Amount>,
+    /// Its fixed part of the account's equity; the engine judges it.
+    pub budget_amount: Option<Amount>,
 }
 
 /// A strategy's name: 1-32 of `a-z 0-9 _ -`.
@@ -197,10 +198,6 @@ pub enum Backend {
     /// By the stock interpreter.
     Interpreted,
 }
-
-/// A share of the account's equity: above 0, at most 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget(claire_types::Amount);
 
 impl TopologyChoice {
     /// Returns whether the stages get a thread each on a machine with `cores` cores.
@@ -250,19 +247,6 @@ impl StrategyName {
     /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl Budget {
-    /// Returns the share.
-    pub const fn share(self) -> claire_types::Amount {
-        self.0
-    }
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(claire_types::Amount::ONE)
     }
 }
 
@@ -462,18 +446,6 @@ impl<'de> Deserialize<'de> for StrategyName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Budget {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let share = claire_types::Amount::deserialize(deserializer)?;
-        if share > claire_types::Amount::ZERO && share <= claire_types::Amount::ONE {
-            Ok(Self(share))
-        } else {
-            let what = format!("`{share}` is not allowed, expected a share above 0, at most 1");
-            Err(D::Error::custom(what))
-        }
     }
 }
 

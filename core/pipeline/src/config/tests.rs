@@ -177,7 +177,7 @@ fn faults_name_file_line_key_and_what_is_allowed() {
         ),
         (
             "[pipline]\n",
-            "FILE:1:2: pipline: unknown key; did you mean `pipeline`?; allowed: mode, data_dir, instruments_file, pipeline, journal, store, paper, account, risk, matching, fees, strategy",
+            "FILE:1:2: pipline: unknown key; did you mean `pipeline`?; allowed: mode, data_dir, instruments_file, pipeline, journal, store, paper, account, risk, matching, tables, fees, strategy",
         ),
         ("risk = 3", "FILE:1:8: risk: found `3`, expected a table"),
         (
@@ -277,17 +277,17 @@ fn sections_of_others_keep_their_places() {
     #[serde(deny_unknown_fields)]
     struct Fee {
         venue: claire_types::Venue,
-        maker: Amount,
-        taker: Amount,
+        maker_share: Amount,
+        taker_share: Amount,
     }
     let config = loaded("", &[], &[]).expect("right");
     let fees: Vec<Fee> = config.section("fees").expect("the defaults are right");
-    assert_eq!(fees[0].maker.to_string(), "0.001");
-    let text = "[[fees]]\nvenue = \"sim\"\nmaker = 0.1\ntaker = \"x\"";
+    assert_eq!(fees[0].maker_share.to_string(), "0.001");
+    let text = "[[fees]]\nvenue = \"sim\"\nmaker_share = 0.1\ntaker_share = \"x\"";
     let config = loaded(text, &[], &[]).expect("another type judges fees");
     let faults = config.section::<Vec<Fee>>("fees").expect_err("no number");
     let fault = faults.first().expect("one");
-    assert_eq!(fault.key, "fees[0].taker");
+    assert_eq!(fault.key, "fees[0].taker_share");
     assert_eq!(fault.place().map(|place| place.line), Some(4));
     let absent: BTreeMap<String, i64> = config.section("nothing").expect("an empty table");
     assert!(absent.is_empty());
@@ -295,19 +295,25 @@ fn sections_of_others_keep_their_places() {
 
 const TWO: &str = "[[strategy]]\nname = \"ema\"\nfile = \"ema.rhai\"\nmarket = \"sim:BTCUSDT\"\n\
     params = { fast = 12, slow = 2.5 }\n\
-    [[strategy]]\nname = \"mm\"\nfile = \"mm.rhai\"\nmarket = \"sim:ETHUSDT\"\nbudget = 0.25\n";
+    [[strategy]]\nname = \"mm\"\nfile = \"mm.rhai\"\nmarket = \"sim:ETHUSDT\"\nbudget_share = 0.25\n";
 
 #[test]
 fn strategies_are_read_with_parameters() {
     let environment = [
         ("CLAIRE_STRATEGY__EMA__PARAMS__FAST", "20"),
-        ("CLAIRE_STRATEGY__1__BUDGET", "0.5"),
+        ("CLAIRE_STRATEGY__1__BUDGET_SHARE", "0.5"),
     ];
     let config = loaded(TWO, &environment, &[]).expect("right");
     let ema = &config.strategies[0];
     assert_eq!(ema.params.get("fast"), Some(&Parameter::Integer(20)));
     assert_eq!(ema.params.get("slow"), Some(&Parameter::Float(2.5)));
-    assert_eq!(config.strategies[1].budget.share().to_string(), "0.5");
+    assert_eq!(
+        config.strategies[1]
+            .budget_share
+            .expect("given")
+            .to_string(),
+        "0.5"
+    );
     let found = faults(TWO, &[("CLAIRE_STRATEGY__EMMA__BUDGET", "1")], &[]);
     assert_eq!(
         found,
@@ -421,4 +427,45 @@ fn no_output_shows_the_password_of_the_store() {
     ] {
         assert!(!shown.contains("s3cret"), "{shown}");
     }
+}
+
+#[test]
+fn the_engine_gets_its_part_and_nothing_else() {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "read only to be refused or not")]
+    struct Engine {
+        mode: String,
+        account: BTreeMap<String, String>,
+        risk: BTreeMap<String, Amount>,
+        matching: BTreeMap<String, u32>,
+        tables: BTreeMap<String, u32>,
+        fees: Vec<BTreeMap<String, toml::Value>>,
+        strategies: Vec<EngineStrategy>,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct EngineStrategy {
+        name: String,
+        market: claire_types::InstrumentKey,
+        budget_share: Option<Amount>,
+    }
+    let config = loaded(TWO, &[("CLAIRE_RISK__POSITION_SHARE", "0.2")], &[]).expect("right");
+    let engine: Engine = config.engine(Mode::Replay).expect("right");
+    assert_eq!(engine.mode, "replay");
+    assert_eq!(engine.risk["position_share"].to_string(), "0.2");
+    assert_eq!(engine.fees.len(), 6);
+    let [ema, mm] = engine.strategies.as_slice() else {
+        panic!("two")
+    };
+    assert_eq!((ema.name.as_str(), ema.budget_share), ("ema", None));
+    assert_eq!(mm.market.to_string(), "sim:ETHUSDT");
+    let text = format!("[matching]\ndebit_ms = \"x\"\n{TWO}");
+    let config = loaded(&text, &[], &[]).expect("the engine judges this");
+    let faults = config
+        .engine::<Engine>(Mode::Replay)
+        .expect_err("no number");
+    let fault = faults.first().expect("one");
+    assert_eq!(fault.key, "matching.debit_ms");
+    assert_eq!(fault.place().map(|place| place.line), Some(2));
 }
