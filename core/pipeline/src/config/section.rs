@@ -1,0 +1,509 @@
+//! The sections that the pipeline owns, as types that cannot hold a wrong value.
+//!
+//! Built by `read` at start and handed to the stages; nothing after it checks them again. The
+//! sections `account`, `risk`, `matching`, `fees` and `tables` belong to the engine's own type, which
+//! is read with [`super::Config::engine`].
+
+use claire_types::{Amount, InstrumentKey};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// `[pipeline]`: threads and rings.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineConfig {
+    /// Where the stages run.
+    pub topology: TopologyChoice,
+    /// What a stage without work does.
+    pub wait: WaitChoice,
+    /// Cells of each ring.
+    pub ring_cells: RingCells,
+    /// The core of each stage's thread; stages not named run where the system puts them.
+    pub pins: Pins,
+}
+
+/// Where the stages run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TopologyChoice {
+    /// `fused` below [`SPLIT_CORES_MIN`] cores, else `split`.
+    Auto,
+    /// Feed, engine and gateway take turns on one thread.
+    Fused,
+    /// A thread each.
+    Split,
+}
+
+/// Fewest cores on which `auto` gives each stage its own: three stages and the sidecar.
+pub const SPLIT_CORES_MIN: usize = 4;
+
+/// What a stage without work does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitChoice {
+    /// Asks again at once; only sensible on a core of its own.
+    Spin,
+    /// Gives the core away and asks again.
+    Yield,
+    /// Spins briefly, then sleeps until there is work.
+    Park,
+}
+
+/// Cells of a ring: at least four of the longest message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingCells(u32);
+
+/// The core of each stage's thread, by the system's numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pins {
+    /// The feed's core; in `fused` the core of the one thread.
+    pub feed: Option<u16>,
+    /// The engine's core.
+    pub engine: Option<u16>,
+    /// The gateway's core.
+    pub gateway: Option<u16>,
+    /// The sidecar's core.
+    pub sidecar: Option<u16>,
+}
+
+/// `[journal]`: where and how inputs and records are written down.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalConfig {
+    /// The folder of journals; empty means `journal` in the data directory.
+    pub dir: PathBuf,
+    /// A segment is closed at this many megabytes.
+    pub segment_mb: SegmentMb,
+    /// A segment is closed after this many hours of engine time.
+    pub segment_hours: SegmentHours,
+    /// When the disk must have it.
+    pub fsync: Fsync,
+}
+
+/// When the disk must have what was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fsync {
+    /// After each group commit.
+    Commit,
+    /// Once a second.
+    Interval,
+    /// When the system pleases.
+    Never,
+}
+
+/// Megabytes of a journal segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentMb(u32);
+
+/// Hours of engine time of a journal segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentHours(u32);
+
+/// `[store]`: the database.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Where it is; none keeps records in the journal only.
+    pub url: StoreUrl,
+}
+
+/// The database's address. Its `Debug` and `Display` never show a password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// No database.
+    None,
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, as `postgres://user:password@host/database`.
+    Postgres(String),
+}
+
+/// `[paper]`: the bundled market of the `paper` mode.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperConfig {
+    /// Seed of the bundled market.
+    pub seed: u64,
+    /// What it lists, all at the venue `sim`.
+    pub symbols: SimSymbols,
+    /// How fast its time passes.
+    pub speed: Speed,
+}
+
+/// Instruments of the bundled market: at least one, each once, all at `sim`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimSymbols(Vec<InstrumentKey>);
+
+/// How fast recorded or simulated time passes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// As fast as the machine can.
+    Max,
+    /// This many times the real speed, as written: above 0, at most 1,000,000.
+    Times(f64),
+}
+
+/// `[[strategy]]`: one running strategy.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyConfig {
+    /// Its name: unique, it stands on every record.
+    pub name: StrategyName,
+    /// The script, or the name of a bundled one.
+    pub file: PathBuf,
+    /// Its primary market.
+    pub market: InstrumentKey,
+    /// Parameters that override the script's defaults.
+    #[serde(default)]
+    pub params: BTreeMap<String, Parameter>,
+    /// How its handlers run.
+    #[serde(default)]
+    pub backend: Backend,
+    /// Its share of the account's equity; the engine judges it.
+    pub budget_share: Option<Amount>,
+    /// Its fixed part of the account's equity; the engine judges it.
+    pub budget_amount: Option<Amount>,
+}
+
+/// A strategy's name: 1-32 of `a-z 0-9 _ -`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StrategyName(String);
+
+/// A parameter's value.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Parameter {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Float(f64),
+    /// A text.
+    Text(String),
+}
+
+/// How a strategy's handlers run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// Compiled where the script allows it, else interpreted.
+    #[default]
+    Auto,
+    /// By the stock interpreter.
+    Interpreted,
+}
+
+impl TopologyChoice {
+    /// Returns whether the stages get a thread each on a machine with `cores` cores.
+    pub fn is_split(self, cores: usize) -> bool {
+        match self {
+            Self::Auto => cores >= SPLIT_CORES_MIN,
+            Self::Fused => false,
+            Self::Split => true,
+        }
+    }
+}
+
+impl RingCells {
+    /// Fewest cells: four messages of 2,048 levels and four cells of header.
+    pub const MIN: u32 = 4 * 2_052;
+    /// Most cells: 1 GiB a ring.
+    pub const MAX: u32 = 1 << 26;
+
+    /// Returns the number.
+    pub const fn count(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl SegmentMb {
+    /// Returns the number of bytes.
+    pub const fn bytes(self) -> u64 {
+        self.0 as u64 * 1_000_000
+    }
+}
+
+impl SegmentHours {
+    /// Returns the span.
+    pub const fn span(self) -> claire_types::DurationNs {
+        claire_types::DurationNs(self.0 as i64 * 3_600 * claire_types::time::NS_PER_S)
+    }
+}
+
+impl SimSymbols {
+    /// Returns the instruments, in the order configured.
+    pub fn keys(&self) -> &[InstrumentKey] {
+        &self.0
+    }
+}
+
+impl StrategyName {
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl StoreUrl {
+    /// Returns the address with its password, as the store needs it, or `None` without a database.
+    pub fn reveal(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Sqlite(path) => Some(format!("sqlite:{}", path.display())),
+            Self::Postgres(url) => Some(url.clone()),
+        }
+    }
+}
+
+impl std::str::FromStr for StoreUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text == "none" {
+            return Ok(Self::None);
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        let path = text.strip_prefix("sqlite:").unwrap_or(text);
+        if path.contains("://") || path.is_empty() {
+            return Err(format!(
+                "{:?} is no store; allowed: none, sqlite:PATH, postgres://…",
+                redacted(text)
+            ));
+        }
+        Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+}
+
+impl std::str::FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Self::Max);
+        }
+        match text.parse::<f64>() {
+            Ok(times) if times > 0.0 && times <= 1_000_000.0 => Ok(Self::Times(times)),
+            _ => Err(format!(
+                "{text:?} is no speed; allowed: max, or a number above 0 up to 1000000"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => f.write_str(&redacted(url)),
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Max => f.write_str("max"),
+            Self::Times(times) => write!(f, "{times}"),
+        }
+    }
+}
+
+impl fmt::Display for StrategyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Returns a URL with its password replaced, for output.
+pub fn redacted(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    // The last `@` before the options ends the user part: a password may contain `@` and `/`.
+    let end = rest.find('?').unwrap_or(rest.len());
+    let plain = match rest[..end].rfind('@') {
+        Some(at) => match rest[..at].split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
+            None => url.to_owned(),
+        },
+        None => url.to_owned(),
+    };
+    match plain.split_once("password=") {
+        Some((before, after)) => {
+            let end = after.find('&').unwrap_or(after.len());
+            format!("{before}password=***{}", &after[end..])
+        }
+        None => plain,
+    }
+}
+
+/// Returns the number if it lies between `min` and `max`.
+fn within<'de, D: Deserializer<'de>>(deserializer: D, min: u32, max: u32) -> Result<u32, D::Error> {
+    let value = i64::deserialize(deserializer)?;
+    u32::try_from(value)
+        .ok()
+        .filter(|value| (min..=max).contains(value))
+        .ok_or_else(|| {
+            D::Error::custom(format!("`{value}` is not allowed, expected {min} to {max}"))
+        })
+}
+
+impl<'de> Deserialize<'de> for RingCells {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, Self::MIN, Self::MAX).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SegmentMb {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, 1, 65_536).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SegmentHours {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, 1, 168).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StoreUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for SimSymbols {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let keys = Vec::<InstrumentKey>::deserialize(deserializer)?;
+        if keys.is_empty() {
+            return Err(D::Error::custom("the list is empty; name at least one"));
+        }
+        for (index, key) in keys.iter().enumerate() {
+            if key.venue != claire_types::Venue::Sim {
+                let what = format!("`{key}` is not of the bundled market; write `sim:SYMBOL`");
+                return Err(D::Error::custom(what));
+            }
+            if keys[..index].contains(key) {
+                return Err(D::Error::custom(format!("`{key}` occurs twice")));
+            }
+        }
+        Ok(Self(keys))
+    }
+}
+
+impl<'de> Deserialize<'de> for Speed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(f64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(number) => number.to_string().parse(),
+            Written::Text(text) => text.parse(),
+        }
+        .map_err(D::Error::custom)
+    }
+}
+
+impl std::str::FromStr for StrategyName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let fits = (1..=32).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| is_plain(byte) || b"_-".contains(&byte));
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "{text:?} is no strategy name; allowed: 1 to 32 of a-z 0-9 _ -"
+            ))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for StrategyName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_is_fused_below_four_cores() {
+        for (choice, cores, expected) in [
+            (TopologyChoice::Auto, 1, false),
+            (TopologyChoice::Auto, 3, false),
+            (TopologyChoice::Auto, 4, true),
+            (TopologyChoice::Fused, 64, false),
+            (TopologyChoice::Split, 1, true),
+        ] {
+            assert_eq!(choice.is_split(cores), expected, "{choice:?} on {cores}");
+        }
+    }
+
+    #[test]
+    fn no_output_of_a_store_shows_its_password() {
+        for (url, shown) in [
+            (
+                "postgres://claire:s3cret@db/claire",
+                "postgres://claire:***@db/claire",
+            ),
+            (
+                "postgres://claire:a@b/c@db:5432/claire",
+                "postgres://claire:***@db:5432/claire",
+            ),
+            ("postgres://db/claire", "postgres://db/claire"),
+            ("postgres://claire@db/claire", "postgres://claire@db/claire"),
+            (
+                "postgres://db/claire?user=x&password=s3cret&sslmode=on",
+                "postgres://db/claire?user=x&password=***&sslmode=on",
+            ),
+        ] {
+            let store: StoreUrl = url.parse().expect("a store");
+            assert_eq!(store.to_string(), shown);
+            assert_eq!(format!("{store:?}"), shown);
+            assert_eq!(store.reveal().as_deref(), Some(url));
+        }
+    }
+
+    #[test]
+    fn speeds_are_max_or_above_zero() {
+        for (text, expected) in [
+            ("max", Some(Speed::Max)),
+            ("1", Some(Speed::Times(1.0))),
+            ("0.5", Some(Speed::Times(0.5))),
+            ("0", None),
+            ("-1", None),
+            ("NaN", None),
+            ("inf", None),
+            ("fast", None),
+        ] {
+            assert_eq!(text.parse::<Speed>().ok(), expected, "{text}");
+        }
+    }
+}

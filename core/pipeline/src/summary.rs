@@ -1,0 +1,173 @@
+//! What a finished replay says: the fields of its JSON, and the text for people.
+//!
+//! Filled by replay from the engine's records, printed by the command line. All decimals are finished
+//! texts without exponent or trailing zeros. Everything that differs between two equal runs is under
+//! [`RunFigures`].
+
+mod text;
+
+pub use text::span;
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A finished replay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ReplaySummary {
+    /// Sessions: files, and what venue and stream they were.
+    pub sessions: Vec<SessionSummary>,
+    /// Frames read.
+    pub frames: u64,
+    /// Market events made of them.
+    pub events: u64,
+    /// Frames or lines that could not be read.
+    pub errors: u64,
+    /// Sequence gaps.
+    pub gaps: u64,
+    /// Receive time of the first frame, ns since 1970 UTC; absent without frames.
+    pub first_recv_ns: Option<i64>,
+    /// The same as ISO text.
+    pub first_recv: Option<String>,
+    /// Receive time of the last frame.
+    pub last_recv_ns: Option<i64>,
+    /// The same as ISO text.
+    pub last_recv: Option<String>,
+    /// Trades of the market.
+    pub trades: u64,
+    /// Their quantity by `venue:SYMBOL`.
+    pub trade_qty: BTreeMap<String, String>,
+    /// Their notional by `venue:SYMBOL`.
+    pub trade_notional: BTreeMap<String, String>,
+    /// Books at the end, from depth only, by `venue:SYMBOL`.
+    pub books: BTreeMap<String, BookSummary>,
+    /// Signals of strategies.
+    pub signals: u64,
+    /// Orders that passed the gate.
+    pub orders: u64,
+    /// Our fills.
+    pub fills: u64,
+    /// Denied orders by code; codes that did not occur are absent.
+    pub denied: BTreeMap<String, u64>,
+    /// Orders that the (paper) venue rejected.
+    pub rejected: u64,
+    /// Money at the end.
+    pub pnl: PnlSummary,
+    /// Strategies, in the order of their ids.
+    pub strategies: Vec<StrategySummary>,
+    /// The account's trading state at the end.
+    pub state: String,
+    /// SHA-256 chain over the engine's outputs: 64 lower-case hex digits.
+    pub digest: String,
+    /// What differs between two equal runs.
+    pub run: RunFigures,
+}
+
+/// One recorded session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SessionSummary {
+    /// Its files, in order, by name without folder.
+    pub files: Vec<String>,
+    /// The venue.
+    pub venue: String,
+    /// Frames read.
+    pub frames: u64,
+}
+
+/// A book at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BookSummary {
+    /// Whether its sequence is proven.
+    pub synced: bool,
+    /// The last update applied.
+    pub last_update_id: u64,
+    /// Levels on the bid side.
+    pub bid_levels: u64,
+    /// Levels on the ask side.
+    pub ask_levels: u64,
+    /// The best 10 bids, best first, as price and quantity.
+    pub bids: Vec<[String; 2]>,
+    /// The best 10 asks, best first.
+    pub asks: Vec<[String; 2]>,
+    /// Quantity of all bids.
+    pub bid_qty: String,
+    /// Quantity of all asks.
+    pub ask_qty: String,
+}
+
+/// Money at the end, in the account's currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PnlSummary {
+    /// The currency.
+    pub currency: String,
+    /// Realized profit.
+    pub realized: String,
+    /// Unrealized profit at the last mark.
+    pub unrealized: String,
+    /// Fees paid.
+    pub fees: String,
+    /// Realized and unrealized less fees.
+    pub net: String,
+    /// Equity.
+    pub equity: String,
+}
+
+/// A strategy's counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StrategySummary {
+    /// Its name.
+    pub name: String,
+    /// `compiled` or `interpreted`.
+    pub backend: String,
+    /// Signals given.
+    pub signals: u64,
+    /// Orders that passed the gate.
+    pub orders: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Orders denied.
+    pub denials: u64,
+    /// Profit after fees.
+    pub net: String,
+}
+
+/// Figures that differ between two equal runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RunFigures {
+    /// Seconds from the first frame to the last output.
+    pub elapsed_s: f64,
+    /// Seconds of unpacking before the first frame.
+    pub unpack_s: f64,
+    /// Latency by stage.
+    pub latency: BTreeMap<String, LatencyFigures>,
+    /// Where the stages ran: `fused` or `split`.
+    pub topology: String,
+    /// Where the journal was written, if it was.
+    pub journal: Option<String>,
+}
+
+/// A stage's latency; a percentile is `None` where the samples do not carry it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LatencyFigures {
+    /// Samples.
+    pub n: u64,
+    /// Median.
+    pub p50_ns: Option<u64>,
+    /// 90th percentile.
+    pub p90_ns: Option<u64>,
+    /// 99th percentile.
+    pub p99_ns: Option<u64>,
+    /// 99.9th percentile.
+    pub p999_ns: Option<u64>,
+    /// Largest.
+    pub max_ns: u64,
+}
+
+/// Stages in flow order: the order of the text's table. Others follow by name.
+pub const STAGES: [&str; 6] = [
+    "feed",
+    "book",
+    "strategy",
+    "risk",
+    "match",
+    "frame_to_decision",
+];

@@ -1,0 +1,234 @@
+//! The summary as text for people.
+
+use super::{LatencyFigures, ReplaySummary, STAGES};
+use std::fmt;
+
+/// Shows the summary in aligned lines, without colors.
+impl fmt::Display for ReplaySummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_flow(f)?;
+        self.write_books(f)?;
+        self.write_trading(f)?;
+        self.write_latency(f)?;
+        writeln!(f, "digest    {}", self.digest)
+    }
+}
+
+impl ReplaySummary {
+    fn write_flow(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for session in &self.sessions {
+            let files = session.files.join(" + ");
+            writeln!(
+                f,
+                "session   {}  {files}  {} frames",
+                session.venue, session.frames
+            )?;
+        }
+        if let (Some(first), Some(last)) = (&self.first_recv, &self.last_recv) {
+            writeln!(f, "recorded  {first} to {last}")?;
+        }
+        let rate = per_second(self.frames, self.run.elapsed_s);
+        writeln!(
+            f,
+            "flow      {} frames, {} events, {} trades, {} errors, {} gaps in {} s ({rate} frames/s, unpacked in {} s)",
+            self.frames,
+            self.events,
+            self.trades,
+            self.errors,
+            self.gaps,
+            seconds(self.run.elapsed_s),
+            seconds(self.run.unpack_s),
+        )
+    }
+
+    fn write_books(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (key, book) in &self.books {
+            let state = if book.synced { "synced" } else { "STALE" };
+            let best = |levels: &[[String; 2]]| match levels.first() {
+                Some([price, qty]) => format!("{qty} @ {price}"),
+                None => "none".to_owned(),
+            };
+            writeln!(
+                f,
+                "book      {key}  {state}  bid {}  ask {}  levels {} + {}",
+                best(&book.bids),
+                best(&book.asks),
+                book.bid_levels,
+                book.ask_levels
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_trading(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for strategy in &self.strategies {
+            writeln!(
+                f,
+                "strategy  {} ({})  {} signals, {} orders, {} fills, {} denied, net {}",
+                strategy.name,
+                strategy.backend,
+                strategy.signals,
+                strategy.orders,
+                strategy.fills,
+                strategy.denials,
+                strategy.net
+            )?;
+        }
+        let denied: u64 = self.denied.values().sum();
+        write!(
+            f,
+            "trading   {} orders, {} fills, {} rejected, {denied} denied",
+            self.orders, self.fills, self.rejected
+        )?;
+        for (index, (code, count)) in self.denied.iter().enumerate() {
+            let lead = if index == 0 { " (" } else { ", " };
+            write!(f, "{lead}{code} {count}")?;
+        }
+        let close = if self.denied.is_empty() { "" } else { ")" };
+        writeln!(f, "{close}, state {}", self.state)?;
+        let pnl = &self.pnl;
+        writeln!(
+            f,
+            "p&l       realized {}, unrealized {}, fees {}, net {}, equity {} {}",
+            pnl.realized, pnl.unrealized, pnl.fees, pnl.net, pnl.equity, pnl.currency
+        )
+    }
+
+    fn write_latency(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.run.latency.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "latency   {:<18} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "stage", "n", "p50", "p90", "p99", "p99.9", "max"
+        )?;
+        let known = STAGES.iter().filter_map(|stage| {
+            let figures = self.run.latency.get(*stage)?;
+            Some((*stage, figures))
+        });
+        let others = self.run.latency.iter();
+        let others = others.map(|(stage, figures)| (stage.as_str(), figures));
+        let others = others.filter(|(stage, _)| !STAGES.contains(stage));
+        for (stage, figures) in known.chain(others) {
+            write_stage(f, stage, figures)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_stage(f: &mut fmt::Formatter<'_>, stage: &str, figures: &LatencyFigures) -> fmt::Result {
+    writeln!(
+        f,
+        "          {stage:<18} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        figures.n,
+        span(figures.p50_ns),
+        span(figures.p90_ns),
+        span(figures.p99_ns),
+        span(figures.p999_ns),
+        span(Some(figures.max_ns))
+    )
+}
+
+/// Returns a span with three digits and its unit, `-` where there are too few samples.
+pub fn span(ns: Option<u64>) -> String {
+    let Some(ns) = ns else {
+        return "-".to_owned();
+    };
+    let (value, unit) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (ns as f64 / 1e3, "us"),
+        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e9, "s"),
+    };
+    let digits = if value < 10.0 {
+        2
+    } else {
+        usize::from(value < 100.0)
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{seconds:.3}")
+}
+
+fn per_second(count: u64, seconds: f64) -> String {
+    if seconds > 0.0 {
+        format!("{:.0}", count as f64 / seconds)
+    } else {
+        "-".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{BookSummary, PnlSummary, SessionSummary, StrategySummary};
+
+    #[test]
+    fn summary_reads_at_a_glance() {
+        let mut summary = ReplaySummary {
+            sessions: vec![SessionSummary {
+                files: vec!["spot.gz".into()],
+                venue: "binance-spot".into(),
+                frames: 41_249,
+            }],
+            frames: 41_249,
+            events: 41_250,
+            trades: 9_757,
+            orders: 3,
+            fills: 2,
+            state: "ACTIVE".into(),
+            digest: "ab".repeat(32),
+            pnl: PnlSummary {
+                currency: "USDT".into(),
+                realized: "1.5".into(),
+                unrealized: "0".into(),
+                fees: "0.25".into(),
+                net: "1.25".into(),
+                equity: "10001.25".into(),
+            },
+            strategies: vec![StrategySummary {
+                name: "ema".into(),
+                backend: "compiled".into(),
+                net: "1.25".into(),
+                ..StrategySummary::default()
+            }],
+            ..ReplaySummary::default()
+        };
+        summary.denied.insert("RATE".into(), 4);
+        summary.denied.insert("FUNDS".into(), 1);
+        summary.books.insert(
+            "binance-spot:BTCUSDT".into(),
+            BookSummary {
+                synced: true,
+                bids: vec![["61837.63".into(), "3.78826".into()]],
+                bid_levels: 1_000,
+                ..BookSummary::default()
+            },
+        );
+        summary.run.elapsed_s = 0.5;
+        let figures = LatencyFigures {
+            n: 41_249,
+            p50_ns: Some(812),
+            p90_ns: Some(1_420),
+            p99_ns: Some(12_300),
+            p999_ns: None,
+            max_ns: 2_100_000,
+        };
+        summary.run.latency.insert("feed".into(), figures);
+        let expected = "\
+session   binance-spot  spot.gz  41249 frames
+flow      41249 frames, 41250 events, 9757 trades, 0 errors, 0 gaps in 0.500 s (82498 frames/s, unpacked in 0.000 s)
+book      binance-spot:BTCUSDT  synced  bid 3.78826 @ 61837.63  ask none  levels 1000 + 0
+strategy  ema (compiled)  0 signals, 0 orders, 0 fills, 0 denied, net 1.25
+trading   3 orders, 2 fills, 0 rejected, 5 denied (FUNDS 1, RATE 4), state ACTIVE
+p&l       realized 1.5, unrealized 0, fees 0.25, net 1.25, equity 10001.25 USDT
+latency   stage                       n       p50       p90       p99     p99.9       max
+          feed                    41249    812 ns   1.42 us   12.3 us         -   2.10 ms
+digest    abababababababababababababababababababababababababababababababab
+";
+        assert_eq!(summary.to_string(), expected);
+    }
+}
