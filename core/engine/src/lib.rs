@@ -7,10 +7,16 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod config;
+pub mod convert;
+mod engine;
+pub mod floor;
+pub mod indicator;
 pub mod market;
 pub mod order;
+pub mod outputs;
 pub mod paper;
 pub mod portfolio;
+pub mod probe;
 pub mod risk;
 pub mod strategy;
 pub mod timers;

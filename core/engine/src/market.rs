@@ -1,7 +1,16 @@
-//! What the engine knows of an instrument's market.
+//! What the engine knows of an instrument's market: book, merged view, bars and counters.
 //!
-//! Called by the engine on each market event, on the engine thread.
+//! Called by the engine on each market event, on the engine thread. Holds no clock and decides nothing.
+#![forbid(unsafe_code)]
 
+pub mod bars;
+pub mod book;
+#[cfg(test)]
+mod recording;
+pub mod stats;
 pub mod view;
 
-pub use view::BookView;
+pub use bars::{Bar, Bars};
+pub use book::{Book, BookChange, Touch};
+pub use stats::{LastTrade, MarketStats};
+pub use view::{BookView, MergedBook};

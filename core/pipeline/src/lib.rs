@@ -1,6 +1,18 @@
-//! Claire: threads, rings, clocks and files. Feed, engine, gateway and sidecar stages in flow order.
+//! Threads, rings, clocks and files: FEED, ENGINE and SIDECAR stages in flow order.
+//!
+//! The only crate that touches files of recordings, clocks and threads in the live path; what the
+//! stages decide is decided in `venue` and `engine`.
 
+pub mod affinity;
+pub mod clock;
 pub mod config;
+pub mod feed;
+pub mod latency;
+pub mod ring;
+pub mod source;
+pub mod stage;
 pub mod state;
 pub mod status;
 pub mod summary;
+pub mod topology;
+pub mod wait;

@@ -104,7 +104,7 @@ impl Projection {
                 Table::Alerts,
                 vec![text(note.kind.as_str()), text(note.text.as_str())],
             ),
-            Record::Book(_) | Record::BookEnd(_) => return None,
+            Record::Book(_) | Record::BookEnd(_) | Record::Plot(_) => return None,
         };
         let mut row = self.header_values(header);
         row.extend(values);

@@ -1,0 +1,4 @@
+//! FEED: frames in, proven events out.
+
+pub mod offset;
+pub mod ticks;
