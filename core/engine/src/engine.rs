@@ -87,6 +87,7 @@ impl Engine {
             rare => self.on_rare(header, rare),
         }
         self.settle();
+        self.floor_mut().probe.enter(Part::Rest);
     }
 
     /// Returns the records of the last input as whole messages.

@@ -13,6 +13,8 @@ pub enum Part {
     Risk,
     /// The paper venue.
     Match,
+    /// Nothing that is measured.
+    Rest,
 }
 
 /// Takes note of where the engine is.

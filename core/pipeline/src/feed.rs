@@ -1,4 +1,224 @@
-//! FEED: frames in, proven events out.
+//! FEED: frames in, proven events out, with the clock's ticks and the venue's offsets among them.
+//!
+//! The part that all feeds share; where frames come from is in `feed/replay.rs` and `feed/paper.rs`. What
+//! a frame produced stays pending until the ring took all of it, and no further frame is taken before:
+//! nothing has to be estimated, nothing can be lost.
 
 pub mod offset;
+pub mod paper;
+pub mod replay;
 pub mod ticks;
+
+use crate::clock::Clock;
+use crate::latency::{LatencyRecorder, Span};
+use crate::ring::{MessageProducer, Stamp};
+use claire_types::cell::Tag;
+use claire_types::input::HEADER_CELLS;
+use claire_types::{
+    CellBuffer, Cells, ClockOffset, DurationNs, Header, Input, Instrument, MonoNs, Venue, VenueNs,
+    WallNs,
+};
+use claire_venue::MarketFeed;
+use offset::OffsetMeter;
+use ticks::Ticks;
+
+/// What a frame is assumed to take from the venue to us: 1 ms.
+pub const LATENCY_ASSUMED: DurationNs = DurationNs::from_ms(1);
+/// Room for what one frame produces before the buffer must grow.
+const PENDING_CELLS: usize = 32_768;
+
+/// The part of a feed stage behind its source.
+pub struct FeedLine {
+    pub(crate) feed: MarketFeed,
+    ticks: Ticks,
+    meters: [OffsetMeter; Venue::ALL.len()],
+    pending: CellBuffer,
+    /// What of the pending cells the ring took.
+    flushed: usize,
+    out: MessageProducer,
+    pub(crate) clock: Clock,
+    pub(crate) latency: LatencyRecorder,
+    available: MonoNs,
+    /// Added to the venue's times: a session that is repeated happens later each time.
+    pub(crate) shift: DurationNs,
+    /// Latest receive time, shifted.
+    pub(crate) last_recv: WallNs,
+    has_ended: bool,
+}
+
+impl FeedLine {
+    /// Returns a line for frames of `venue` that writes into `out`.
+    pub fn new(
+        venue: Venue,
+        described: &[Instrument],
+        out: MessageProducer,
+        clock: Clock,
+        latency: LatencyRecorder,
+    ) -> Self {
+        Self {
+            feed: MarketFeed::new(venue, described),
+            ticks: Ticks::default(),
+            meters: std::array::from_fn(|_| OffsetMeter::new(LATENCY_ASSUMED)),
+            pending: CellBuffer::with_capacity(PENDING_CELLS),
+            flushed: 0,
+            out,
+            available: MonoNs(0),
+            clock,
+            latency,
+            shift: DurationNs(0),
+            last_recv: WallNs(0),
+            has_ended: false,
+        }
+    }
+
+    /// Decodes a frame; `symbol` is that of the request it answers, if it is an answer.
+    #[inline]
+    pub fn take(&mut self, frame: &[u8], recv: WallNs, symbol: Option<&str>) {
+        self.available = self.clock.mono();
+        self.begin(recv);
+        let start = self.pending.len();
+        match symbol {
+            None => self.feed.on_frame(frame, self.last_recv, &mut self.pending),
+            Some(symbol) => {
+                self.feed
+                    .on_snapshot_for(symbol, frame, self.last_recv, &mut self.pending)
+            }
+        }
+        self.measure(start);
+    }
+
+    /// Lets time pass without a frame.
+    pub fn pass(&mut self, now: WallNs) {
+        self.available = self.clock.mono();
+        self.begin(now);
+    }
+
+    /// Adds an input that is no frame: an operator's command.
+    pub fn put(&mut self, recv: WallNs, input: &Input<'_>) {
+        self.begin(recv);
+        let header = Header::of_time(self.feed.seq(), self.last_recv);
+        input.encode(&header, &mut self.pending);
+    }
+
+    /// Begins the session anew.
+    pub fn reset_session(&mut self, recv: WallNs) {
+        self.begin(recv);
+        self.feed.session_reset(self.last_recv, &mut self.pending);
+    }
+
+    /// Writes the end of the input; nothing follows it.
+    pub fn end(&mut self) {
+        if !std::mem::replace(&mut self.has_ended, true) {
+            let header = Header::of_time(self.feed.seq(), self.last_recv);
+            Input::End.encode(&header, &mut self.pending);
+        }
+    }
+
+    /// Returns whether the end was written and the ring took it.
+    pub fn is_done(&self) -> bool {
+        self.has_ended && self.is_flushed()
+    }
+
+    /// Returns whether the ring took all that was produced.
+    #[inline]
+    pub fn is_flushed(&self) -> bool {
+        self.flushed == self.pending.len()
+    }
+
+    /// Writes what is pending, as much as the ring takes; returns whether all is written.
+    #[inline]
+    pub fn flush(&mut self) -> bool {
+        let cells = self
+            .pending
+            .as_slice()
+            .get(self.flushed..)
+            .unwrap_or_default();
+        if cells.is_empty() {
+            return true;
+        }
+        if cells.len() <= self.out.capacity() && self.out.try_write(cells).is_ok() {
+            self.flushed += cells.len();
+            let now = self.clock.mono();
+            self.latency.record(Span::Feed, now.since(self.available));
+            self.latency.turn(now);
+            return true;
+        }
+        self.flush_messages()
+    }
+
+    /// Closes the ring.
+    pub fn close(&mut self) {
+        self.out.close();
+    }
+
+    /// Writes pending messages one by one: a snapshot is longer than the ring has room.
+    #[cold]
+    fn flush_messages(&mut self) -> bool {
+        while let Some(cells) = self.pending.as_slice().get(self.flushed..)
+            && let Some(first) = cells.first()
+        {
+            let length = Tag::of(first.low).cells as usize;
+            let message = cells.get(..length).unwrap_or(cells);
+            if self.out.try_write(message).is_err() {
+                return false;
+            }
+            self.flushed += message.len();
+        }
+        true
+    }
+
+    /// Begins the messages of a frame or tick: ticks that are due before it come first.
+    #[inline]
+    fn begin(&mut self, recv: WallNs) {
+        if self.is_flushed() {
+            self.pending.clear();
+            self.flushed = 0;
+        }
+        let recv = recv.after(self.shift);
+        while let Some(tick) = self.ticks.due(recv) {
+            self.tick(tick);
+        }
+        self.last_recv = self.last_recv.max(recv);
+        Stamp {
+            available: self.available,
+        }
+        .encode(&mut self.pending);
+    }
+
+    fn tick(&mut self, tick: WallNs) {
+        let header = Header::of_time(self.feed.seq(), tick);
+        for (venue, meter) in Venue::ALL.into_iter().zip(&mut self.meters) {
+            if let Some(offset) = meter.change() {
+                Input::ClockOffset(ClockOffset { venue, offset })
+                    .encode(&header, &mut self.pending);
+            }
+        }
+        Input::Timer.encode(&header, &mut self.pending);
+    }
+
+    /// Shifts venue times of the messages from `start` on, and samples them for the venue's offset.
+    #[inline]
+    fn measure(&mut self, start: usize) {
+        let venue = self.feed.venue() as usize - 1;
+        let mut index = start;
+        while let Some(first) = self.pending.as_slice().get(index) {
+            let length = Tag::of(first.low).cells as usize;
+            if length >= HEADER_CELLS
+                && let Some(times) = self.pending.at_mut(index + 1)
+                && times.high != 0
+            {
+                times.high = times.high.wrapping_add_signed(self.shift.0);
+                let (recv, venue_time) = (WallNs(times.low as i64), VenueNs(times.high as i64));
+                if let Some(meter) = self.meters.get_mut(venue) {
+                    meter.sample(recv, venue_time);
+                }
+            }
+            index += length.max(1);
+        }
+    }
+
+    /// Returns the pending cells, for tests.
+    pub fn pending(&self) -> Cells<'_> {
+        self.pending.view()
+    }
+}

@@ -6,9 +6,11 @@
 pub mod affinity;
 pub mod clock;
 pub mod config;
+pub mod engine;
 pub mod feed;
 pub mod latency;
 pub mod ring;
+pub mod sidecar;
 pub mod source;
 pub mod stage;
 pub mod state;

@@ -39,7 +39,11 @@ impl OffsetMeter {
     pub fn sample(&mut self, recv: WallNs, venue_time: VenueNs) {
         let ahead = recv.0.saturating_sub(venue_time.0);
         self.samples[self.next] = ahead.saturating_sub(self.latency.0);
-        self.next = if self.next + 1 == OFFSET_SAMPLES { 0 } else { self.next + 1 };
+        self.next = if self.next + 1 == OFFSET_SAMPLES {
+            0
+        } else {
+            self.next + 1
+        };
         self.count = (self.count + 1).min(OFFSET_SAMPLES);
     }
 
@@ -52,7 +56,9 @@ impl OffsetMeter {
         sorted.copy_from_slice(&self.samples[..self.count]);
         let (_, median, _) = sorted.select_nth_unstable(self.count / 2);
         let median = DurationNs(*median);
-        let is_news = self.said.is_none_or(|said| (said.0 - median.0).abs() >= OFFSET_STEP_NS);
+        let is_news = self
+            .said
+            .is_none_or(|said| (said.0 - median.0).abs() >= OFFSET_STEP_NS);
         is_news.then(|| {
             self.said = Some(median);
             median

@@ -4,8 +4,8 @@
 //! recording replays with the same ticks whatever it is read in. A silence longer than
 //! [`TICKS_BURST_MAX`] ticks is jumped over: nothing can happen in it.
 
-use claire_types::time::NS_PER_MS;
 use claire_types::WallNs;
+use claire_types::time::NS_PER_MS;
 
 /// Interval of the ticks.
 pub const TICK_NS: i64 = 100 * NS_PER_MS;
@@ -52,7 +52,9 @@ mod tests {
 
     fn due(ticks: &mut Ticks, now_ms: i64) -> Vec<i64> {
         let now = WallNs(now_ms * NS_PER_MS);
-        std::iter::from_fn(|| ticks.due(now)).map(|tick| tick.0 / NS_PER_MS).collect()
+        std::iter::from_fn(|| ticks.due(now))
+            .map(|tick| tick.0 / NS_PER_MS)
+            .collect()
     }
 
     #[test]

@@ -1,0 +1,306 @@
+//! A feed stage that reads recorded files: as fast as the pipeline takes them, or at a multiple of their own time.
+//!
+//! Feed thread. Files wait for the pipeline, so nothing is ever dropped.
+
+use super::FeedLine;
+use crate::source::{Entry, Recording};
+use crate::stage::{Stage, StageName, Turn};
+use claire_types::time::NS_PER_S;
+use claire_types::{DurationNs, MonoNs, Venue, WallNs};
+use claire_venue::detect_url;
+
+/// Frames taken in one turn before others get theirs.
+const FRAMES_PER_TURN: u32 = 64;
+/// Pause between two passes of a session that is repeated.
+const PASS_GAP: DurationNs = DurationNs(NS_PER_S);
+
+/// How fast a recording is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    /// As fast as the pipeline takes it.
+    Max,
+    /// This many times its own time.
+    Times(u32),
+}
+
+/// What a replay counted outside the engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplayCounts {
+    /// Lines that were no frame, and files that ended early.
+    pub faults: u64,
+    /// The first of them, in words.
+    pub fault_texts: Vec<String>,
+    /// Receive time of the first frame, as recorded.
+    pub first_recv: Option<WallNs>,
+    /// Receive time of the last frame, as the engine saw it: later passes are later.
+    pub last_recv: Option<WallNs>,
+    /// Frames by file, in the order of the files.
+    pub frames: Vec<u64>,
+    /// When the first frame was taken.
+    pub started: Option<MonoNs>,
+}
+
+/// Words kept of lines that were no frame.
+const FAULT_TEXTS_MAX: usize = 20;
+
+/// The feed stage of a replay.
+pub struct ReplayFeed {
+    line: FeedLine,
+    recording: Recording,
+    /// The venue of each file.
+    venues: Vec<Venue>,
+    speed: Speed,
+    passes_left: u32,
+    counts: ReplayCounts,
+    held: Held,
+}
+
+/// A frame that waits for its time.
+#[derive(Default)]
+struct Held {
+    is_full: bool,
+    frame: Vec<u8>,
+    symbol: String,
+    recv: WallNs,
+    file: u16,
+}
+
+impl ReplayFeed {
+    /// Returns a stage that replays the recording `passes` times; `venues` are those of its files.
+    pub fn new(
+        line: FeedLine,
+        recording: Recording,
+        venues: Vec<Venue>,
+        speed: Speed,
+        passes: u32,
+    ) -> Self {
+        let frames = vec![0; recording.files().len()];
+        Self {
+            line,
+            recording,
+            venues,
+            speed,
+            passes_left: passes.saturating_sub(1),
+            counts: ReplayCounts {
+                frames,
+                ..ReplayCounts::default()
+            },
+            held: Held::default(),
+        }
+    }
+
+    /// Returns what was counted.
+    pub const fn counts(&self) -> &ReplayCounts {
+        &self.counts
+    }
+
+    /// Returns the line behind the source.
+    pub const fn line(&self) -> &FeedLine {
+        &self.line
+    }
+
+    /// Returns the recording.
+    pub const fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// Takes the next entry; returns whether there was one.
+    #[inline]
+    fn step(&mut self) -> bool {
+        let Self {
+            line,
+            recording,
+            venues,
+            counts,
+            held,
+            speed,
+            ..
+        } = self;
+        match recording.next() {
+            Some(Entry::Line(entry)) => {
+                if counts.started.is_none() {
+                    counts.started = Some(line.clock.mono());
+                    counts.first_recv = Some(entry.recv);
+                }
+                let symbol = entry.url.and_then(symbol_of_url);
+                if let Some(count) = counts.frames.get_mut(usize::from(entry.file)) {
+                    *count += 1;
+                }
+                if *speed != Speed::Max {
+                    held.fill(entry.frame, symbol, entry.recv, entry.file);
+                    return true;
+                }
+                select_venue(line, venues, entry.file);
+                line.take(entry.frame, entry.recv, symbol);
+                true
+            }
+            Some(Entry::Fault(fault)) => {
+                counts.fault(|| fault.to_string());
+                true
+            }
+            Some(Entry::Damage(damage)) => {
+                counts.fault(|| damage.to_string());
+                true
+            }
+            None => self.next_pass(),
+        }
+    }
+
+    /// Starts the session over where it is to be repeated.
+    #[cold]
+    fn next_pass(&mut self) -> bool {
+        if self.passes_left == 0 {
+            return false;
+        }
+        self.passes_left -= 1;
+        let (Some(first), Some(last)) = (self.recording.first_recv(), self.recording.last_recv())
+        else {
+            return false;
+        };
+        let span = last.since(first).0.saturating_add(PASS_GAP.0);
+        self.line.shift = DurationNs(self.line.shift.0.saturating_add(span));
+        self.line.reset_session(first);
+        self.recording.rewind();
+        true
+    }
+
+    /// Takes the held frame when its time has come; returns whether it was taken.
+    fn release(&mut self) -> bool {
+        let Speed::Times(times) = self.speed else {
+            return false;
+        };
+        let (Some(started), Some(first)) = (self.counts.started, self.counts.first_recv) else {
+            return false;
+        };
+        let span = self.held.recv.after(self.line.shift).since(first).0;
+        let passed = self
+            .line
+            .clock
+            .mono()
+            .since(started)
+            .saturating_mul(u64::from(times.max(1)));
+        if u64::try_from(span).unwrap_or(0) > passed {
+            return false;
+        }
+        let held = std::mem::take(&mut self.held);
+        select_venue(&mut self.line, &self.venues, held.file);
+        let symbol = (!held.symbol.is_empty()).then_some(held.symbol.as_str());
+        self.line.take(&held.frame, held.recv, symbol);
+        self.held = Held {
+            is_full: false,
+            ..held
+        };
+        true
+    }
+}
+
+impl Stage for ReplayFeed {
+    fn name(&self) -> StageName {
+        const { StageName::new("feed") }
+    }
+
+    fn turn(&mut self) -> Turn {
+        for taken in 0..FRAMES_PER_TURN {
+            if !self.line.flush() {
+                return if taken == 0 {
+                    Turn::Blocked
+                } else {
+                    Turn::Worked
+                };
+            }
+            if self.line.is_done() {
+                return Turn::Done;
+            }
+            if self.held.is_full {
+                if !self.release() {
+                    return if taken == 0 { Turn::Idle } else { Turn::Worked };
+                }
+            } else if !self.step() {
+                self.line.end();
+            }
+        }
+        Turn::Worked
+    }
+
+    fn stop(&mut self) -> Turn {
+        if !self.line.flush() {
+            return Turn::Blocked;
+        }
+        self.line.end();
+        if self.line.flush() {
+            Turn::Done
+        } else {
+            Turn::Blocked
+        }
+    }
+
+    fn close(&mut self) {
+        self.counts.last_recv = self.counts.first_recv.map(|_| self.line.last_recv);
+        self.line.close();
+    }
+}
+
+impl Held {
+    fn fill(&mut self, frame: &[u8], symbol: Option<&str>, recv: WallNs, file: u16) {
+        self.is_full = true;
+        self.frame.clear();
+        self.frame.extend_from_slice(frame);
+        self.symbol.clear();
+        self.symbol.push_str(symbol.unwrap_or_default());
+        self.recv = recv;
+        self.file = file;
+    }
+}
+
+impl ReplayCounts {
+    #[cold]
+    fn fault(&mut self, text: impl Fn() -> String) {
+        self.faults += 1;
+        if self.fault_texts.len() < FAULT_TEXTS_MAX {
+            self.fault_texts.push(text());
+        }
+    }
+}
+
+#[inline]
+fn select_venue(line: &mut FeedLine, venues: &[Venue], file: u16) {
+    if let Some(venue) = venues.get(usize::from(file)) {
+        line.feed.select(*venue);
+    }
+}
+
+/// Returns the symbol that a REST request named; stream addresses name none.
+fn symbol_of_url(url: &str) -> Option<&str> {
+    if !url.starts_with("http") {
+        return None;
+    }
+    let (_, query) = url.split_once('?')?;
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("symbol="))
+}
+
+/// Returns the venue of an entry, from its URL or its frame.
+pub fn venue_of(url: Option<&str>, frame: &[u8]) -> Option<Venue> {
+    url.and_then(detect_url)
+        .or_else(|| claire_venue::detect(frame))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_requests_name_a_symbol() {
+        let depth = "https://api.binance.com/api/v3/depth?symbol=NKNUSDT&limit=1000";
+        assert_eq!(symbol_of_url(depth), Some("NKNUSDT"));
+        assert_eq!(
+            symbol_of_url("https://api.binance.com/api/v3/exchangeInfo"),
+            None
+        );
+        assert_eq!(
+            symbol_of_url("wss://stream.binance.com/stream?symbol=X"),
+            None
+        );
+    }
+}
