@@ -1,1 +1,31 @@
-//! Claire: strategies in Rhai. Interface, checker, runtime.
+//! Strategies in Rhai: interface, checker, runtime.
+//!
+//! The pipeline compiles scripts with [`Script`] off the hot path and hands [`RhaiStrategy`] to the
+//! engine, which calls it on the engine thread behind the `Strategy` trait. Nobody else knows Rhai.
+//! Nothing here reads a clock, starts a thread or writes anywhere; only [`Script::load`] reads a file.
+//!
+//! Reading order: what a file may say ([`Script`], [`Parameter`], [`Diagnostic`]), what it may call
+//! (`api`), how it runs ([`RhaiStrategy`]), and strategies in Rust behind the same trait ([`native`]).
+#![forbid(unsafe_code)]
+
+mod api;
+mod check;
+mod constants;
+mod diagnostic;
+mod lending;
+mod limits;
+mod names;
+pub mod native;
+
+mod parameter;
+mod runtime;
+pub mod sandbox;
+mod script;
+mod state;
+mod token;
+
+pub use diagnostic::Diagnostic;
+pub use limits::Limits;
+pub use parameter::{Parameter, Value};
+pub use runtime::RhaiStrategy;
+pub use script::Script;

@@ -1,0 +1,214 @@
+//! The sandbox: Rhai with listed packages, named limits and no way out.
+//!
+//! No clock, no sleep, no evaluation of text, no modules, no output, no syntax of its own. Built when
+//! a script is compiled, never on the hot path; the packages are built once per process and shared.
+
+use crate::Limits;
+use crate::api;
+use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade};
+use rhai::packages::{
+    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
+    BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
+};
+use rhai::{Dynamic, Engine, Module, OptimizationLevel, Shared};
+use std::any::TypeId;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+/// Returns an engine that runs a script within the limits. It optimizes nothing until told to.
+pub fn engine(limits: &Limits) -> Engine {
+    let mut engine = Engine::new_raw();
+    for module in modules() {
+        engine.register_global_module(Shared::clone(module));
+    }
+    for symbol in DISABLED_SYMBOLS {
+        engine.disable_symbol(symbol);
+    }
+    apply(limits, &mut engine);
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_fast_operators(true);
+    engine.set_fail_on_invalid_map_property(true);
+    engine
+}
+
+/// Returns every function a script can reach, as `name/count of arguments`, sorted; properties as `get$name/1`.
+pub fn functions() -> Vec<String> {
+    let catalogue = Catalogue::shared();
+    let counted = catalogue
+        .functions
+        .iter()
+        .flat_map(|(name, counts)| counts.iter().map(move |count| format!("{name}/{count}")));
+    counted.collect()
+}
+
+/// Returns the constants of the interface: sides, flags, regimes.
+pub(crate) fn constants() -> BTreeMap<String, Dynamic> {
+    let of = |module: &'static Shared<Module>| {
+        module
+            .iter_var()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+    };
+    modules().iter().flat_map(of).collect()
+}
+
+/// Starts a call's budget anew on this thread.
+pub(crate) fn refill() {
+    SPENT.set(0);
+}
+
+thread_local! {
+    /// Operations of the running call. Rhai's own count forgets what closures spent.
+    static SPENT: Cell<u64> = const { Cell::new(0) };
+}
+
+fn apply(limits: &Limits, engine: &mut Engine) {
+    let operations_max = limits.operations_max;
+    engine.on_progress(move |_| {
+        let spent = SPENT.get() + 1;
+        SPENT.set(spent);
+        (spent > operations_max).then_some(Dynamic::UNIT)
+    });
+    engine.set_max_call_levels(limits.call_depth_max);
+    engine.set_max_expr_depths(limits.expression_depth_max, limits.expression_depth_max);
+    engine.set_max_variables(limits.variables_max);
+    engine.set_max_functions(limits.functions_max);
+    engine.set_max_modules(0);
+    engine.set_max_string_size(limits.string_bytes_max);
+    engine.set_max_array_size(limits.array_items_max);
+    engine.set_max_map_size(limits.map_fields_max);
+}
+
+/// Returns the packages, ours last: a later one is asked first.
+fn modules() -> &'static [Shared<Module>] {
+    static MODULES: OnceLock<Vec<Shared<Module>>> = OnceLock::new();
+    MODULES.get_or_init(|| {
+        let mut own = api::module();
+        own.build_index();
+        vec![
+            ArithmeticPackage::new().as_shared_module(),
+            LogicPackage::new().as_shared_module(),
+            BasicMathPackage::new().as_shared_module(),
+            BasicStringPackage::new().as_shared_module(),
+            MoreStringPackage::new().as_shared_module(),
+            BasicArrayPackage::new().as_shared_module(),
+            BasicMapPackage::new().as_shared_module(),
+            BasicIteratorPackage::new().as_shared_module(),
+            BasicFnPackage::new().as_shared_module(),
+            own.into(),
+        ]
+    })
+}
+
+/// What is known of the functions, for the checker.
+pub(crate) struct Catalogue {
+    /// Argument counts by name, receivers counted.
+    pub functions: BTreeMap<String, BTreeSet<usize>>,
+    /// Names and argument counts of methods of our own types, receivers not counted.
+    pub methods: BTreeMap<Kind, BTreeMap<String, BTreeSet<usize>>>,
+    /// Properties of our own types.
+    pub properties: BTreeMap<Kind, BTreeSet<String>>,
+    /// Constants of the interface.
+    pub constants: BTreeSet<String>,
+}
+
+/// A type of our own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Market,
+    Trade,
+    Bar,
+    Fill,
+    Order,
+    Bars,
+    Indicator,
+}
+
+impl Kind {
+    fn of(id: TypeId) -> Option<Self> {
+        let known = [
+            (TypeId::of::<Market>(), Self::Market),
+            (TypeId::of::<Trade>(), Self::Trade),
+            (TypeId::of::<Bar>(), Self::Bar),
+            (TypeId::of::<Fill>(), Self::Fill),
+            (TypeId::of::<Order>(), Self::Order),
+            (TypeId::of::<Bars>(), Self::Bars),
+            (TypeId::of::<Indicator>(), Self::Indicator),
+        ];
+        known
+            .into_iter()
+            .find(|(known, _)| *known == id)
+            .map(|(_, kind)| kind)
+    }
+
+    /// Returns the word people use for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Market => "the market",
+            Self::Trade => "a trade",
+            Self::Bar => "a bar",
+            Self::Fill => "a fill",
+            Self::Order => "an order",
+            Self::Bars => "bars",
+            Self::Indicator => "an indicator",
+        }
+    }
+}
+
+impl Catalogue {
+    /// Returns the catalogue, made on first use.
+    pub(crate) fn shared() -> &'static Self {
+        static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+        CATALOGUE.get_or_init(Self::new)
+    }
+
+    fn new() -> Self {
+        let mut catalogue = Self {
+            functions: BTreeMap::new(),
+            methods: BTreeMap::new(),
+            properties: BTreeMap::new(),
+            constants: BTreeSet::new(),
+        };
+        catalogue.constants.extend(constants().into_keys());
+        let all = engine(&Limits::default()).collect_fn_metadata(
+            None,
+            |info| {
+                let of = info.metadata;
+                let first = of.param_types.first().copied();
+                Some((of.name.to_string(), of.num_params, first))
+            },
+            true,
+        );
+        for (name, count, first) in all {
+            if !DENIED_FUNCTIONS.contains(&name.as_str()) {
+                catalogue.add(name, count, first.and_then(Kind::of));
+            }
+        }
+        catalogue
+    }
+
+    fn add(&mut self, name: String, count: usize, receiver: Option<Kind>) {
+        if let Some(kind) = receiver {
+            match name.strip_prefix("get$") {
+                Some(property) => {
+                    self.properties
+                        .entry(kind)
+                        .or_default()
+                        .insert(property.to_owned());
+                }
+                None => {
+                    let methods = self.methods.entry(kind).or_default();
+                    methods.entry(name.clone()).or_default().insert(count - 1);
+                }
+            }
+        }
+        self.functions.entry(name).or_default().insert(count);
+    }
+}
+
+/// Words of the language that scripts do not have.
+pub(crate) const DISABLED_SYMBOLS: [&str; 6] = ["eval", "print", "debug", "Fn", "import", "export"];
+
+/// Functions that come with the packages but are not part of the interface: the checker knows none of
+/// them, and a script has no way to call what it cannot name.
+const DENIED_FUNCTIONS: [&str; 4] = ["print", "debug", "to_blob", "take"];

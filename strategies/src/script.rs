@@ -1,0 +1,233 @@
+//! A strategy file, checked and ready to run.
+//!
+//! Compiled off the hot path, by `claire check`, at start and on reload; then shared by every entry
+//! that runs it with the same parameters. Only [`Script::load`] reads a file.
+
+use crate::diagnostic::{Diagnostic, Source};
+use crate::{Limits, Parameter, Value, check, constants, sandbox};
+use claire_engine::strategy::Handlers;
+use rhai::{AST, Dynamic, Engine, Module, OptimizationLevel};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+/// A checked script with its parameters set.
+pub struct Script {
+    name: String,
+    source: String,
+    parameters: Vec<Parameter>,
+    handlers: Handlers,
+    limits: Limits,
+    engine: Engine,
+    ast: AST,
+}
+
+impl Script {
+    /// Compiles a script's text under the default limits.
+    ///
+    /// An override beats the file's default; of several overrides of one parameter the first counts,
+    /// so `--set` goes before the configuration.
+    ///
+    /// # Errors
+    /// All that is wrong with it, in the order of the file; never empty.
+    pub fn compile(
+        name: &str,
+        source: &str,
+        overrides: &[(String, Value)],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        Self::compile_within(
+            &Limits::default(),
+            name,
+            Source {
+                file: name,
+                text: source,
+            },
+            overrides,
+        )
+    }
+
+    /// Reads and compiles a file; the script has the file's name without its ending.
+    ///
+    /// Links are followed to a regular file.
+    ///
+    /// # Errors
+    /// As [`Script::compile`], and where the file cannot be read, is no regular file, is too large or is not UTF-8.
+    pub fn load(
+        limits: &Limits,
+        path: &Path,
+        overrides: &[(String, Value)],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let file = path.display().to_string();
+        let name = path
+            .file_stem()
+            .map_or_else(|| file.clone(), |stem| stem.to_string_lossy().into_owned());
+        let text = read(limits, path, &file).map_err(|fault| vec![*fault])?;
+        Self::compile_within(
+            limits,
+            &name,
+            Source {
+                file: &file,
+                text: &text,
+            },
+            overrides,
+        )
+    }
+
+    /// Compiles a text under these limits.
+    fn compile_within(
+        limits: &Limits,
+        name: &str,
+        source: Source<'_>,
+        overrides: &[(String, Value)],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut engine = sandbox::engine(limits);
+        let parsed = engine.compile(source.text);
+        let parsed = parsed.map_err(|fault| vec![check::not_parsed(source, &fault)])?;
+        let mut diagnostics = Vec::new();
+        let handlers = check::outline(source, &parsed, &mut diagnostics);
+        check::bodies(source, &parsed, &mut diagnostics);
+        if !diagnostics.is_empty() {
+            return Err(sorted(diagnostics));
+        }
+        let found = constants::evaluate(limits, source, &parsed, overrides).map_err(sorted)?;
+        let ast = with_constants(&mut engine, source, &parsed, found.values)
+            .map_err(|fault| vec![*fault])?;
+        Ok(Self {
+            name: name.to_owned(),
+            source: source.text.to_owned(),
+            parameters: found.parameters,
+            handlers,
+            limits: *limits,
+            engine,
+            ast,
+        })
+    }
+
+    /// Returns the name it was compiled under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns its text.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Returns its parameters in the order of the file.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// Returns the handlers it has, beside `init`.
+    pub fn handlers(&self) -> Handlers {
+        self.handlers
+    }
+
+    /// Returns the limits of its calls.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns the interpreter, with the script's constants.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Returns the optimized functions.
+    pub(crate) fn ast(&self) -> &AST {
+        &self.ast
+    }
+}
+
+/// Makes the constants known everywhere and compiles once more, now with all optimization.
+fn with_constants(
+    engine: &mut Engine,
+    source: Source<'_>,
+    parsed: &AST,
+    values: Vec<(String, Dynamic)>,
+) -> Result<AST, Box<Diagnostic>> {
+    let mut module = Module::new();
+    for (name, value) in &values {
+        module.set_var(name.clone(), value.clone());
+    }
+    module.build_index();
+    engine.register_global_module(module.into());
+    engine.set_optimization_level(OptimizationLevel::Full);
+    let mut all = sandbox::constants();
+    all.extend(values);
+    if check::captures_any(parsed, |name| all.contains_key(name)) {
+        resolve_captured(engine, all);
+    }
+    let compiled = engine.compile(source.text);
+    let mut ast = compiled.map_err(|fault| Box::new(check::not_parsed(source, &fault)))?;
+    ast.clear_statements();
+    Ok(ast)
+}
+
+/// Lets closures use constants. A closure takes what it uses from outside as a shared variable, and
+/// Rhai looks for that in the scope only, where no constant is; so the resolver answers.
+///
+/// It is asked for every variable and costs each some 20 ns: only scripts that need it have it.
+#[expect(
+    deprecated,
+    reason = "`on_var` is marked so because it may change; the version is pinned"
+)]
+fn resolve_captured(engine: &mut Engine, constants: BTreeMap<String, Dynamic>) {
+    engine.on_var(move |name, _, _| Ok(constants.get(name).cloned()));
+}
+
+fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by(|a, b| (a.line, a.column, &a.message).cmp(&(b.line, b.column, &b.message)));
+    diagnostics.dedup();
+    diagnostics
+}
+
+fn read(limits: &Limits, path: &Path, file: &str) -> Result<String, Box<Diagnostic>> {
+    let told = |message: String| Box::new(Diagnostic::of_file(file, message));
+    let facts = std::fs::metadata(path).map_err(|fault| told(not_read(path, &fault)))?;
+    if !facts.is_file() {
+        return Err(told("this is not a regular file".to_owned()));
+    }
+    if facts.len() > limits.source_bytes_max {
+        let (found, max) = (facts.len(), limits.source_bytes_max);
+        return Err(told(format!(
+            "the file has {found} bytes; a script may have {max}"
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(|fault| told(not_read(path, &fault)))?;
+    String::from_utf8(bytes).map_err(|fault| Box::new(not_utf8(file, &fault)))
+}
+
+fn not_read(path: &Path, fault: &std::io::Error) -> String {
+    match std::fs::read_link(path) {
+        Ok(target) => format!("cannot follow the link to {}: {fault}", target.display()),
+        Err(_) => format!("cannot read the file: {fault}"),
+    }
+}
+
+fn not_utf8(file: &str, fault: &std::string::FromUtf8Error) -> Diagnostic {
+    let valid = fault.utf8_error().valid_up_to();
+    let before = fault.as_bytes().get(..valid).unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let excerpt = String::from_utf8_lossy(before.get(start..).unwrap_or_default());
+    let column = excerpt.chars().count() + 1;
+    Diagnostic {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(column).unwrap_or(u32::MAX),
+        excerpt: excerpt.into_owned(),
+        ..Diagnostic::of_file(file, format!("the file is not UTF-8 at byte {valid}"))
+    }
+    .with_hint(Some("save it as UTF-8".to_owned()))
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! Scripts against a desk that writes down what is asked of it.
+
+mod desk;
+mod diagnostics;
+mod runtime;
+mod sandbox;
+mod shipped;

@@ -1,0 +1,280 @@
+//! The scripts of this repository and of the interface's page.
+
+use crate::desk::{FakeDesk, bar, fake, fill};
+use claire_engine::strategy::{IndicatorView, LentDesk, OrderHandle, Strategy, StrategyEvent};
+use claire_strategies::native::{Churn, EmaCross};
+use claire_strategies::{Limits, RhaiStrategy, Script};
+use claire_types::InstrumentId;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const MAIN: InstrumentId = InstrumentId(0);
+const BOOK: StrategyEvent<'static> = StrategyEvent::Book { market: MAIN };
+
+fn started(name: &str) -> (RhaiStrategy, LentDesk) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("scripts")
+        .join(name);
+    let script = Script::load(&Limits::default(), &path, &[]);
+    let script = script.unwrap_or_else(|all| panic!("{}", all[0]));
+    let mut strategy = RhaiStrategy::new(Arc::new(script));
+    let mut desk = FakeDesk::lent();
+    strategy
+        .call(&StrategyEvent::Init, &mut desk)
+        .unwrap_or_else(|fault| panic!("{}", fault.text));
+    fake(&mut desk).is_init = false;
+    fake(&mut desk).log.clear();
+    (strategy, desk)
+}
+
+fn call(strategy: &mut dyn Strategy, desk: &mut LentDesk, event: StrategyEvent<'_>) -> Vec<String> {
+    strategy
+        .call(&event, desk)
+        .unwrap_or_else(|fault| panic!("{}", fault.text));
+    std::mem::take(&mut fake(desk).log)
+}
+
+fn set(desk: &mut LentDesk, indicator: usize, output: usize, prev: f64, value: f64) {
+    fake(desk).indicators[indicator].1[output] = IndicatorView {
+        value,
+        prev,
+        is_warm: true,
+    };
+}
+
+#[test]
+fn every_shipped_script_compiles_and_says_idea_inputs_and_risks() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| name.ends_with(".rhai"))
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "breakout.rhai",
+            "churn.rhai",
+            "ema_cross.rhai",
+            "empty.rhai",
+            "imbalance.rhai",
+            "mean_reversion.rhai"
+        ]
+    );
+    for name in names {
+        let (strategy, _) = started(&name);
+        let source = strategy.script().source();
+        let head: String = source
+            .lines()
+            .take_while(|line| line.starts_with("//!"))
+            .collect();
+        for word in ["Idea", "nputs", "isks"] {
+            assert!(head.contains(word), "{name}: {word}");
+        }
+    }
+}
+
+#[test]
+fn ema_cross_enters_on_the_cross_and_leaves_on_the_next() {
+    let (mut strategy, mut desk) = started("ema_cross.rhai");
+    let event = StrategyEvent::Bar {
+        market: MAIN,
+        bar: bar(100.0),
+    };
+    set(&mut desk, 0, 0, 99.0, 101.0);
+    set(&mut desk, 1, 0, 100.0, 100.0);
+    let log = call(&mut strategy, &mut desk, event);
+    assert!(
+        log.iter()
+            .any(|line| line.starts_with("0 buy 0.9975") && line.ends_with("[fast above slow]")),
+        "{log:?}"
+    );
+    fake(&mut desk).facts[0].is_flat = false;
+    set(&mut desk, 0, 0, 101.0, 99.0);
+    let log = call(&mut strategy, &mut desk, event);
+    assert_eq!(
+        log.last().map(String::as_str),
+        Some("0 flatten [fast below slow]")
+    );
+}
+
+#[test]
+fn the_native_ema_cross_does_as_the_script() {
+    let mut desk = FakeDesk::lent();
+    let mut native = EmaCross::new(60_000, [12, 48], 100.0);
+    call(&mut native, &mut desk, StrategyEvent::Init);
+    let event = StrategyEvent::Bar {
+        market: MAIN,
+        bar: bar(100.0),
+    };
+    set(&mut desk, 0, 0, 99.0, 101.0);
+    set(&mut desk, 1, 0, 100.0, 100.0);
+    let log = call(&mut native, &mut desk, event);
+    assert!(
+        log[0].starts_with("0 buy 0.9975") && log[0].ends_with("[fast above slow]"),
+        "{log:?}"
+    );
+    let mut saved = Vec::new();
+    native.save(&mut saved);
+    let mut other = EmaCross::new(60_000, [12, 48], 100.0);
+    other.restore(&saved).expect("its own bytes");
+    assert_eq!(other, native);
+    assert!(other.restore(&saved[1..]).is_err());
+    fake(&mut desk).facts[0].is_flat = false;
+    set(&mut desk, 0, 0, 101.0, 99.0);
+    assert_eq!(
+        call(&mut other, &mut desk, event),
+        ["0 flatten [fast below slow]"]
+    );
+}
+
+#[test]
+fn imbalance_takes_the_heavy_side_and_leaves_by_its_timer() {
+    let (mut strategy, mut desk) = started("imbalance.rhai");
+    fake(&mut desk).imbalance = 0.9;
+    let mut log = Vec::new();
+    for _ in 0..20 {
+        log.extend(call(&mut strategy, &mut desk, BOOK));
+    }
+    assert_eq!(log.len(), 2, "{log:?}");
+    assert!(log[0].starts_with("signal buy"), "{log:?}");
+    assert!(
+        log[1].starts_with("0 buy 0.49875") && log[1].ends_with("@ 100.5 IOC [bid heavy]"),
+        "{log:?}"
+    );
+    let filled = StrategyEvent::Fill {
+        market: MAIN,
+        fill: fill(OrderHandle::NONE),
+    };
+    assert_eq!(call(&mut strategy, &mut desk, filled), ["after 1500 hold"]);
+    fake(&mut desk).facts[0].is_flat = false;
+    let timer = StrategyEvent::Timer { name: "hold" };
+    assert_eq!(
+        call(&mut strategy, &mut desk, timer),
+        ["0 flatten [held long enough]"]
+    );
+}
+
+#[test]
+fn breakout_enters_beyond_the_earlier_channel_and_leaves_at_its_middle() {
+    let (mut strategy, mut desk) = started("breakout.rhai");
+    set(&mut desk, 0, 1, 101.0, 103.0);
+    set(&mut desk, 0, 2, 95.0, 97.0);
+    set(&mut desk, 1, 0, 1.0, 1.0);
+    let up = StrategyEvent::Bar {
+        market: MAIN,
+        bar: bar(102.0),
+    };
+    let log = call(&mut strategy, &mut desk, up);
+    assert!(
+        log.len() == 1
+            && log[0].starts_with("0 target 0.997")
+            && log[0].ends_with("[above the channel]"),
+        "{log:?}"
+    );
+    fake(&mut desk).facts[0].is_flat = false;
+    fake(&mut desk).facts[0].position = 1.0;
+    assert!(call(&mut strategy, &mut desk, up).is_empty());
+    let back = StrategyEvent::Bar {
+        market: MAIN,
+        bar: bar(99.0),
+    };
+    assert_eq!(
+        call(&mut strategy, &mut desk, back),
+        ["0 flatten [back below the middle]"]
+    );
+}
+
+#[test]
+fn mean_reversion_buys_far_below_and_leaves_at_the_average() {
+    let (mut strategy, mut desk) = started("mean_reversion.rhai");
+    let event = StrategyEvent::Bar {
+        market: MAIN,
+        bar: bar(99.0),
+    };
+    set(&mut desk, 0, 0, -1.0, -2.5);
+    let log = call(&mut strategy, &mut desk, event);
+    assert!(log[1].contains("@ 100 POST_ONLY [far below]"), "{log:?}");
+    fake(&mut desk).facts[0].is_flat = false;
+    fake(&mut desk).facts[0].position = 1.0;
+    set(&mut desk, 0, 0, -2.5, -0.1);
+    let log = call(&mut strategy, &mut desk, event);
+    assert_eq!(
+        log.last().map(String::as_str),
+        Some("0 flatten [back at the average]")
+    );
+}
+
+#[test]
+fn churn_places_very_many_orders_and_keeps_two_alive() {
+    let (mut strategy, mut desk) = started("churn.rhai");
+    for _ in 0..600 {
+        call(
+            &mut strategy,
+            &mut desk,
+            StrategyEvent::Timer { name: "renew" },
+        );
+    }
+    let orders = &fake(&mut desk).orders;
+    assert_eq!(orders.len(), 1_200);
+    assert_eq!(orders.iter().filter(|order| order.is_open).count(), 2);
+    let log = call(&mut strategy, &mut desk, StrategyEvent::Stop);
+    assert_eq!(log, ["0 cancel_all", "Note: placed 1200 orders"]);
+}
+
+#[test]
+fn the_native_churn_places_very_many_orders_and_goes_on_after_a_restore() {
+    let mut desk = FakeDesk::lent();
+    fake(&mut desk).is_init = false;
+    let mut native = Churn::new(20.0, 2);
+    for _ in 0..1_001 {
+        call(&mut native, &mut desk, BOOK);
+    }
+    assert_eq!(fake(&mut desk).orders.len(), 1_000);
+    let mut saved = Vec::new();
+    native.save(&mut saved);
+    let mut other = Churn::new(20.0, 2);
+    other.restore(&saved).expect("its own bytes");
+    assert_eq!(other, native);
+    call(&mut other, &mut desk, BOOK);
+    let orders = &fake(&mut desk).orders;
+    assert_eq!(
+        (
+            orders.len(),
+            orders.iter().filter(|order| order.is_open).count()
+        ),
+        (1_002, 2)
+    );
+    assert!(other.restore(&saved[1..]).is_err());
+}
+
+#[test]
+fn of_the_pages_three_scripts_only_later_functions_are_unknown() {
+    let cases = [
+        (
+            include_str!("page/ema_cross_stop.rhai"),
+            vec!["protect", "protect"],
+        ),
+        (include_str!("page/imbalance_scalper.rhai"), vec!["protect"]),
+        (
+            include_str!("page/market_maker.rhai"),
+            vec!["quote", "quote"],
+        ),
+    ];
+    for (source, unknown) in cases {
+        let told = Script::compile("page", source, &[]).expect_err("this version lacks functions");
+        let told: Vec<&str> = told.iter().map(|of| of.message.as_str()).collect();
+        let want: Vec<String> = unknown
+            .iter()
+            .map(|name| format!("unknown function `{name}`"))
+            .collect();
+        assert_eq!(told, want);
+    }
+}
