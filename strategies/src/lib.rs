@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod bundled;
 mod check;
 mod constants;
 mod diagnostic;
@@ -24,6 +25,7 @@ mod script;
 mod state;
 mod token;
 
+pub use bundled::{BUNDLED, bundled};
 pub use diagnostic::Diagnostic;
 pub use limits::Limits;
 pub use parameter::{Parameter, Value};

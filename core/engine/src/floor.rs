@@ -13,7 +13,7 @@ mod reports;
 mod seat;
 
 pub use market::Market;
-pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat};
+pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
 
 use crate::config::EngineConfig;
 use crate::convert::price_to_f64;
@@ -99,6 +99,7 @@ struct Saved {
     outputs: Option<OutputMark>,
     timers: Timers,
     signal: Option<(Side, Amount, claire_types::Note)>,
+    tally: Tally,
 }
 
 impl Floor {
@@ -148,6 +149,7 @@ impl Floor {
                 outputs: None,
                 timers: Timers::new(),
                 signal: None,
+                tally: Tally::default(),
             },
             scratch_ids: Vec::with_capacity(tables.orders_working_max as usize),
             config,
@@ -162,6 +164,7 @@ impl Floor {
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             self.saved.timers.clone_from(&seat.timers);
             self.saved.signal = seat.signal;
+            self.saved.tally = seat.tally;
             let now = self.now.0;
             for (_, facts) in &mut seat.facts {
                 facts.now_ns = now;
@@ -200,6 +203,7 @@ impl Floor {
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             std::mem::swap(&mut seat.timers, &mut self.saved.timers);
             seat.signal = self.saved.signal;
+            seat.tally = self.saved.tally;
         }
         self.refresh_holdings(strategy);
         self.caller = StrategyId::NONE;
@@ -234,6 +238,44 @@ impl Floor {
     /// Returns our orders.
     pub const fn orders(&self) -> &OrderTable {
         &self.orders
+    }
+
+    /// Returns the account's currency.
+    pub const fn currency(&self) -> claire_types::Currency {
+        self.config.account.currency
+    }
+
+    /// Returns what a strategy earned in its primary market after fees, in account currency.
+    pub fn net_of(&self, seat: &Seat) -> Option<Amount> {
+        let index = self
+            .seats
+            .iter()
+            .position(|other| other.name == seat.name)?;
+        let strategy = StrategyId(u16::try_from(index).ok()?);
+        let mut net = Amount::ZERO;
+        for market in &self.markets {
+            let facts = &market.instrument;
+            let position = self.portfolio.position(strategy, facts.id);
+            if position.is_empty() && position.fees == Amount::ZERO {
+                continue;
+            }
+            let open = self.portfolio.unrealized(strategy, facts.id)?;
+            let earned = position
+                .realized
+                .checked_add(open)?
+                .checked_sub(position.fees)?;
+            let rate = self
+                .portfolio
+                .rate(crate::portfolio::money_currency(facts))?;
+            net = net.checked_add(earned.times(rate)?)?;
+        }
+        Some(net)
+    }
+
+    pub(super) fn tally(&mut self, strategy: StrategyId, count: impl FnOnce(&mut Tally)) {
+        if let Some(seat) = self.seats.get_mut(strategy.index()) {
+            count(&mut seat.tally);
+        }
     }
 
     /// Returns engine time.

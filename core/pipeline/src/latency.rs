@@ -338,6 +338,11 @@ impl Latency {
             .sum()
     }
 
+    /// Returns the histogram without what is beyond it.
+    pub const fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
     /// Returns the whole histogram in the HdrHistogram V2 format; overflow and maximum are stored beside it.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

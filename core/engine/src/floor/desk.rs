@@ -326,6 +326,7 @@ impl Desk for Floor {
         let (caller, market) = (self.caller, self.primary());
         if let Some(seat) = self.seats.get_mut(caller.index()) {
             seat.signal = Some((side, strength, reason));
+            seat.tally.signals += 1;
         }
         self.outputs.emit(
             caller,

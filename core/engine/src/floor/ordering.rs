@@ -148,10 +148,13 @@ impl Floor {
         let ruling = self.judge(intent);
         self.record_decision(id, intent, &asked, &ruling.answer);
         let handle = match ruling.order {
-            None => OrderHandle {
-                order: id,
-                denied: ruling.answer.code,
-            },
+            None => {
+                self.tally(intent.strategy, |tally| tally.denials += 1);
+                OrderHandle {
+                    order: id,
+                    denied: ruling.answer.code,
+                }
+            }
             Some(approved) => self.add_order(id, approved, &asked),
         };
         self.probe.enter(Part::Strategy);
@@ -223,6 +226,7 @@ impl Floor {
         });
         self.outputs
             .emit(intent.strategy, intent.instrument, &record);
+        self.tally(intent.strategy, |tally| tally.orders += 1);
         self.staged.push(Staged::Place(id));
         self.note_rate(intent.strategy);
         self.refresh_holding(intent.strategy, intent.instrument);
@@ -265,6 +269,7 @@ impl Floor {
             qty_asked: asked.qty,
         });
         self.outputs.emit(self.caller, request.market, &record);
+        self.tally(self.caller, |tally| tally.denials += 1);
         OrderHandle {
             order: id,
             denied: code,

@@ -180,6 +180,7 @@ impl Floor {
             }
         };
         self.fill_number += 1;
+        self.tally(order.strategy, |tally| tally.fills += 1);
         self.record_fill(&order, report, fill, &booked);
         let transition = self.change_order(report.order, Change::Fill(fill.qty), report.venue_time);
         self.record_money(&order, &booked);

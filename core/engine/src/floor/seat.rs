@@ -55,8 +55,23 @@ pub struct Seat {
     /// Its markets' numbers, the primary first.
     #[serde(skip)]
     pub facts: Vec<(InstrumentId, MarketFacts)>,
+    /// What it did so far.
+    pub tally: Tally,
     /// Its last statement, which its next orders join.
     pub signal: Option<(Side, Amount, Note)>,
+}
+
+/// What a strategy did so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Signals given.
+    pub signals: u64,
+    /// Orders that passed the gate.
+    pub orders: u64,
+    /// Orders denied.
+    pub denials: u64,
+    /// Fills.
+    pub fills: u64,
 }
 
 /// Bars that a strategy declared.
@@ -93,6 +108,7 @@ impl Seat {
             faults_in_a_row: 0,
             faults: 0,
             facts: Vec::with_capacity(MARKETS_MAX),
+            tally: Tally::default(),
             signal: None,
         }
     }

@@ -1,0 +1,439 @@
+//! `claire replay`: recorded frames through the live pipeline.
+//!
+//! Called by the command line on its thread, which waits for the end. Same stages, same engine, same
+//! records as a live run; only the source differs.
+
+use crate::config::{Config, Selection};
+use crate::feed::replay::{ReplayFeed, Speed, venue_of};
+use crate::run::{Assembly, Finished, RecordPlan, RunError, header, prepare};
+use crate::source::{Entry, Recording};
+use crate::strategy::hex;
+use crate::summary::{
+    BookSummary, LatencyFigures, PnlSummary, ReplaySummary, RunFigures, SessionSummary,
+    StrategySummary,
+};
+use crate::topology::Topology;
+use claire_engine::floor::Market;
+use claire_sidecar::RunId;
+use claire_types::number::Decimal;
+use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, Venue, WallNs};
+use claire_venue::MarketFeed;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Epoch of every file run: its ids are the same each time.
+const FILE_EPOCH: u32 = 1;
+/// Lines of each file that are looked at to tell venue and instrument.
+const DETECT_LINES_MAX: usize = 2_000;
+/// Best levels of each book in the summary.
+const LEVELS_SHOWN: usize = 10;
+
+/// What is to be replayed, and how.
+#[derive(Clone, Debug)]
+pub struct ReplayRequest {
+    /// Recorded files: one session in order.
+    pub files: Vec<PathBuf>,
+    /// The venue, where it is not to be detected.
+    pub venue: Option<Venue>,
+    /// Strategies, their market and settings.
+    pub selection: Selection,
+    /// How fast.
+    pub speed: Speed,
+    /// How often the session is repeated, at least 1.
+    pub passes: u32,
+    /// Where it is written down.
+    pub plan: RecordPlan,
+    /// Where the stages run.
+    pub topology: Topology,
+}
+
+/// A finished replay.
+pub struct Replayed {
+    /// What it came to.
+    pub summary: ReplaySummary,
+    /// The run.
+    pub run_id: RunId,
+    /// Hash of the configuration.
+    pub config_hash: String,
+    /// Hashes of the scripts by strategy.
+    pub script_hashes: BTreeMap<String, String>,
+    /// Hash over the files' hashes.
+    pub data_hash: Option<String>,
+    /// Lines that were no frames, in words.
+    pub fault_texts: Vec<String>,
+    /// What the store lacks, in words.
+    pub store_lag: Option<String>,
+}
+
+/// What a first look at the files told.
+struct Detected {
+    venues: Vec<Venue>,
+    market: Option<InstrumentKey>,
+}
+
+/// Replays recorded files.
+///
+/// # Errors
+/// A [`RunError`]
+pub fn replay(
+    mut config: Config,
+    request: &ReplayRequest,
+    stop: Arc<AtomicBool>,
+) -> Result<Replayed, RunError> {
+    let recording = Recording::open(&request.files)?;
+    let detected = detect(request, &config)?;
+    let mut selection = request.selection.clone();
+    selection.market = selection.market.or(detected.market);
+    config.select(&selection)?;
+    let prepared = prepare(&config, Mode::Replay, FILE_EPOCH, None)?;
+    let plan = request.plan.clone();
+    let inputs = match plan.journal.is_some() {
+        true => inputs_of(&recording, &detected.venues, request.passes),
+        false => Value::Null,
+    };
+    let header = header(&config, &prepared, Mode::Replay, &inputs);
+    let plan = with_journal(plan, &config, header.run_id);
+    let inputs = match inputs {
+        Value::Null if plan.journal.is_some() => {
+            inputs_of(&recording, &detected.venues, request.passes)
+        }
+        inputs => inputs,
+    };
+    let mut header = header;
+    header.body["inputs"] = inputs.clone();
+    let names: Vec<_> = prepared
+        .scripts
+        .iter()
+        .map(|script| script.strategy.clone())
+        .collect();
+    let script_hashes = prepared
+        .scripts
+        .iter()
+        .map(|script| (script.strategy.clone(), script.sha256.clone()));
+    let script_hashes = script_hashes.collect();
+    let unpack_ns = recording.unpack_ns();
+    let venues = detected.venues.clone();
+    let journal_dir = plan.journal.clone();
+    let assembly = Assembly {
+        config: &config,
+        topology: request.topology,
+        stop,
+        plan,
+        header,
+        journals_inputs: false,
+        venue: detected
+            .venues
+            .first()
+            .copied()
+            .unwrap_or(Venue::BinanceSpot),
+    };
+    let finished = assembly.run(prepared.engine, |line| {
+        ReplayFeed::new(line, recording, venues, request.speed, request.passes)
+    })?;
+    let figures = RunFigures {
+        unpack_s: seconds(unpack_ns),
+        topology: topology_name(request.topology).to_owned(),
+        journal: journal_dir.map(|dir| dir.display().to_string()),
+        ..RunFigures::default()
+    };
+    Ok(Replayed {
+        summary: summarize(&finished, &detected.venues, &names, figures),
+        run_id: finished.run_id,
+        config_hash: config.hash(),
+        script_hashes,
+        data_hash: data_hash(&inputs),
+        fault_texts: finished.feed.counts().fault_texts.clone(),
+        store_lag: finished.store_lag,
+    })
+}
+
+/// A store is filled from a journal: without a folder for it, it gets one of its own.
+fn with_journal(plan: RecordPlan, config: &Config, run_id: RunId) -> RecordPlan {
+    let journal = match (&plan.journal, &plan.store) {
+        (None, Some(_)) => Some(config.journal_dir().join(run_id.to_string())),
+        (journal, _) => journal.clone(),
+    };
+    RecordPlan { journal, ..plan }
+}
+
+/// Looks at the first lines of each file for its venue, and for the first instrument.
+fn detect(request: &ReplayRequest, config: &Config) -> Result<Detected, RunError> {
+    let mut found = Vec::new();
+    for path in &request.files {
+        let mut recording = Recording::open(std::slice::from_ref(path))?;
+        found.push(request.venue.or_else(|| venue_of_file(&mut recording)));
+    }
+    let known = found.iter().copied().flatten().next();
+    let venues: Option<Vec<_>> = found.iter().map(|venue| venue.or(known)).collect();
+    let Some(venues) = venues else {
+        return Err(RunError::Usage(format!(
+            "{}: cannot tell the venue from its frames; name it with --venue",
+            request
+                .files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        )));
+    };
+    let market = first_market(request, &venues, config)?;
+    Ok(Detected { venues, market })
+}
+
+fn venue_of_file(recording: &mut Recording) -> Option<Venue> {
+    for _ in 0..DETECT_LINES_MAX {
+        if let Entry::Line(line) = recording.next()?
+            && let Some(venue) = venue_of(line.url, line.frame)
+        {
+            return Some(venue);
+        }
+    }
+    None
+}
+
+/// Returns the first instrument of the session: the market of scripts that name none.
+fn first_market(
+    request: &ReplayRequest,
+    venues: &[Venue],
+    config: &Config,
+) -> Result<Option<InstrumentKey>, RunError> {
+    let mut recording = Recording::open(&request.files)?;
+    let mut feed = MarketFeed::new(
+        venues.first().copied().unwrap_or(Venue::BinanceSpot),
+        &config.instruments,
+    );
+    let mut out = CellBuffer::default();
+    for _ in 0..DETECT_LINES_MAX {
+        match recording.next() {
+            Some(Entry::Line(line)) => {
+                if let Some(venue) = venues.get(usize::from(line.file)) {
+                    feed.select(*venue);
+                }
+                feed.on_frame(line.frame, line.recv, &mut out);
+                out.clear();
+            }
+            Some(_) => {}
+            None => break,
+        }
+        if let Some(instrument) = feed.catalog().instruments().first() {
+            return Ok(Some(instrument.key));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the inputs by reference, as the journal names them.
+fn inputs_of(recording: &Recording, venues: &[Venue], passes: u32) -> Value {
+    let files = recording.files().iter().zip(venues);
+    let files: Vec<_> = files
+        .map(|(file, venue)| {
+            json!({
+                "path": file.path().display().to_string(),
+                "sha256": hex(&file.sha256()),
+                "bytes": file.size_bytes(),
+                "venue": venue.as_str(),
+            })
+        })
+        .collect();
+    json!({ "files": files, "passes": passes })
+}
+
+fn data_hash(inputs: &Value) -> Option<String> {
+    use sha2::{Digest, Sha256};
+    let files = inputs.get("files")?.as_array()?;
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(file.get("sha256")?.as_str()?);
+    }
+    Some(hex(&hash.finalize()))
+}
+
+fn summarize(
+    finished: &Finished<ReplayFeed>,
+    venues: &[Venue],
+    names: &[String],
+    mut figures: RunFigures,
+) -> ReplaySummary {
+    let (feed, counts) = (finished.feed.line().feed.counters(), finished.feed.counts());
+    let floor = finished.engine.engine().floor();
+    figures.elapsed_s = seconds(finished.elapsed_ns);
+    figures.latency = latency_figures(&finished.latency);
+    let last = counts.last_recv.unwrap_or_default();
+    let mut summary = ReplaySummary {
+        sessions: sessions(&finished.feed, venues),
+        frames: feed.frames,
+        events: feed.events,
+        errors: feed.errors + counts.faults,
+        gaps: feed.sync.gaps,
+        first_recv_ns: counts.first_recv.map(|time| time.0),
+        first_recv: counts.first_recv.map(|time| time.to_string()),
+        last_recv_ns: counts.first_recv.map(|_| last.0),
+        last_recv: counts.first_recv.map(|_| WallNs(last.0).to_string()),
+        signals: count(&finished.summary.counts, "signal"),
+        orders: count(&finished.summary.counts, "order"),
+        fills: finished.summary.fills(),
+        denied: finished
+            .summary
+            .denied
+            .iter()
+            .map(|(code, n)| ((*code).to_owned(), *n))
+            .collect(),
+        rejected: count(&finished.summary.orders_ended, "rejected"),
+        pnl: pnl(floor),
+        strategies: strategies(finished, names),
+        state: floor.state().account().as_str().to_owned(),
+        digest: finished.summary.digest.clone(),
+        run: figures,
+        ..ReplaySummary::default()
+    };
+    for market in floor.markets() {
+        let key = market.instrument.key.to_string();
+        let scale = market.instrument.scale;
+        summary.trades += market.stats.trades;
+        let digits = scale.qty_digits;
+        if market.stats.trades > 0 {
+            let qty = Decimal {
+                value: market.stats.trade_qty,
+                digits,
+            };
+            let notional = Decimal {
+                value: market.stats.trade_notional,
+                digits: scale.price_digits + digits,
+            };
+            summary.trade_qty.insert(key.clone(), qty.to_string());
+            summary
+                .trade_notional
+                .insert(key.clone(), notional.to_string());
+        }
+        summary.books.insert(key, book(market));
+    }
+    summary
+}
+
+fn sessions(feed: &ReplayFeed, venues: &[Venue]) -> Vec<SessionSummary> {
+    let files = feed
+        .recording()
+        .files()
+        .iter()
+        .zip(venues)
+        .zip(&feed.counts().frames);
+    files
+        .map(|((file, venue), frames)| SessionSummary {
+            files: vec![
+                file.path()
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+            ],
+            venue: venue.to_string(),
+            frames: *frames,
+        })
+        .collect()
+}
+
+fn book(market: &Market) -> BookSummary {
+    let (book, scale) = (market.book.book(), market.instrument.scale);
+    let levels = |side| {
+        let best = book.levels(side).take(LEVELS_SHOWN);
+        best.map(|level| {
+            [
+                level.price.decimal(scale.price_digits).to_string(),
+                level.qty.decimal(scale.qty_digits).to_string(),
+            ]
+        })
+        .collect()
+    };
+    let total = |side| {
+        Decimal {
+            value: book.total_qty(side),
+            digits: scale.qty_digits,
+        }
+        .to_string()
+    };
+    BookSummary {
+        synced: book.is_synced(),
+        last_update_id: book.last_id(),
+        bid_levels: book.count(Side::Buy) as u64,
+        ask_levels: book.count(Side::Sell) as u64,
+        bids: levels(Side::Buy),
+        asks: levels(Side::Sell),
+        bid_qty: total(Side::Buy),
+        ask_qty: total(Side::Sell),
+    }
+}
+
+/// Returns the money at the end; what has no value because a price is missing is empty text.
+pub(crate) fn pnl(floor: &claire_engine::floor::Floor) -> PnlSummary {
+    let record = floor.portfolio().clone().record();
+    let text =
+        |amount: Option<Amount>| amount.map_or_else(String::new, |amount| amount.to_string());
+    let net = record.and_then(|sums| {
+        sums.realized
+            .checked_add(sums.unrealized)?
+            .checked_sub(sums.fees)
+    });
+    PnlSummary {
+        currency: floor.currency().to_string(),
+        realized: text(record.map(|sums| sums.realized)),
+        unrealized: text(record.map(|sums| sums.unrealized)),
+        fees: text(record.map(|sums| sums.fees)),
+        net: text(net),
+        equity: text(record.map(|sums| sums.equity)),
+    }
+}
+
+fn strategies(finished: &Finished<ReplayFeed>, names: &[String]) -> Vec<StrategySummary> {
+    let seats = finished.engine.engine().floor().seats();
+    let counted = names.iter().zip(seats);
+    counted
+        .map(|(name, seat)| StrategySummary {
+            name: name.clone(),
+            backend: "interpreted".to_owned(),
+            signals: seat.tally.signals,
+            orders: seat.tally.orders,
+            fills: seat.tally.fills,
+            denials: seat.tally.denials,
+            net: finished
+                .engine
+                .engine()
+                .floor()
+                .net_of(seat)
+                .map_or_else(String::new, |net| net.to_string()),
+        })
+        .collect()
+}
+
+fn latency_figures(latency: &crate::latency::LatencySet) -> BTreeMap<String, LatencyFigures> {
+    let spans = latency.summaries().map(|(span, figures)| {
+        let figures = LatencyFigures {
+            n: figures.samples,
+            p50_ns: figures.p50_ns,
+            p90_ns: figures.p90_ns,
+            p99_ns: figures.p99_ns,
+            p999_ns: figures.p999_ns,
+            max_ns: figures.max_ns.unwrap_or_default(),
+        };
+        (span.as_str().to_owned(), figures)
+    });
+    spans.collect()
+}
+
+fn count(counts: &BTreeMap<&'static str, u64>, name: &str) -> u64 {
+    counts.get(name).copied().unwrap_or_default()
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// Returns the topology's name.
+pub const fn topology_name(topology: Topology) -> &'static str {
+    match topology {
+        Topology::Fused => "fused",
+        Topology::Split => "split",
+    }
+}

@@ -1,0 +1,369 @@
+//! What every run has in common: rings, stages, recorder, store, and what went wrong.
+//!
+//! Called by `replay` and `paper` on their own thread.
+
+use crate::clock::Clock;
+use crate::config::section::{Fsync, WaitChoice};
+use crate::config::{Config, ConfigFaults};
+use crate::engine::EngineStage;
+use crate::feed::FeedLine;
+use crate::latency::{LatencySet, latency};
+use crate::ring::ring;
+use crate::sidecar::{SidecarStage, Sink};
+use crate::source::SourceError;
+use crate::stage::Stage;
+use crate::strategy::{Loaded, ScriptSource, load};
+use crate::topology::{self, PipelineDown, Placed, RunSettings, Topology};
+use crate::wait::WaitStrategy;
+use claire_engine::Engine;
+use claire_engine::config::EngineConfig;
+use claire_engine::risk::LatchedState;
+use claire_sidecar::{
+    JournalError, JournalHeader, JournalOptions, JournalWriter, Projector, ProjectorOptions,
+    Recorder, RunId, StoreError, Summary, SyncPolicy,
+};
+use claire_types::time::NS_PER_S;
+use claire_types::{Mode, Venue, WallNs};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Version of what the engine makes of its inputs; raised with every change of outputs.
+pub const SEMANTICS_VERSION: u32 = 1;
+/// Interval of the stored latency histograms: 10 s.
+pub const LATENCY_INTERVAL_NS: u64 = 10 * NS_PER_S as u64;
+/// How long the end of a run waits for the store; what is missing then stays in the journal.
+const STORE_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Why a run did not happen or did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Config(#[from] ConfigFaults),
+    /// What was asked for makes no sense; the text says what to do.
+    #[error("{0}")]
+    Usage(String),
+    /// A script is wrong.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Script(Vec<claire_strategies::Diagnostic>),
+    /// A recording cannot be opened.
+    #[error("{0}")]
+    Source(#[from] SourceError),
+    /// The journal cannot be written or read.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// The store cannot be opened.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A stage died.
+    #[error("{0}")]
+    Down(#[from] PipelineDown),
+    /// The system refused.
+    #[error("{action}: {cause}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+}
+
+impl RunError {
+    /// Returns whether the user asked for something wrong (exit 2), rather than something failing (exit 1).
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::Usage(_) | Self::Script(_))
+    }
+}
+
+/// Where a run is written down.
+#[derive(Clone, Debug, Default)]
+pub struct RecordPlan {
+    /// The journal's folder, if one is written.
+    pub journal: Option<PathBuf>,
+    /// The store's URL, if one is filled.
+    pub store: Option<String>,
+}
+
+/// A run's engine and strategies, before its threads.
+pub struct Prepared {
+    /// The engine.
+    pub engine: Engine,
+    /// The scripts, as the journal keeps them.
+    pub scripts: Vec<ScriptSource>,
+    /// The engine's configuration.
+    pub engine_config: EngineConfig,
+}
+
+/// What the stages left behind.
+pub struct Finished<F> {
+    /// The feed stage.
+    pub feed: F,
+    /// The engine stage.
+    pub engine: EngineStage,
+    /// What the recorder came to.
+    pub summary: Summary,
+    /// Latencies of the whole run.
+    pub latency: LatencySet,
+    /// From the start of the stages to the end of the last.
+    pub elapsed_ns: u64,
+    /// The run.
+    pub run_id: RunId,
+    /// What the store lacks, in words, if it lacks something.
+    pub store_lag: Option<String>,
+}
+
+/// Builds the engine with its strategies.
+///
+/// # Errors
+/// What is wrong with configuration or scripts.
+pub fn prepare(
+    config: &Config,
+    mode: Mode,
+    epoch: u32,
+    state: Option<LatchedState>,
+) -> Result<Prepared, RunError> {
+    let mut engine_config: EngineConfig = config.engine(mode)?;
+    engine_config.epoch = epoch;
+    let loaded = config
+        .strategies
+        .iter()
+        .map(load)
+        .collect::<Result<Vec<_>, _>>();
+    let loaded = loaded.map_err(RunError::Script)?;
+    let (strategies, scripts) = loaded
+        .into_iter()
+        .map(|Loaded { strategy, source }| (strategy, source))
+        .unzip();
+    let state = state.unwrap_or_else(|| LatchedState::new(config.strategies.len()));
+    let engine = Engine::new(engine_config.clone(), state, strategies).map_err(RunError::Usage)?;
+    Ok(Prepared {
+        engine,
+        scripts,
+        engine_config,
+    })
+}
+
+/// Returns the header of a run's journal.
+pub fn header(config: &Config, prepared: &Prepared, mode: Mode, inputs: &Value) -> JournalHeader {
+    JournalHeader {
+        format_version: claire_sidecar::journal::FORMAT_VERSION,
+        semantics_version: SEMANTICS_VERSION,
+        run_id: RunId::fresh(),
+        mode,
+        epoch: prepared.engine_config.epoch,
+        started: Clock::start().wall(),
+        host: json!({ "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id() }),
+        body: json!({
+            "config_hash": config.hash(),
+            "config": config.show(crate::config::Origins::Hidden),
+            "engine": serde_json::to_value(&prepared.engine_config).unwrap_or(Value::Null),
+            "scripts": prepared.scripts,
+            "inputs": inputs,
+        }),
+    }
+}
+
+/// Opens or continues the run's journal.
+///
+/// # Errors
+/// A [`JournalError`]: it is finished, another run's, or cannot be written.
+pub fn open_journal(
+    dir: &Path,
+    header: &JournalHeader,
+    config: &Config,
+) -> Result<JournalWriter, JournalError> {
+    let options = JournalOptions {
+        segment_bytes_max: config.journal.segment_mb.bytes(),
+        segment_age_max: config.journal.segment_hours.span(),
+        sync: match config.journal.fsync {
+            Fsync::Commit => SyncPolicy::EveryCommit,
+            Fsync::Interval => SyncPolicy::Interval(Duration::from_secs(1)),
+            Fsync::Never => SyncPolicy::Never,
+        },
+        ..JournalOptions::default()
+    };
+    match JournalWriter::create(dir, header, options) {
+        Err(JournalError::Exists { .. }) => JournalWriter::resume(dir, header, options),
+        result => result,
+    }
+}
+
+/// What a run is made of.
+pub struct Assembly<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Where the stages run.
+    pub topology: Topology,
+    /// Ends the run from outside.
+    pub stop: Arc<AtomicBool>,
+    /// Where it is written down.
+    pub plan: RecordPlan,
+    /// Its header.
+    pub header: JournalHeader,
+    /// Inputs are journaled in full: no file holds them.
+    pub journals_inputs: bool,
+    /// The venue that frames come from at first.
+    pub venue: Venue,
+}
+
+impl Assembly<'_> {
+    /// Runs the stages to the end of the input.
+    ///
+    /// # Errors
+    /// A [`RunError`]; what was journaled before it is intact.
+    pub fn run<F: Stage>(
+        self,
+        engine: Engine,
+        feed: impl FnOnce(FeedLine) -> F,
+    ) -> Result<Finished<F>, RunError> {
+        let journal = match &self.plan.journal {
+            Some(dir) => Some(open_journal(dir, &self.header, self.config)?),
+            None => None,
+        };
+        let run_id = journal
+            .as_ref()
+            .map_or(self.header.run_id, |journal| journal.header().run_id);
+        let projector = self.start_projector(journal.as_ref())?;
+        let ran = self.run_with(engine, feed, Recorder::new(journal))?;
+        let (feed, engine, recorder, latency, intervals, elapsed_ns) = ran;
+        let summary = recorder.finish()?;
+        let store_lag = projector
+            .map(|projector| projector.finish(STORE_WAIT_MAX))
+            .and_then(|lag| {
+                let error = lag.error.unwrap_or_else(|| "it is slow".to_owned());
+                (lag.messages > 0).then(|| {
+                    format!(
+                        "{} messages are not in the store yet: {error}",
+                        lag.messages
+                    )
+                })
+            });
+        if let Some(url) = &self.plan.store
+            && store_lag.is_none()
+        {
+            store_latencies(url, run_id, self.header.started, &intervals)?;
+        }
+        Ok(Finished {
+            feed,
+            engine,
+            summary,
+            latency,
+            elapsed_ns,
+            run_id,
+            store_lag,
+        })
+    }
+
+    /// Runs the stages with any sink for their records.
+    ///
+    /// # Errors
+    /// A stage that died, or the sink's failure.
+    pub fn run_with<F: Stage, S: Sink>(
+        &self,
+        engine: Engine,
+        feed: impl FnOnce(FeedLine) -> F,
+        sink: S,
+    ) -> Result<(F, EngineStage, S, LatencySet, Vec<LatencySet>, u64), RunError> {
+        let clock = Clock::start();
+        let start = clock.mono();
+        let cells = self.config.pipeline.ring_cells.count();
+        let (events_in, events_out) = ring(cells);
+        let (records_in, records_out) = ring(cells);
+        let (feed_latency, feed_collector) = latency(start, LATENCY_INTERVAL_NS);
+        let (engine_latency, engine_collector) = latency(start, LATENCY_INTERVAL_NS);
+        let line = FeedLine::new(
+            self.venue,
+            &self.config.instruments,
+            events_in,
+            clock.clone(),
+            feed_latency,
+        );
+        let mut feed = feed(line);
+        let mut engine = EngineStage::new(
+            engine,
+            events_out,
+            records_in,
+            self.journals_inputs,
+            clock.clone(),
+            engine_latency,
+        );
+        let collectors = vec![feed_collector, engine_collector];
+        let keeps = self.plan.store.is_some();
+        let mut sidecar =
+            SidecarStage::new(sink, records_out, collectors, keeps, Arc::clone(&self.stop));
+        let on_death = |_: &PipelineDown| {};
+        let mut settings = RunSettings::new(&self.stop, &on_death);
+        settings.wait = match self.config.pipeline.wait {
+            WaitChoice::Spin => WaitStrategy::Spin,
+            WaitChoice::Yield => WaitStrategy::Yield,
+            WaitChoice::Park => WaitStrategy::Park,
+        };
+        let pins = self.config.pipeline.pins;
+        let stages = vec![
+            Placed::in_flow(&mut feed).on_core(pins.feed),
+            Placed::in_flow(&mut engine).on_core(pins.engine),
+            Placed::in_flow(&mut sidecar)
+                .on_own_thread()
+                .on_core(pins.sidecar),
+        ];
+        let begun = clock.mono();
+        topology::run(self.topology, stages, settings)?;
+        let elapsed_ns = clock.mono().since(begun);
+        let (sink, collectors, mut intervals, failure) = sidecar.into_parts();
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
+        let mut total = LatencySet::new(start);
+        for collector in &collectors {
+            total.merge(collector.total());
+        }
+        total.merge(engine.latency().current());
+        intervals.push(engine.latency().current().clone());
+        Ok((feed, engine, sink, total, intervals, elapsed_ns))
+    }
+
+    fn start_projector(
+        &self,
+        journal: Option<&JournalWriter>,
+    ) -> Result<Option<Projector>, RunError> {
+        let (Some(url), Some(journal), Some(dir)) = (&self.plan.store, journal, &self.plan.journal)
+        else {
+            return Ok(None);
+        };
+        let projector =
+            Projector::start(url, dir, journal.committed(), ProjectorOptions::default());
+        projector.map(Some).map_err(|cause| RunError::Io {
+            action: "start the projector".to_owned(),
+            cause,
+        })
+    }
+}
+
+/// Writes the latency histograms of a run's intervals.
+fn store_latencies(
+    url: &str,
+    run_id: RunId,
+    started: WallNs,
+    intervals: &[LatencySet],
+) -> Result<(), StoreError> {
+    let mut store = claire_sidecar::Store::open(url)?;
+    for set in intervals {
+        for span in crate::latency::Span::ALL {
+            let latency = set.at(span);
+            if latency.samples() == 0 {
+                continue;
+            }
+            store.write_histogram(&claire_sidecar::store::StageLatency {
+                run_id,
+                stage: span.as_str(),
+                start: WallNs(started.0.saturating_add_unsigned(set.start.0)),
+                end: WallNs(started.0.saturating_add_unsigned(set.end.0)),
+                histogram: latency.histogram(),
+            })?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Strategies from configuration to something the engine can call.
+//!
+//! Called once at start, on the main thread. A script is a file, or the name of a bundled one.
+
+use crate::config::section::{Parameter, StrategyConfig};
+use claire_engine::strategy::Strategy;
+use claire_strategies::{Diagnostic, Limits, RhaiStrategy, Script, Value, bundled};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A strategy, ready to run.
+pub struct Loaded {
+    /// What the engine calls.
+    pub strategy: Box<dyn Strategy>,
+    /// What the journal says about it.
+    pub source: ScriptSource,
+}
+
+/// A script as the journal keeps it: with its text, a run can be repeated without the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScriptSource {
+    /// The strategy's name.
+    pub strategy: String,
+    /// The file, or the bundled script's name.
+    pub file: String,
+    /// SHA-256 of the text, 64 lower-case hex digits.
+    pub sha256: String,
+    /// The text.
+    pub text: String,
+    /// Parameters in force, as `name=value`.
+    pub parameters: Vec<String>,
+}
+
+/// Loads and checks a configured strategy.
+///
+/// # Errors
+/// All that is wrong with its script.
+pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
+    let overrides: Vec<_> = entry
+        .params
+        .iter()
+        .filter_map(|(name, value)| value_of(value).map(|value| (name.clone(), value)))
+        .collect();
+    let file = entry.file.to_string_lossy();
+    let script = match bundled(&file) {
+        Some(text) if !Path::new(&*file).exists() => Script::compile(&file, text, &overrides)?,
+        _ => Script::load(&Limits::default(), &entry.file, &overrides)?,
+    };
+    let parameters = script.parameters().iter();
+    let source = ScriptSource {
+        strategy: entry.name.as_str().to_owned(),
+        file: file.into_owned(),
+        sha256: hex(&Sha256::digest(script.source().as_bytes())),
+        text: script.source().to_owned(),
+        parameters: parameters
+            .map(|known| format!("{}={}", known.name, known.value))
+            .collect(),
+    };
+    let strategy = Box::new(RhaiStrategy::new(Arc::new(script)));
+    Ok(Loaded { strategy, source })
+}
+
+/// Returns a parameter's value as scripts know it; texts are numbers or switches written as text.
+fn value_of(parameter: &Parameter) -> Option<Value> {
+    match parameter {
+        Parameter::Boolean(value) => Some(Value::Bool(*value)),
+        Parameter::Integer(value) => Some(Value::Int(*value)),
+        Parameter::Float(value) => Some(Value::Float(*value)),
+        Parameter::Text(text) => text.parse().ok(),
+    }
+}
+
+/// Returns lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
