@@ -2,7 +2,7 @@
 -- it, and its place among that input's records. Money, prices and quantities are exact decimals; times
 -- are ns since 1970 UTC. Append-only: a change is a new file with the next number.
 --
--- Tokens: {money} NUMERIC | TEXT, {ns} BIGINT | INTEGER, {json} JSONB | TEXT, {bool} BOOLEAN | INTEGER,
+-- Tokens: {money} NUMERIC | TEXT, {ns} BIGINT | INTEGER, {json} JSON | TEXT, {bool} BOOLEAN | INTEGER,
 -- {blob} BYTEA | BLOB, {strict} nothing | STRICT (PostgreSQL | SQLite).
 
 CREATE TABLE runs (

@@ -10,11 +10,29 @@ use claire_types::{
     OrderId, Price, Qty, Scale, StrategyId, VenueNs, WallNs,
 };
 
+use std::path::Path;
+use tempfile::TempDir;
+
 /// The messages of a run, each as its cells.
 pub(crate) struct Sample {
     messages: Vec<CellBuffer>,
     state: u64,
     fills: u64,
+}
+
+/// Words that a database's formats could take for something else.
+const NOTES: [&str; 5] = ["look here", "\\N", "\\.", "a\0b", "\r\n\\t\t'; --"];
+
+/// Returns a directory that goes with the test, in memory where there is such a place: these tests
+/// write and sync some ten thousand files.
+pub(crate) fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    };
+    made.expect("a directory")
 }
 
 /// 2024-08-08T23:54:13Z.
@@ -193,7 +211,7 @@ impl Sample {
             })),
             2 => Some(Record::Note(NoteRecord {
                 kind: NoteKind::Alert,
-                text: Text::cut("look here"),
+                text: Text::cut(NOTES[(seq / 5) as usize % NOTES.len()]),
             })),
             3 => Some(Record::Book(BookRecord {
                 reason: BookReason::Synced,

@@ -75,7 +75,7 @@ impl JournalReader {
     /// [`JournalError::Missing`] where there is no whole header, [`JournalError::Format`] for another
     /// version's journal, [`JournalError::Corrupt`] and [`JournalError::Io`].
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
-        if segment::list(dir)?.is_empty() {
+        if segment::count(dir)? == 0 {
             return Err(missing(dir, "no journal-000001.claire in it"));
         }
         let mut blocks = BlockReader::open(dir)?;

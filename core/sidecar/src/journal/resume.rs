@@ -5,9 +5,10 @@
 
 use super::error::JournalError;
 use super::header::JournalHeader;
+use super::options::JournalOptions;
 use super::reader::{JournalReader, Message, Tail, missing};
-use super::segment::{self, Place};
-use super::writer::{JournalOptions, JournalWriter, create_segment, lock};
+use super::segment::{self, Place, create_segment, lock};
+use super::writer::JournalWriter;
 use claire_types::cell::Tag;
 use claire_types::record::Record;
 use claire_types::{Cells, Input};
@@ -38,13 +39,13 @@ impl JournalWriter {
         header: &JournalHeader,
         options: JournalOptions,
     ) -> Result<Self, JournalError> {
-        if segment::list(dir)?.is_empty() {
+        if segment::count(dir)? == 0 {
             return Err(missing(dir, "no segment in it"));
         }
         let lock = lock(dir)?;
         segment::remove_leftovers(dir)?;
         let reader = match JournalReader::open(dir) {
-            Err(JournalError::Missing { .. }) if segment::list(dir)?.len() == 1 => {
+            Err(JournalError::Missing { .. }) if segment::count(dir)? == 1 => {
                 // The first start did not even write its header: nothing is lost by beginning.
                 remove(&segment::plain_path(dir, 1))?;
                 return Self::begin(dir, header, options, lock);
@@ -130,7 +131,7 @@ impl Comparison {
 /// Cuts what is torn and returns where the whole blocks end. Reads the last segment only: the ones
 /// before are checked while they are compared.
 fn cut_tail(dir: &Path) -> Result<End, JournalError> {
-    let last = segment::list(dir)?.last().copied().unwrap_or(1);
+    let last = segment::count(dir)?;
     let start = Place {
         segment: last,
         offset_bytes: 0,

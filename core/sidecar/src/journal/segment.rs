@@ -7,7 +7,7 @@
 
 use super::error::JournalError;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,7 @@ struct Checked<W> {
     check: u32,
 }
 
+const LOCK: &str = "journal.lock";
 const EXTENSION: &str = ".claire";
 const COMPRESSED: &str = ".claire.zst";
 const UNFINISHED: &str = ".claire.zst.tmp";
@@ -81,28 +82,56 @@ pub(super) fn exists(dir: &Path, segment: u32) -> bool {
     plain_path(dir, segment).exists() || compressed_path(dir, segment).exists()
 }
 
-/// Returns the numbers of all segments in order.
+/// Takes the directory's lock, which goes with the process.
+pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(JournalError::io("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Locked {
+            dir: dir.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(JournalError::io("lock", &path)(error)),
+    }
+}
+
+/// Makes the segment's empty file.
+pub(super) fn create_segment(dir: &Path, number: u32) -> Result<File, JournalError> {
+    let path = plain_path(dir, number);
+    OpenOptions::new()
+        .create_new(true)
+        .append(true)
+        .open(&path)
+        .map_err(JournalError::io("create", &path))
+}
+
+/// Returns the number of segments, which is also the last one's.
 ///
 /// # Errors
 /// [`JournalError::Io`] where the directory cannot be read, [`JournalError::Corrupt`] where a number is missing.
-pub(super) fn list(dir: &Path) -> Result<Vec<u32>, JournalError> {
+pub(super) fn count(dir: &Path) -> Result<u32, JournalError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir).map_err(JournalError::io("read", dir))? {
         let entry = entry.map_err(JournalError::io("read", dir))?;
         numbers.extend(entry.file_name().to_str().and_then(number_of));
     }
-    numbers.sort_unstable();
-    numbers.dedup();
-    for (number, expected) in numbers.iter().zip(1..) {
-        if *number != expected {
+    let last = numbers.into_iter().max().unwrap_or_default();
+    for number in 1..=last {
+        // Looked for one by one: a listing can miss a file that is being renamed.
+        if !exists(dir, number) {
             return Err(JournalError::Corrupt {
-                file: plain_path(dir, expected),
+                file: plain_path(dir, number),
                 offset_bytes: 0,
-                what: format!("the file is missing, but segment {number} is there"),
+                what: format!("the file is missing, but segment {last} is there"),
             });
         }
     }
-    Ok(numbers)
+    Ok(last)
 }
 
 fn number_of(file_name: &str) -> Option<u32> {
@@ -111,6 +140,18 @@ fn number_of(file_name: &str) -> Option<u32> {
         .strip_suffix(COMPRESSED)
         .or_else(|| rest.strip_suffix(EXTENSION))?;
     digits.parse().ok()
+}
+
+/// Makes the directory, where it is missing, durably.
+pub(super) fn create_dir(dir: &Path) -> Result<(), JournalError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(dir).map_err(JournalError::io("create", dir))?;
+    match dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => sync_dir(parent),
+        None => sync_dir(Path::new(".")),
+    }
 }
 
 /// Makes the directory's entries durable.
@@ -142,8 +183,11 @@ pub(super) fn compress(dir: &Path, segment: u32, level: i32) -> Result<(), Journ
     let unfinished = dir.join(name(segment, UNFINISHED));
     let compressed = compressed_path(dir, segment);
     let mut source = File::open(&plain).map_err(JournalError::io("read", &plain))?;
-    write_compressed(&mut source, &unfinished, level)
-        .map_err(JournalError::io("write", &unfinished))?;
+    if let Err(error) = write_compressed(&mut source, &unfinished, level) {
+        // The disk may be full: room is worth more than half a file. If this fails too, resuming removes it.
+        let _ = fs::remove_file(&unfinished);
+        return Err(JournalError::io("write", &unfinished)(error));
+    }
     fs::rename(&unfinished, &compressed).map_err(JournalError::io("rename", &unfinished))?;
     sync_dir(dir)?;
     fs::remove_file(&plain).map_err(JournalError::io("remove", &plain))?;

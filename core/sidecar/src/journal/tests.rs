@@ -4,10 +4,10 @@ use super::*;
 use crate::digest::Digest;
 use crate::sample::{self, Sample};
 use claire_types::{Cell, CellBuffer, Cells, DurationNs};
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use tempfile::TempDir;
 
 const COMMIT_EVERY: usize = 7;
 
@@ -93,7 +93,7 @@ fn put(dir: &Path, files: &BTreeMap<String, Vec<u8>>) {
 #[test]
 fn what_was_written_is_read_in_order_plain_and_compressed() {
     for level in [None, Some(3)] {
-        let dir = TempDir::new().expect("a directory");
+        let dir = sample::scratch();
         let sample = Sample::new(1, 60);
         write_whole(dir.path(), &sample, options(level));
         let (messages, tail) = read_all(dir.path()).expect("read");
@@ -117,7 +117,7 @@ fn what_was_written_is_read_in_order_plain_and_compressed() {
 
 #[test]
 fn a_segment_is_closed_by_engine_time() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let by_age = JournalOptions {
         segment_bytes_max: 1 << 40,
         segment_age_max: DurationNs::from_ms(1_000),
@@ -129,7 +129,7 @@ fn a_segment_is_closed_by_engine_time() {
 
 #[test]
 fn a_journal_cut_at_any_byte_of_its_last_blocks_is_torn_there_and_good_before() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let sample = Sample::new(2, 24);
     let whole = JournalOptions {
         segment_bytes_max: 1 << 30,
@@ -181,7 +181,7 @@ fn a_journal_cut_at_any_byte_of_its_last_blocks_is_torn_there_and_good_before() 
 #[test]
 fn one_flipped_bit_anywhere_is_noticed_and_named() {
     for level in [None, Some(1)] {
-        let dir = TempDir::new().expect("a directory");
+        let dir = sample::scratch();
         write_whole(dir.path(), &Sample::new(3, 40), options(level));
         for (name, bytes) in files(dir.path()) {
             let path = dir.path().join(&name);
@@ -201,7 +201,7 @@ fn one_flipped_bit_anywhere_is_noticed_and_named() {
 
 #[test]
 fn a_flipped_bit_in_an_unfinished_journal_is_never_taken_for_a_torn_tail() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     write_killed(dir.path(), &Sample::new(3, 12), options(None));
     for (name, bytes) in files(dir.path()) {
         let path = dir.path().join(&name);
@@ -217,7 +217,7 @@ fn a_flipped_bit_in_an_unfinished_journal_is_never_taken_for_a_torn_tail() {
 
 #[test]
 fn a_lost_exchanged_or_foreign_segment_is_noticed() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let sample = Sample::new(4, 60);
     write_whole(dir.path(), &sample, options(None));
     let good = files(dir.path());
@@ -234,7 +234,7 @@ fn a_lost_exchanged_or_foreign_segment_is_noticed() {
     exchanged.insert(second.clone(), good[&third].clone());
     put(dir.path(), &exchanged);
     assert!(check(dir.path()).is_err());
-    let elsewhere = TempDir::new().expect("a directory");
+    let elsewhere = sample::scratch();
     write_whole(elsewhere.path(), &Sample::new(5, 60), options(None));
     let mut foreign = good.clone();
     foreign.insert(third.clone(), files(elsewhere.path())[&third].clone());
@@ -249,11 +249,11 @@ fn a_lost_exchanged_or_foreign_segment_is_noticed() {
 #[test]
 fn a_run_killed_at_any_byte_and_resumed_leaves_the_same_bytes() {
     let sample = Sample::new(6, 40);
-    let whole = TempDir::new().expect("a directory");
+    let whole = sample::scratch();
     write_whole(whole.path(), &sample, options(None));
     let wanted = files(whole.path());
     let total: usize = wanted.values().map(Vec::len).sum();
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     for cut in (0..total - 112).step_by(211) {
         put(dir.path(), &prefix(&wanted, cut));
         let mut writer = JournalWriter::resume(dir.path(), &header(), options(None))
@@ -282,7 +282,7 @@ fn prefix(files: &BTreeMap<String, Vec<u8>>, mut bytes: usize) -> BTreeMap<Strin
 #[test]
 fn a_resumed_run_may_commit_elsewhere_and_compress_and_still_reads_the_same() {
     let sample = Sample::new(7, 60);
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let mut writer =
         JournalWriter::create(dir.path(), &header(), options(Some(1))).expect("created");
     append(&mut writer, &sample, sample.len() / 2).expect("appended");
@@ -309,7 +309,7 @@ fn a_resumed_run_may_commit_elsewhere_and_compress_and_still_reads_the_same() {
 #[test]
 fn a_crash_in_the_middle_of_compressing_loses_nothing() {
     let sample = Sample::new(8, 60);
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     write_killed(dir.path(), &sample, options(None));
     let plain = dir.path().join("journal-000001.claire");
     let bytes = fs::read(&plain).expect("read");
@@ -332,7 +332,7 @@ fn a_crash_in_the_middle_of_compressing_loses_nothing() {
 #[test]
 fn a_resumed_run_that_makes_something_else_is_stopped_at_the_place() {
     let sample = Sample::new(9, 30);
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     write_killed(dir.path(), &sample, options(None));
     let mut writer = JournalWriter::resume(dir.path(), &header(), options(None)).expect("resumed");
     let mut result = Ok(());
@@ -369,7 +369,7 @@ fn a_resumed_run_that_makes_something_else_is_stopped_at_the_place() {
 #[test]
 fn a_resumed_run_that_ends_early_is_not_finished() {
     let sample = Sample::new(10, 30);
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     write_killed(dir.path(), &sample, options(None));
     let mut writer = JournalWriter::resume(dir.path(), &header(), options(None)).expect("resumed");
     append(&mut writer, &sample, 10).expect("appended");
@@ -383,7 +383,7 @@ fn a_resumed_run_that_ends_early_is_not_finished() {
 
 #[test]
 fn what_may_not_be_resumed_or_made_is_refused_with_the_reason() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let sample = Sample::new(11, 10);
     let resume =
         |header: &JournalHeader| JournalWriter::resume(dir.path(), header, options(None)).map(drop);
@@ -416,7 +416,7 @@ fn what_may_not_be_resumed_or_made_is_refused_with_the_reason() {
 
 #[test]
 fn a_path_that_cannot_be_written_is_named() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let file = dir.path().join("a-file");
     fs::write(&file, "").expect("written");
     let error = JournalWriter::create(&file, &header(), options(None)).map(drop);
@@ -427,7 +427,7 @@ fn a_path_that_cannot_be_written_is_named() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_stops_the_writer_for_good() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let sample = Sample::new(12, 10);
     let mut writer = JournalWriter::create(dir.path(), &header(), options(None)).expect("created");
     let full = fs::OpenOptions::new()
@@ -453,7 +453,7 @@ fn a_full_disk_stops_the_writer_for_good() {
 
 #[test]
 fn cells_that_are_no_message_are_refused() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let cases: [&[Cell]; 4] = [
         &[],
         &[Cell {
@@ -487,7 +487,7 @@ fn cells_that_are_no_message_are_refused() {
 
 #[test]
 fn a_follower_sees_what_is_committed_and_nothing_else() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let sample = Sample::new(13, 40);
     let mut writer =
         JournalWriter::create(dir.path(), &header(), options(Some(1))).expect("created");
@@ -517,7 +517,7 @@ fn a_follower_sees_what_is_committed_and_nothing_else() {
 
 #[test]
 fn a_reader_that_takes_up_at_a_place_notices_that_the_block_before_was_another() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     write_whole(dir.path(), &Sample::new(14, 40), options(None));
     let mut reader = JournalReader::open(dir.path()).expect("opened");
     while reader.position().segment < 2 || !reader.is_between_blocks() {
@@ -538,7 +538,7 @@ fn a_reader_that_takes_up_at_a_place_notices_that_the_block_before_was_another()
 
 #[test]
 fn an_unknown_format_is_named() {
-    let dir = TempDir::new().expect("a directory");
+    let dir = sample::scratch();
     let newer = JournalHeader {
         format_version: 99,
         ..header()
@@ -549,4 +549,85 @@ fn an_unknown_format_is_named() {
         .expect_err("newer")
         .to_string();
     assert!(error.contains("99") && error.contains('1'), "{error}");
+}
+
+/// Messages of any kind and length, and after each whether it is committed.
+fn any_messages() -> impl Strategy<Value = Vec<(Vec<Cell>, bool)>> {
+    let words = proptest::collection::vec((any::<u64>(), any::<u64>()), 1..40);
+    let message = (1_u8.., words, any::<bool>()).prop_map(|(kind, words, is_committed)| {
+        let mut buffer = CellBuffer::default();
+        buffer.begin(kind, 0, 0, words[0].0);
+        words
+            .iter()
+            .for_each(|(low, high)| buffer.push(*low, *high));
+        buffer.end();
+        (buffer.as_slice().to_vec(), is_committed)
+    });
+    proptest::collection::vec(message, 0..60)
+}
+
+fn digest_of_cells(messages: &[(Vec<Cell>, bool)]) -> Digest {
+    let mut digest = Digest::START;
+    for (cells, _) in messages {
+        digest.add(&Cells::new(cells, &[]));
+    }
+    digest
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn prop_any_run_killed_at_any_byte_is_resumed_to_the_same_messages_and_digest(
+        messages in any_messages(),
+        share in 0.0..1.0_f64,
+        level in proptest::option::of(1..4_i32),
+    ) {
+        let dir = sample::scratch();
+        let append = |mut writer: JournalWriter| {
+            for (cells, is_committed) in &messages {
+                writer.append(Cells::new(cells, &[])).expect("appended");
+                if *is_committed {
+                    writer.commit().expect("committed");
+                }
+            }
+            writer
+        };
+        let mut writer = append(JournalWriter::create(dir.path(), &header(), options(None)).expect("created"));
+        writer.commit().expect("committed");
+        drop(writer);
+        let written = files(dir.path());
+        let total: usize = written.values().map(Vec::len).sum();
+        put(dir.path(), &prefix(&written, (total as f64 * share) as usize));
+        let writer = append(JournalWriter::resume(dir.path(), &header(), options(level)).expect("resumed"));
+        writer.finish(digest_of_cells(&messages)).expect("finished");
+        let (read, _) = read_all(dir.path()).expect("read");
+        prop_assert_eq!(read.len(), messages.len());
+        for (read, (cells, _)) in read.iter().zip(&messages) {
+            prop_assert_eq!(read.as_slice(), cells.as_slice());
+        }
+        prop_assert_eq!(check(dir.path()).expect("sound").digest, digest_of_cells(&messages));
+    }
+
+    #[test]
+    fn prop_damaged_files_are_an_error_or_torn_and_never_a_panic(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        length in any::<prop::sample::Index>(),
+    ) {
+        let dir = sample::scratch();
+        write_killed(dir.path(), &Sample::new(20, 6), options(None));
+        let path = dir.path().join("journal-000001.claire");
+        let mut bytes = fs::read(&path).expect("read");
+        let whole = check(dir.path()).expect("sound").messages;
+        for (index, value) in &damage {
+            let at = index.index(bytes.len());
+            bytes[at] = *value;
+        }
+        bytes.truncate(length.index(bytes.len()) + 1);
+        fs::write(&path, &bytes).expect("written");
+        if let Ok(facts) = check(dir.path()) {
+            prop_assert!(facts.messages <= whole);
+        }
+        let _ = JournalWriter::resume(dir.path(), &header(), options(None));
+    }
 }

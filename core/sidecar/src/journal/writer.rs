@@ -9,45 +9,19 @@ use super::committed::Committed;
 use super::compressor::Compressor;
 use super::error::JournalError;
 use super::header::JournalHeader;
+use super::options::{JournalOptions, SyncPolicy};
 use super::reader::{EndMark, SegmentNote};
 use super::resume::Comparison;
-use super::segment::{self, Place};
+use super::segment::{self, Place, create_segment, lock};
 use crate::digest::Digest;
 use claire_types::cell::{CellFault, Tag};
 use claire_types::record::Record;
-use claire_types::time::NS_PER_S;
-use claire_types::{Cell, Cells, DurationNs, EngineSeq, WallNs};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use claire_types::{Cell, Cells, EngineSeq, WallNs};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// When written bytes are made durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncPolicy {
-    /// At every commit: what is committed survives a power cut.
-    EveryCommit,
-    /// At the first commit after this much host time: a power cut loses at most that.
-    Interval(Duration),
-    /// Never but at the end: survives a killed process, not a power cut.
-    Never,
-}
-
-/// How a journal is written. The defaults are SPEC 9's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JournalOptions {
-    /// A segment is closed before it grows past this.
-    pub segment_bytes_max: u64,
-    /// A segment is closed when it holds this much engine time.
-    pub segment_age_max: DurationNs,
-    /// When written bytes are made durable.
-    pub sync: SyncPolicy,
-    /// Zstd level for closed segments, `None` to leave them plain.
-    pub compression_level: Option<i32>,
-    /// Appended bytes that are written without waiting for the commit.
-    pub block_bytes_max: u32,
-}
+use std::time::Instant;
 
 /// Writes a journal.
 pub struct JournalWriter {
@@ -78,20 +52,6 @@ pub struct JournalWriter {
     _lock: File,
 }
 
-const LOCK: &str = "journal.lock";
-
-impl Default for JournalOptions {
-    fn default() -> Self {
-        Self {
-            segment_bytes_max: 256 << 20,
-            segment_age_max: DurationNs(3_600 * NS_PER_S),
-            sync: SyncPolicy::EveryCommit,
-            compression_level: Some(3),
-            block_bytes_max: 1 << 20,
-        }
-    }
-}
-
 impl JournalWriter {
     /// Begins a journal in `dir`, which is made where it is missing and must not hold one.
     ///
@@ -102,9 +62,9 @@ impl JournalWriter {
         header: &JournalHeader,
         options: JournalOptions,
     ) -> Result<Self, JournalError> {
-        fs::create_dir_all(dir).map_err(JournalError::io("create", dir))?;
+        segment::create_dir(dir)?;
         let lock = lock(dir)?;
-        if !segment::list(dir)?.is_empty() {
+        if segment::count(dir)? > 0 {
             return Err(JournalError::Exists {
                 dir: dir.to_owned(),
             });
@@ -439,31 +399,4 @@ impl Facts {
             time: WallNs(second.low as i64),
         })
     }
-}
-
-/// Takes the directory's lock, which goes with the process.
-pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
-    let path = dir.join(LOCK);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(JournalError::io("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked {
-            dir: dir.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(JournalError::io("lock", &path)(error)),
-    }
-}
-
-pub(super) fn create_segment(dir: &Path, number: u32) -> Result<File, JournalError> {
-    let path = segment::plain_path(dir, number);
-    OpenOptions::new()
-        .create_new(true)
-        .append(true)
-        .open(&path)
-        .map_err(JournalError::io("create", &path))
 }

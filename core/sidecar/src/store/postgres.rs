@@ -45,7 +45,7 @@ const UPDATE_STATE: &str = "UPDATE store_state SET last_seq = $1, messages = $2,
     offset_bytes = $4, block_check = $5 WHERE run_id = $6 AND messages = $7";
 const INSERT_RUN: &str = "INSERT INTO runs \
     (run_id, mode, epoch, semantics_version, started_ns, header, state) \
-    VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, 'running') ON CONFLICT DO NOTHING";
+    VALUES ($1, $2, $3, $4, $5, $6::text::json, 'running') ON CONFLICT DO NOTHING";
 const INSERT_STATE: &str = "INSERT INTO store_state \
     (run_id, last_seq, messages, segment, offset_bytes, block_check) \
     VALUES ($1, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING";

@@ -49,7 +49,7 @@ impl Migration {
     pub fn sql(&self, dialect: Dialect) -> String {
         let tokens = match dialect {
             Dialect::Sqlite => ["TEXT", "INTEGER", "TEXT", "INTEGER", "BLOB", "STRICT"],
-            Dialect::Postgres => ["NUMERIC", "BIGINT", "JSONB", "BOOLEAN", "BYTEA", ""],
+            Dialect::Postgres => ["NUMERIC", "BIGINT", "JSON", "BOOLEAN", "BYTEA", ""],
         };
         let names = ["{money}", "{ns}", "{json}", "{bool}", "{blob}", "{strict}"];
         let pairs = names.into_iter().zip(tokens);
