@@ -1,6 +1,7 @@
 //! Cores: how many there are, and pinning a thread to one.
 //!
 //! Called by `topology` when a thread starts, on that thread.
+#![forbid(unsafe_code)]
 
 use std::thread::available_parallelism;
 

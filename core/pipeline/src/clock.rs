@@ -5,6 +5,7 @@
 //!
 //! The monotonic reading is the processor's time stamp counter through `quanta`, which falls back to the system's
 //! clock where the counter is not invariant. `Clock::cost_ps` measures what a reading costs here.
+#![forbid(unsafe_code)]
 
 use claire_types::{DurationNs, MonoNs, WallNs};
 use std::sync::Arc;

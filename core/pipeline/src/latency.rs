@@ -4,6 +4,7 @@
 //! histograms for a recycled empty one through a ring. The sidecar owns the [`LatencyCollector`]: it merges,
 //! serializes for the store and sends the emptied set back. Where the sidecar is late, an
 //! interval is longer; nothing is lost and nobody waits.
+#![forbid(unsafe_code)]
 
 use claire_types::MonoNs;
 use hdrhistogram::Histogram;

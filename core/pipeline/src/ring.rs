@@ -3,6 +3,7 @@
 //! FEED → ENGINE → GATEWAY, and one from each of them to the sidecar. Written and read in a stage's turn,
 //! which must never wait here: a write that finds no room hands back [`Full`] and the stage returns
 //! `Blocked`. Built on `rtrb`; a commit publishes all messages of a write at once.
+#![forbid(unsafe_code)]
 
 use claire_types::cell::{CellFault, Tag};
 use claire_types::input::DEPTH_HEADER_CELLS;

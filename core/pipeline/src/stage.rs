@@ -2,6 +2,7 @@
 //!
 //! FEED, ENGINE, GATEWAY and SIDECAR are stages; `topology` gives them turns, on one thread or on
 //! several. A stage does not know which.
+#![forbid(unsafe_code)]
 
 use std::any::Any;
 use std::fmt;

@@ -7,6 +7,7 @@
 //!
 //! A stage that panics takes the pipeline down: the hook is called, the reason printed, the stages before
 //! it leave at once, those after it drain what was written for at most `drain_ns_max`.
+#![forbid(unsafe_code)]
 
 use crate::affinity;
 use crate::clock::Clock;

@@ -1,6 +1,7 @@
 //! What a thread does when none of its stages had work.
 //!
 //! Called by `topology` between turns, on every pipeline thread. Never by a stage.
+#![forbid(unsafe_code)]
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

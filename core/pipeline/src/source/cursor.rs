@@ -2,6 +2,7 @@
 //!
 //! Called by `source` for every line, on the feed thread. Keeps offsets only, so it borrows nothing
 //! and costs a newline search and a stamp per line.
+#![forbid(unsafe_code)]
 
 use super::fault::{LineFault, LineFaultKind};
 use super::file::RecordedFile;

@@ -2,6 +2,7 @@
 //!
 //! Made by the other modules of `source`; read by the feed stage, which counts faults, and by the
 //! command line, which prints them. A fault is a value: nothing here panics or logs.
+#![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io;

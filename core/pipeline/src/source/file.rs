@@ -1,6 +1,7 @@
 //! One recorded file: its bytes on disk, its content, and what was damaged.
 //!
 //! Made by `source` when a recording is opened; read by `source::cursor`. Holds no place of its own.
+#![forbid(unsafe_code)]
 
 use super::cursor::{Cursor, Head};
 use super::fault::{Damage, SourceError};

@@ -2,6 +2,7 @@
 //!
 //! Called by `source::cursor` for every line, on the feed thread. It never fails: a line that is no
 //! known form is a [`Form::Fault`].
+#![forbid(unsafe_code)]
 
 use super::fault::LineFaultKind;
 use claire_types::WallNs;

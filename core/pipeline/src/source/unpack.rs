@@ -2,6 +2,7 @@
 //!
 //! Called by `source::file` when a recording is opened. An archive that ends early or is corrupt gives what
 //! could be unpacked together with the damage; only a bound that is passed gives nothing.
+#![forbid(unsafe_code)]
 
 use std::io::{self, Read};
 

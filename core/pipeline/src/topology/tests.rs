@@ -294,3 +294,55 @@ fn a_stage_that_does_not_drain_in_time_is_left_behind() {
         assert_eq!(down.stage.as_str(), "pass");
     }
 }
+
+/// Never comes back from its turn.
+struct Hanger;
+
+impl Stage for Hanger {
+    fn name(&self) -> StageName {
+        const { StageName::new("hanger") }
+    }
+
+    fn turn(&mut self) -> Turn {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// Runs itself again as a process of its own, which the pipeline then aborts.
+#[cfg(unix)]
+#[test]
+fn a_death_aborts_the_process_though_a_stage_hangs() {
+    use std::os::unix::process::ExitStatusExt;
+    const CHILD: &str = "CLAIRE_TEST_ABORTS";
+    const ABORTED: i32 = 6;
+    if std::env::var_os(CHILD).is_some() {
+        let (mut source, mut pass, _sink) = stages(u64::MAX, Some(1));
+        let mut hanger = Hanger;
+        let placed = vec![
+            Placed::in_flow(&mut source),
+            Placed::in_flow(&mut pass),
+            Placed::in_flow(&mut hanger).on_own_thread(),
+        ];
+        let stop = AtomicBool::new(false);
+        let settings = RunSettings {
+            drain_ns_max: 1_000_000,
+            after_death: AfterDeath::Abort,
+            ..RunSettings::new(&stop, &|_| eprintln!("the hook was called"))
+        };
+        let _ = run(Topology::Fused, placed, settings);
+        unreachable!("the process was aborted");
+    }
+    let test = "topology::tests::a_death_aborts_the_process_though_a_stage_hangs";
+    let child = std::process::Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .expect("the test runs");
+    let said = String::from_utf8_lossy(&child.stderr);
+    assert_eq!(child.status.signal(), Some(ABORTED), "{said}");
+    let hook = said.find("the hook was called").expect("called");
+    let reason = said.find("claire: stage pass died: panic: told to panic at 1");
+    assert!(hook < reason.expect("printed"), "{said}");
+}
