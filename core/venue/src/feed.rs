@@ -51,6 +51,7 @@ pub struct MarketFeed {
     depth_streams: [DepthStreams; Venue::ALL.len() + 1],
     general: GeneralDecoder,
     content: FrameContent,
+    layouts: typed::Layouts,
     levels: Vec<Cell>,
     seq: u64,
     counters: FeedCounters,
@@ -79,6 +80,7 @@ impl MarketFeed {
             depth_streams: [DepthStreams::None; Venue::ALL.len() + 1],
             general: GeneralDecoder::default(),
             content: FrameContent::default(),
+            layouts: typed::Layouts::default(),
             levels: Vec::with_capacity(LEVELS_USUAL),
             seq: 0,
             counters: FeedCounters::default(),
@@ -171,7 +173,7 @@ impl MarketFeed {
             catalog: &self.catalog,
             bare,
         };
-        match typed::decode(&context, frame, &mut self.levels) {
+        match typed::decode(&context, frame, &mut self.layouts, &mut self.levels) {
             Some(decoded) => {
                 let Target::Known(instrument) = decoded.target else {
                     return;

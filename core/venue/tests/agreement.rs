@@ -20,6 +20,7 @@ struct Share {
 struct Agreement {
     general: GeneralDecoder,
     content: FrameContent,
+    layouts: typed::Layouts,
     levels: Vec<claire_types::Cell>,
     shares: [Share; Channel::ALL.len()],
     unknown: u64,
@@ -29,6 +30,7 @@ impl Agreement {
     fn check(&mut self, recording: &Recording) {
         let mut catalog = Catalog::new(&[]);
         let mut depth = None;
+        self.layouts = typed::Layouts::default();
         for frame in &recording.frames {
             let symbol = frame
                 .symbol
@@ -89,7 +91,7 @@ impl Agreement {
             result = self.general.decode(&context, frame, &mut self.content);
         }
         self.levels.clear();
-        let typed = typed::decode(&context, frame, &mut self.levels);
+        let typed = typed::decode(&context, frame, &mut self.layouts, &mut self.levels);
         if let Some(typed) = typed {
             assert_eq!(result, Ok(()), "{}", text());
             assert_eq!(self.content.events, [typed], "{}", text());

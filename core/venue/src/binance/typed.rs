@@ -8,6 +8,7 @@
 //! documentation and connector models for the fields `ps`, `st` and `nq` of 2026 (read 2026-11-21).
 
 use super::{Context, is_partial_depth, product_of};
+use crate::digits::Layout;
 use crate::event::{Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Place, Target};
 use crate::scan::Cursor;
 use claire_types::number::{AMOUNT_DIGITS, parse_signed};
@@ -16,12 +17,45 @@ use claire_types::{
     VenueNs,
 };
 
+/// How the numbers of each instrument were laid out last.
+#[derive(Clone, Debug, Default)]
+pub struct Layouts {
+    instruments: Vec<InstrumentLayout>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct InstrumentLayout {
+    price: Layout,
+    qty: Layout,
+}
+
+impl Layouts {
+    #[inline(always)]
+    fn of(&mut self, id: InstrumentId) -> Option<&mut InstrumentLayout> {
+        if id.index() >= self.instruments.len() {
+            self.grow(id);
+        }
+        self.instruments.get_mut(id.index())
+    }
+
+    #[cold]
+    fn grow(&mut self, id: InstrumentId) {
+        self.instruments
+            .resize(id.index() + 1, InstrumentLayout::default());
+    }
+}
+
 /// Returns the frame's one event; levels go to `levels`, which is empty before and worthless after `None`.
 ///
 /// `None` where the frame is of a rare kind, looks different from what is expected, or belongs to an
 /// instrument that is not registered: [`super::general`] then decides.
 #[inline]
-pub fn decode(context: &Context<'_>, frame: &[u8], levels: &mut Vec<Cell>) -> Option<Decoded> {
+pub fn decode(
+    context: &Context<'_>,
+    frame: &[u8],
+    layouts: &mut Layouts,
+    levels: &mut Vec<Cell>,
+) -> Option<Decoded> {
     let mut cursor = Cursor::new(frame);
     let (stream, is_combined) = if cursor.has(b"{\"stream\":\"") {
         let stream = cursor.plain_text()?;
@@ -31,7 +65,7 @@ pub fn decode(context: &Context<'_>, frame: &[u8], levels: &mut Vec<Cell>) -> Op
         cursor.text(b"{")?;
         (&frame[..0], false)
     };
-    let decoded = payload(context, stream, &mut cursor, levels)?;
+    let decoded = payload(context, stream, &mut cursor, layouts, levels)?;
     if is_combined {
         cursor.text(b"}")?;
     }
@@ -44,24 +78,25 @@ fn payload(
     context: &Context<'_>,
     stream: &[u8],
     cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
 ) -> Option<Decoded> {
     if cursor.has(b"\"e\":\"") {
         if cursor.has(b"bookTicker\",\"u\":") {
             let update_id = cursor.integer()?;
-            return ticker_of_futures(context, cursor, update_id);
+            return ticker_of_futures(context, cursor, layouts, update_id);
         }
         if cursor.has(b"trade\",\"E\":") {
-            return trade(context, cursor);
+            return trade(context, cursor, layouts);
         }
         if cursor.has(b"depthUpdate\",\"E\":") {
-            return depth(context, stream, cursor, levels);
+            return depth(context, stream, cursor, layouts, levels);
         }
         if cursor.has(b"aggTrade\",\"E\":") {
-            return aggregate_trade(context, cursor);
+            return aggregate_trade(context, cursor, layouts);
         }
         if cursor.has(b"kline\",\"E\":") {
-            return kline(context, cursor);
+            return kline(context, cursor, layouts);
         }
         cursor.text(b"markPriceUpdate\",\"E\":")?;
         return mark(context, cursor);
@@ -69,19 +104,24 @@ fn payload(
     if cursor.has(b"\"u\":") {
         let update_id = cursor.integer()?;
         if cursor.has(b",\"e\":\"bookTicker\"") {
-            return ticker_of_futures(context, cursor, update_id);
+            return ticker_of_futures(context, cursor, layouts, update_id);
         }
-        return ticker(context, cursor, update_id);
+        return ticker(context, cursor, layouts, update_id);
     }
     cursor.text(b"\"lastUpdateId\":")?;
-    image(context, stream, cursor, levels)
+    image(context, stream, cursor, layouts, levels)
 }
 
 /// Reads spot's `"s":..,"b":..,"B":..,"a":..,"A":..}` after the update id.
 #[inline(always)]
-fn ticker(context: &Context<'_>, cursor: &mut Cursor<'_>, update_id: u64) -> Option<Decoded> {
+fn ticker(
+    context: &Context<'_>,
+    cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
+    update_id: u64,
+) -> Option<Decoded> {
     let (id, scale) = symbol(context, cursor)?;
-    let ticker = touch(cursor, scale, update_id)?;
+    let ticker = touch(cursor, scale, layouts.of(id)?, update_id)?;
     cursor.text(b"}")?;
     Some(decoded(id, VenueNs::NONE, Event::Ticker(ticker)))
 }
@@ -91,6 +131,7 @@ fn ticker(context: &Context<'_>, cursor: &mut Cursor<'_>, update_id: u64) -> Opt
 fn ticker_of_futures(
     context: &Context<'_>,
     cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
     update_id: u64,
 ) -> Option<Decoded> {
     let mut time = VenueNs::NONE;
@@ -99,7 +140,7 @@ fn ticker_of_futures(
     }
     let (id, scale) = symbol(context, cursor)?;
     pair(cursor)?;
-    let ticker = touch(cursor, scale, update_id)?;
+    let ticker = touch(cursor, scale, layouts.of(id)?, update_id)?;
     if cursor.has(b",\"T\":") {
         time = transaction_and_event_time(cursor)?;
     }
@@ -109,15 +150,20 @@ fn ticker_of_futures(
 }
 
 #[inline(always)]
-fn touch(cursor: &mut Cursor<'_>, scale: Scale, update_id: u64) -> Option<Ticker> {
+fn touch(
+    cursor: &mut Cursor<'_>,
+    scale: Scale,
+    layout: &mut InstrumentLayout,
+    update_id: u64,
+) -> Option<Ticker> {
     cursor.text(b",\"b\":\"")?;
-    let bid_price = Price(cursor.decimal(scale.price_digits)?);
+    let bid_price = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"B\":\"")?;
-    let bid_qty = Qty(cursor.decimal(scale.qty_digits)?);
+    let bid_qty = Qty(cursor.decimal(scale.qty_digits, &mut layout.qty)?);
     cursor.text(b",\"a\":\"")?;
-    let ask_price = Price(cursor.decimal(scale.price_digits)?);
+    let ask_price = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"A\":\"")?;
-    let ask_qty = Qty(cursor.decimal(scale.qty_digits)?);
+    let ask_qty = Qty(cursor.decimal(scale.qty_digits, &mut layout.qty)?);
     let level = |price, qty| Level { price, qty };
     Some(Ticker {
         update_id,
@@ -128,7 +174,7 @@ fn touch(cursor: &mut Cursor<'_>, scale: Scale, update_id: u64) -> Option<Ticker
 
 /// Reads a trade after `"E":`; spot's `"b"` and `"a"` (order ids) came until 2023.
 #[inline(always)]
-fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>, layouts: &mut Layouts) -> Option<Decoded> {
     let event_time = cursor.time()?;
     let time = if cursor.has(b",\"T\":") {
         Some(cursor.time()?)
@@ -139,7 +185,7 @@ fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
     pair(cursor)?;
     cursor.text(b",\"t\":")?;
     let trade_id = cursor.integer()?;
-    let (price, qty) = deal(cursor, scale)?;
+    let (price, qty) = deal(cursor, scale, layouts.of(id)?)?;
     let (time, is_off_book) = match time {
         Some(time) => (time, is_off_book(cursor)?),
         None => {
@@ -167,7 +213,11 @@ fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
 
 /// Reads an aggregate after `"E":`: spot names the symbol first, futures the id.
 #[inline(always)]
-fn aggregate_trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+fn aggregate_trade(
+    context: &Context<'_>,
+    cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
+) -> Option<Decoded> {
     let event_time = cursor.time()?;
     let early_id = if cursor.has(b",\"a\":") {
         Some(cursor.integer()?)
@@ -183,7 +233,7 @@ fn aggregate_trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Dec
             cursor.integer()?
         }
     };
-    let (price, qty) = deal(cursor, scale)?;
+    let (price, qty) = deal(cursor, scale, layouts.of(id)?)?;
     if cursor.has(b",\"nq\":\"") {
         cursor.plain_text()?;
     }
@@ -211,11 +261,18 @@ fn aggregate_trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Dec
 }
 
 #[inline(always)]
-fn deal(cursor: &mut Cursor<'_>, scale: Scale) -> Option<(Price, Qty)> {
+fn deal(
+    cursor: &mut Cursor<'_>,
+    scale: Scale,
+    layout: &mut InstrumentLayout,
+) -> Option<(Price, Qty)> {
     cursor.text(b",\"p\":\"")?;
-    let price = Price(cursor.decimal(scale.price_digits)?);
+    let price = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"q\":\"")?;
-    Some((price, Qty(cursor.decimal(scale.qty_digits)?)))
+    Some((
+        price,
+        Qty(cursor.decimal(scale.qty_digits, &mut layout.qty)?),
+    ))
 }
 
 #[inline(always)]
@@ -263,6 +320,7 @@ fn depth(
     context: &Context<'_>,
     stream: &[u8],
     cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
 ) -> Option<Decoded> {
     let event_time = cursor.time()?;
@@ -284,11 +342,12 @@ fn depth(
     } else {
         0
     };
+    let layout = layouts.of(id)?;
     cursor.text(b",\"b\":")?;
-    side(cursor, scale, levels)?;
+    side(cursor, scale, layout, levels)?;
     let bids = levels.len() as u32;
     cursor.text(b",\"a\":")?;
-    side(cursor, scale, levels)?;
+    side(cursor, scale, layout, levels)?;
     product(context, cursor)?;
     cursor.text(b"}")?;
     let event = match channel_kind(stream)? {
@@ -326,6 +385,7 @@ fn image(
     context: &Context<'_>,
     stream: &[u8],
     cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
 ) -> Option<Decoded> {
     // With a stream's name the symbol is written there, in lower case: rare enough for the general decoder.
@@ -345,11 +405,12 @@ fn image(
     } else {
         known(context.bare?)?
     };
+    let layout = layouts.of(id)?;
     cursor.text(b",\"bids\":")?;
-    side(cursor, scale, levels)?;
+    side(cursor, scale, layout, levels)?;
     let bids = levels.len() as u32;
     cursor.text(b",\"asks\":")?;
-    side(cursor, scale, levels)?;
+    side(cursor, scale, layout, levels)?;
     cursor.text(b"}")?;
     let event = Event::Snapshot(DepthImage { last_id, bids });
     Some(decoded(id, time, event))
@@ -364,15 +425,20 @@ fn known(place: Place) -> Option<(InstrumentId, Scale)> {
 
 /// Reads one side's levels: `[["price","qty"],...]`.
 #[inline(always)]
-fn side(cursor: &mut Cursor<'_>, scale: Scale, levels: &mut Vec<Cell>) -> Option<()> {
+fn side(
+    cursor: &mut Cursor<'_>,
+    scale: Scale,
+    layout: &mut InstrumentLayout,
+    levels: &mut Vec<Cell>,
+) -> Option<()> {
     if cursor.has(b"[]") {
         return Some(());
     }
     cursor.text(b"[[\"")?;
     loop {
-        let price = Price(cursor.decimal(scale.price_digits)?);
+        let price = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
         cursor.text(b",\"")?;
-        let qty = Qty(cursor.decimal(scale.qty_digits)?);
+        let qty = Qty(cursor.decimal(scale.qty_digits, &mut layout.qty)?);
         if levels.len() >= FRAME_LEVELS_MAX {
             return None;
         }
@@ -384,7 +450,7 @@ fn side(cursor: &mut Cursor<'_>, scale: Scale, levels: &mut Vec<Cell>) -> Option
 }
 
 /// Reads a candle after `"E":`.
-fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>, layouts: &mut Layouts) -> Option<Decoded> {
     let event_time = cursor.time()?;
     let (id, scale) = symbol(context, cursor)?;
     cursor.text(b",\"k\":{\"t\":")?;
@@ -399,14 +465,15 @@ fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
     cursor.integer()?;
     cursor.text(b",\"L\":")?;
     cursor.integer()?;
+    let layout = layouts.of(id)?;
     cursor.text(b",\"o\":\"")?;
-    let open = Price(cursor.decimal(scale.price_digits)?);
+    let open = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"c\":\"")?;
-    let close = Price(cursor.decimal(scale.price_digits)?);
+    let close = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"h\":\"")?;
-    let high = Price(cursor.decimal(scale.price_digits)?);
+    let high = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"l\":\"")?;
-    let low = Price(cursor.decimal(scale.price_digits)?);
+    let low = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"v\":\"")?;
     let volume = count(cursor)?;
     cursor.text(b",\"n\":")?;
