@@ -9,7 +9,7 @@ use claire_types::{Side, Ticker, Trade};
 use claire_venue::Catalog;
 use claire_venue::binance::{Context, typed};
 use claire_venue::digits::fixed;
-use claire_venue::event::{Decoded, DepthDiff, Event, Target, venue_time_of};
+use claire_venue::event::{DepthDiff, Frequent, FrequentEvent, venue_time_of};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize;
 use simd_json::prelude::*;
@@ -130,7 +130,7 @@ fn compare(
     group.finish();
 }
 
-type Reader = fn(&Context<'_>, Channel, &[u8], &mut Vec<Cell>) -> Option<Decoded>;
+type Reader = fn(&Context<'_>, Channel, &[u8], &mut Vec<Cell>) -> Option<Frequent>;
 
 fn clear(levels: &mut Vec<Cell>) -> &mut Vec<Cell> {
     levels.clear();
@@ -254,9 +254,9 @@ fn level(scale: Scale, price: &str, qty: &str) -> Option<Level> {
     })
 }
 
-fn decoded(id: InstrumentId, time_ms: u64, event: Event) -> Option<Decoded> {
-    Some(Decoded {
-        target: Target::Known(id),
+fn decoded(instrument: InstrumentId, time_ms: u64, event: FrequentEvent) -> Option<Frequent> {
+    Some(Frequent {
+        instrument,
         venue_time: venue_time_of(time_ms)?,
         event,
     })
@@ -286,7 +286,7 @@ impl SimdJson {
         channel: Channel,
         frame: &[u8],
         levels: &mut Vec<Cell>,
-    ) -> Option<Decoded> {
+    ) -> Option<Frequent> {
         self.bytes.clear();
         self.bytes.extend_from_slice(frame);
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
@@ -302,7 +302,7 @@ fn tape_event(
     channel: Channel,
     root: simd_json::tape::Value<'_, '_>,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let data = root.get("data")?;
     let text = |name| data.get(name)?.into_string();
     let number = |name| data.get(name)?.as_u64();
@@ -311,7 +311,7 @@ fn tape_event(
     let event = match channel {
         Channel::Trade => {
             let Level { price, qty } = level(scale, text("p")?, text("q")?)?;
-            Event::Trade(Trade {
+            FrequentEvent::Trade(Trade {
                 trade_id: number("t")?,
                 price,
                 qty,
@@ -320,7 +320,7 @@ fn tape_event(
                 is_off_book: text("X").is_some_and(|origin| origin != "MARKET"),
             })
         }
-        Channel::Ticker => Event::Ticker(Ticker {
+        Channel::Ticker => FrequentEvent::Ticker(Ticker {
             update_id: number("u")?,
             bid: level(scale, text("b")?, text("B")?)?,
             ask: level(scale, text("a")?, text("A")?)?,
@@ -338,7 +338,7 @@ fn tape_event(
             };
             let bids = side("b")?;
             side("a")?;
-            Event::Depth(DepthDiff {
+            FrequentEvent::Depth(DepthDiff {
                 first_id: number("U")?,
                 last_id: number("u")?,
                 previous_id: number("pu").unwrap_or(0),
@@ -413,7 +413,7 @@ fn serde_json_event(
     channel: Channel,
     frame: &[u8],
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     match channel {
         Channel::Trade => trade(context, serde_json::from_slice(frame).ok()?),
         Channel::Ticker => ticker(context, serde_json::from_slice(frame).ok()?),
@@ -426,7 +426,7 @@ fn sonic_event(
     channel: Channel,
     frame: &[u8],
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     match channel {
         Channel::Trade => trade(context, sonic_rs::from_slice(frame).ok()?),
         Channel::Ticker => ticker(context, sonic_rs::from_slice(frame).ok()?),
@@ -434,7 +434,7 @@ fn sonic_event(
     }
 }
 
-fn trade(context: &Context<'_>, frame: Combined<TradeFields<'_>>) -> Option<Decoded> {
+fn trade(context: &Context<'_>, frame: Combined<TradeFields<'_>>) -> Option<Frequent> {
     let data = frame.data;
     let (id, scale) = place(context, data.s)?;
     let Level { price, qty } = level(scale, data.p, data.q)?;
@@ -449,11 +449,11 @@ fn trade(context: &Context<'_>, frame: Combined<TradeFields<'_>>) -> Option<Deco
     decoded(
         id,
         data.time.unwrap_or(data.event_time),
-        Event::Trade(trade),
+        FrequentEvent::Trade(trade),
     )
 }
 
-fn ticker(context: &Context<'_>, frame: Combined<TickerFields<'_>>) -> Option<Decoded> {
+fn ticker(context: &Context<'_>, frame: Combined<TickerFields<'_>>) -> Option<Frequent> {
     let data = frame.data;
     let (id, scale) = place(context, data.s)?;
     let ticker = Ticker {
@@ -461,14 +461,14 @@ fn ticker(context: &Context<'_>, frame: Combined<TickerFields<'_>>) -> Option<De
         bid: level(scale, data.b, data.bid_qty)?,
         ask: level(scale, data.a, data.ask_qty)?,
     };
-    decoded(id, data.time.unwrap_or(0), Event::Ticker(ticker))
+    decoded(id, data.time.unwrap_or(0), FrequentEvent::Ticker(ticker))
 }
 
 fn depth(
     context: &Context<'_>,
     frame: Combined<DepthFields<'_>>,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let data = frame.data;
     let (id, scale) = place(context, data.s)?;
     for (price, qty) in data.b.iter().chain(&data.a) {
@@ -480,5 +480,9 @@ fn depth(
         previous_id: data.pu.unwrap_or(0),
         bids: data.b.len() as u32,
     };
-    decoded(id, data.time.unwrap_or(data.event_time), Event::Depth(diff))
+    decoded(
+        id,
+        data.time.unwrap_or(data.event_time),
+        FrequentEvent::Depth(diff),
+    )
 }

@@ -170,11 +170,19 @@ pub(crate) fn load(text: &[u8], at: usize) -> u64 {
     }
 }
 
-#[inline(never)]
+#[inline(always)]
 fn load_tail(text: &[u8]) -> u64 {
-    text.iter()
-        .rev()
-        .fold(0, |word, byte| word << 8 | u64::from(*byte))
+    match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            // The two overlap; where they do, they hold the same bytes.
+            let shift = (text.len() as u32 & 3) * 8;
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << shift
+        }
+        _ => text
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 /// Returns the word with the digits' values in its bytes, and the bits that the leading digits take.
@@ -255,6 +263,17 @@ mod tests {
                 let want = parse_fixed(text.as_bytes(), digits);
                 assert_eq!(fixed(text.as_bytes(), digits), want, "{text} at {digits}");
             }
+        }
+    }
+
+    #[test]
+    fn a_word_past_the_end_is_filled_with_zeros() {
+        let text = b"abcdefgh";
+        for at in 0..=9 {
+            let mut want = [0; 8];
+            let rest = text.get(at..).unwrap_or_default();
+            want[..rest.len()].copy_from_slice(rest);
+            assert_eq!(load(text, at), u64::from_le_bytes(want), "{at}");
         }
     }
 

@@ -9,7 +9,9 @@
 
 use super::{Context, is_partial_depth, product_of};
 use crate::digits::Layout;
-use crate::event::{Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Place, Target};
+use crate::event::{
+    Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Frequent, FrequentEvent, Place, Target,
+};
 use crate::scan::Cursor;
 use claire_types::number::{AMOUNT_DIGITS, parse_signed};
 use claire_types::{
@@ -55,21 +57,50 @@ pub fn decode(
     frame: &[u8],
     layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let mut cursor = Cursor::new(frame);
-    let (stream, is_combined) = if cursor.has(b"{\"stream\":\"") {
+    let (stream, is_combined) = opening(&mut cursor)?;
+    let decoded = payload(context, stream, &mut cursor, layouts, levels)?;
+    closing(&mut cursor, is_combined)?;
+    Some(decoded)
+}
+
+/// Returns the frame's one event where it is a candle or a mark price.
+///
+/// `None` as from [`decode`].
+pub fn decode_rare(context: &Context<'_>, frame: &[u8], layouts: &mut Layouts) -> Option<Decoded> {
+    let mut cursor = Cursor::new(frame);
+    let (_, is_combined) = opening(&mut cursor)?;
+    cursor.text(b"\"e\":\"")?;
+    let decoded = if cursor.has(b"kline\",\"E\":") {
+        kline(context, &mut cursor, layouts)?
+    } else {
+        cursor.text(b"markPriceUpdate\",\"E\":")?;
+        mark(context, &mut cursor)?
+    };
+    closing(&mut cursor, is_combined)?;
+    Some(decoded)
+}
+
+/// Reads up to the payload's opening brace; says the stream's name, and whether the frame has one.
+#[inline(always)]
+fn opening<'f>(cursor: &mut Cursor<'f>) -> Option<(&'f [u8], bool)> {
+    if cursor.has(b"{\"stream\":\"") {
         let stream = cursor.plain_text()?;
         cursor.text(b",\"data\":{")?;
-        (stream, true)
+        Some((stream, true))
     } else {
         cursor.text(b"{")?;
-        (&frame[..0], false)
-    };
-    let decoded = payload(context, stream, &mut cursor, layouts, levels)?;
+        Some((&[], false))
+    }
+}
+
+#[inline(always)]
+fn closing(cursor: &mut Cursor<'_>, is_combined: bool) -> Option<()> {
     if is_combined {
         cursor.text(b"}")?;
     }
-    cursor.is_at_end().then_some(decoded)
+    cursor.is_at_end().then_some(())
 }
 
 /// Reads the payload after its opening brace, up to its closing one.
@@ -80,7 +111,7 @@ fn payload(
     cursor: &mut Cursor<'_>,
     layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     if cursor.has(b"\"e\":\"") {
         if cursor.has(b"bookTicker\",\"u\":") {
             let update_id = cursor.integer()?;
@@ -92,14 +123,8 @@ fn payload(
         if cursor.has(b"depthUpdate\",\"E\":") {
             return depth(context, stream, cursor, layouts, levels);
         }
-        if cursor.has(b"aggTrade\",\"E\":") {
-            return aggregate_trade(context, cursor, layouts);
-        }
-        if cursor.has(b"kline\",\"E\":") {
-            return kline(context, cursor, layouts);
-        }
-        cursor.text(b"markPriceUpdate\",\"E\":")?;
-        return mark(context, cursor);
+        cursor.text(b"aggTrade\",\"E\":")?;
+        return aggregate_trade(context, cursor, layouts);
     }
     if cursor.has(b"\"u\":") {
         let update_id = cursor.integer()?;
@@ -119,11 +144,11 @@ fn ticker(
     cursor: &mut Cursor<'_>,
     layouts: &mut Layouts,
     update_id: u64,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let (id, scale) = symbol(context, cursor)?;
     let ticker = touch(cursor, scale, layouts.of(id)?, update_id)?;
     cursor.text(b"}")?;
-    Some(decoded(id, VenueNs::NONE, Event::Ticker(ticker)))
+    Some(decoded(id, VenueNs::NONE, FrequentEvent::Ticker(ticker)))
 }
 
 /// Reads the futures' ticker after update id and type: the times stand last, or since 2026 first.
@@ -133,7 +158,7 @@ fn ticker_of_futures(
     cursor: &mut Cursor<'_>,
     layouts: &mut Layouts,
     update_id: u64,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let mut time = VenueNs::NONE;
     if cursor.has(b",\"E\":") {
         time = event_and_transaction_time(cursor)?;
@@ -146,7 +171,7 @@ fn ticker_of_futures(
     }
     product(context, cursor)?;
     cursor.text(b"}")?;
-    Some(decoded(id, time, Event::Ticker(ticker)))
+    Some(decoded(id, time, FrequentEvent::Ticker(ticker)))
 }
 
 #[inline(always)]
@@ -174,7 +199,11 @@ fn touch(
 
 /// Reads a trade after `"E":`; spot's `"b"` and `"a"` (order ids) came until 2023.
 #[inline(always)]
-fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>, layouts: &mut Layouts) -> Option<Decoded> {
+fn trade(
+    context: &Context<'_>,
+    cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
+) -> Option<Frequent> {
     let event_time = cursor.time()?;
     let time = if cursor.has(b",\"T\":") {
         Some(cursor.time()?)
@@ -207,7 +236,7 @@ fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>, layouts: &mut Layouts) 
     Some(decoded(
         id,
         first_time(time, event_time),
-        Event::Trade(trade),
+        FrequentEvent::Trade(trade),
     ))
 }
 
@@ -217,7 +246,7 @@ fn aggregate_trade(
     context: &Context<'_>,
     cursor: &mut Cursor<'_>,
     layouts: &mut Layouts,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let event_time = cursor.time()?;
     let early_id = if cursor.has(b",\"a\":") {
         Some(cursor.integer()?)
@@ -256,7 +285,7 @@ fn aggregate_trade(
     Some(decoded(
         id,
         first_time(time, event_time),
-        Event::Trade(trade),
+        FrequentEvent::Trade(trade),
     ))
 }
 
@@ -322,7 +351,7 @@ fn depth(
     cursor: &mut Cursor<'_>,
     layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let event_time = cursor.time()?;
     let time = if cursor.has(b",\"T\":") {
         first_time(cursor.time()?, event_time)
@@ -351,8 +380,8 @@ fn depth(
     product(context, cursor)?;
     cursor.text(b"}")?;
     let event = match channel_kind(stream)? {
-        DepthKind::Best => Event::PartialDepth(DepthImage { last_id, bids }),
-        DepthKind::Change => Event::Depth(DepthDiff {
+        DepthKind::Best => FrequentEvent::PartialDepth(DepthImage { last_id, bids }),
+        DepthKind::Change => FrequentEvent::Depth(DepthDiff {
             first_id,
             last_id,
             previous_id,
@@ -387,7 +416,7 @@ fn image(
     cursor: &mut Cursor<'_>,
     layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     // With a stream's name the symbol is written there, in lower case: rare enough for the general decoder.
     if !stream.is_empty() {
         return None;
@@ -412,7 +441,7 @@ fn image(
     cursor.text(b",\"asks\":")?;
     side(cursor, scale, layout, levels)?;
     cursor.text(b"}")?;
-    let event = Event::Snapshot(DepthImage { last_id, bids });
+    let event = FrequentEvent::Snapshot(DepthImage { last_id, bids });
     Some(decoded(id, time, event))
 }
 
@@ -501,7 +530,7 @@ fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>, layouts: &mut Layouts) 
         quote_volume,
         trade_count,
     };
-    Some(decoded(id, event_time, Event::Kline(kline)))
+    Some(rare(id, event_time, Event::Kline(kline)))
 }
 
 /// Reads a mark price after `"E":`; `"P"` and `"i"` come in either order.
@@ -539,7 +568,7 @@ fn mark(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
         funding_rate,
         next_funding,
     };
-    Some(decoded(id, event_time, Event::Mark(mark)))
+    Some(rare(id, event_time, Event::Mark(mark)))
 }
 
 fn amount(cursor: &mut Cursor<'_>) -> Option<Amount> {
@@ -624,7 +653,15 @@ pub(super) const fn first_time(time: VenueNs, event_time: VenueNs) -> VenueNs {
 }
 
 #[inline(always)]
-const fn decoded(id: InstrumentId, venue_time: VenueNs, event: Event) -> Decoded {
+const fn decoded(instrument: InstrumentId, venue_time: VenueNs, event: FrequentEvent) -> Frequent {
+    Frequent {
+        instrument,
+        venue_time,
+        event,
+    }
+}
+
+const fn rare(id: InstrumentId, venue_time: VenueNs, event: Event) -> Decoded {
     Decoded {
         target: Target::Known(id),
         venue_time,
