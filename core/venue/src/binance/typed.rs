@@ -399,7 +399,7 @@ enum DepthKind {
 /// Says what a stream of depth events carries; without a name, or in `depth` alone, changes.
 #[inline(always)]
 fn channel_kind(stream: &[u8]) -> Option<DepthKind> {
-    if stream.is_empty() || stream.ends_with(b"@depth@100ms") || stream.ends_with(b"@depth@0ms") {
+    if stream.is_empty() {
         return Some(DepthKind::Change);
     }
     match super::channel_of(stream)? {
