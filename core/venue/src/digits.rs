@@ -57,9 +57,12 @@ pub(crate) fn fixed_prefix(text: &[u8], digits: u8) -> Option<(i64, usize)> {
 /// that a processor reads several numbers at once. What does not look as expected is read the other way.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layout {
-    /// Bits of the digits before the point and after it, 0 where nothing is expected.
-    whole_bits: u32,
-    fraction_bits: u32,
+    /// Marks of the bytes up to the point, and what they are where all before it are digits.
+    whole_mask: u64,
+    whole_marks: u64,
+    /// The same for the fraction and what ends it.
+    fraction_mask: u64,
+    fraction_marks: u64,
     /// Where the fraction and what follows the number stand.
     fraction: usize,
     end: usize,
@@ -70,31 +73,52 @@ pub struct Layout {
     fraction_factor: u64,
     /// The bits of fraction digits finer than the unit, which must be zero.
     dropped: u64,
-    /// The unit that all this is for.
-    digits: u8,
+    /// The unit that all this is for, plus 1; 0 where nothing is expected.
+    digits_and_one: u8,
 }
 
 impl Layout {
     /// Returns the value of the decimal before a quote, in units of 10^-`digits`, and its length in bytes.
     #[inline(always)]
     pub(crate) fn quoted(&mut self, text: &[u8], digits: u8) -> Option<(i64, usize)> {
-        let expected = *self;
-        let (whole, whole_bits) = leading_digits(load(text, 0));
-        let (fraction, fraction_bits) = leading_digits(load(text, expected.fraction));
-        if whole_bits == expected.whole_bits
-            && fraction_bits == expected.fraction_bits
-            && text.get(expected.fraction.wrapping_sub(1)) == Some(&b'.')
-            && text.get(expected.end) == Some(&b'"')
-            && fraction & expected.dropped == 0
-            && digits == expected.digits
-        {
-            // Set by `learn` for these digits, so that no product or sum is 10^18 or more.
-            let whole = value_of(whole << expected.whole_shift).wrapping_mul(expected.whole_factor);
-            let fraction = value_of(fraction << expected.fraction_shift)
-                .wrapping_mul(expected.fraction_factor);
-            return Some((whole.wrapping_add(fraction) as i64, expected.end));
+        // A window of fixed size needs no look at the frame's end for every byte.
+        let found = match text.first_chunk::<32>() {
+            Some(window) => self.expected(window, digits),
+            None => {
+                let mut window = [0; 32];
+                if let Some(start) = window.get_mut(..text.len()) {
+                    start.copy_from_slice(text);
+                }
+                self.expected(&window, digits)
+            }
+        };
+        match found {
+            Some(value) => Some((value, self.end)),
+            None => self.learn(text, digits),
         }
-        self.learn(text, digits)
+    }
+
+    /// Returns the value of the decimal that begins `text`, if it is laid out as expected.
+    #[inline(always)]
+    fn expected(&self, text: &[u8; 32], digits: u8) -> Option<i64> {
+        // `learn` keeps both within the window: at most 7 digits, the point, 8 digits, the quote.
+        let (start, end) = (self.fraction & 15, self.end & 31);
+        let whole = load(text, 0) ^ ZEROS;
+        let fraction = load(text, start) ^ ZEROS;
+        let is_as_expected = marks(whole) & self.whole_mask == self.whole_marks
+            && marks(fraction) & self.fraction_mask == self.fraction_marks
+            && text[start.wrapping_sub(1) & 31] == b'.'
+            && text[end] == b'"'
+            && fraction & self.dropped == 0
+            && self.digits_and_one == digits.wrapping_add(1);
+        if !is_as_expected {
+            return None;
+        }
+        // Set by `learn` for these digits, so that no product or sum is 10^18 or more.
+        let whole = value_of(whole << (self.whole_shift & 63)).wrapping_mul(self.whole_factor);
+        let fraction =
+            value_of(fraction << (self.fraction_shift & 63)).wrapping_mul(self.fraction_factor);
+        Some(whole.wrapping_add(fraction) as i64)
     }
 
     /// Reads the number by finding its parts, and expects the next one to be laid out like it.
@@ -112,11 +136,17 @@ impl Layout {
             return Some((value, end));
         }
         *self = Self {
-            whole_bits,
-            fraction_bits,
+            whole_mask: HIGHS & (u64::MAX >> (56 - whole_bits.min(56))),
+            whole_marks: 0x80 << whole_bits.min(56),
+            fraction_mask: HIGHS & (u64::MAX >> (56 - fraction_bits.min(56))),
+            fraction_marks: if fraction_bits < 64 {
+                0x80 << fraction_bits
+            } else {
+                0
+            },
             fraction,
             end,
-            whole_shift: 64 - whole_bits,
+            whole_shift: 64 - whole_bits.clamp(8, 56),
             fraction_shift: 64 - kept,
             whole_factor: power(digits),
             fraction_factor: power(digits.saturating_sub((kept / 8) as u8)),
@@ -125,7 +155,7 @@ impl Layout {
             } else {
                 0
             },
-            digits,
+            digits_and_one: digits + 1,
         };
         Some((value, end))
     }
@@ -188,12 +218,19 @@ fn load_tail(text: &[u8]) -> u64 {
 /// Returns the word with the digits' values in its bytes, and the bits that the leading digits take.
 #[inline(always)]
 const fn leading_digits(word: u64) -> (u64, u32) {
-    let values = word ^ 0x3030_3030_3030_3030;
-    // A byte above 9 carries into its own highest bit; only the first such byte is looked at, so
-    // that carries out of it into later bytes do not matter.
-    let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
-    (values, others.trailing_zeros() & !7)
+    let values = word ^ ZEROS;
+    (values, marks(values).trailing_zeros() & !7)
 }
+
+/// Marks the bytes that are no digit's value; exact up to the first of them.
+#[inline(always)]
+const fn marks(values: u64) -> u64 {
+    // A byte above 9 carries into its own highest bit; what it carries into later bytes does not matter.
+    (values.wrapping_add(0x7676_7676_7676_7676) | values) & HIGHS
+}
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// Returns the value of eight digits, the first in the lowest byte.
 #[inline(always)]
