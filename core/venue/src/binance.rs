@@ -35,7 +35,8 @@ pub(crate) fn is_partial_depth(stream: &[u8]) -> bool {
 
 /// Returns the part of a stream's name that says what it carries.
 pub(crate) fn channel_of(stream: &[u8]) -> Option<&[u8]> {
-    stream.split(|byte| *byte == b'@').nth(1)
+    let rest = stream.get(memchr::memchr(b'@', stream)? + 1..)?;
+    rest.get(..memchr::memchr(b'@', rest).unwrap_or(rest.len()))
 }
 
 /// Returns the number that says on frames which product they are of, where a venue has one.

@@ -36,9 +36,20 @@ pub struct Decoded {
     pub event: Event,
 }
 
-/// What happened. Levels stand in the decoder's buffer, bids first.
+/// One event of a frequent kind, of a known instrument: small, so that it is handed on without copying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub struct Frequent {
+    /// Whose it is.
+    pub instrument: InstrumentId,
+    /// The venue's time: transaction time, else event time, else none.
+    pub venue_time: VenueNs,
+    /// What happened.
+    pub event: FrequentEvent,
+}
+
+/// What happens a thousand times a second. Levels stand in the decoder's buffer, bids first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrequentEvent {
     /// A change of the book.
     Depth(DepthDiff),
     /// The best levels, each frame whole.
@@ -49,6 +60,13 @@ pub enum Event {
     Ticker(Ticker),
     /// A deal, or an aggregate of deals.
     Trade(Trade),
+}
+
+/// What happened. Levels stand in the decoder's buffer, bids first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// What happens often.
+    Frequent(FrequentEvent),
     /// A candle.
     Kline(Kline),
     /// Mark price and funding.
@@ -112,6 +130,8 @@ pub struct DecodeError {
     pub offset_bytes: u32,
 }
 
+const _: () = assert!(size_of::<Frequent>() <= 64);
+
 /// Most levels of one frame: twice the largest snapshot of any venue.
 pub const FRAME_LEVELS_MAX: usize = 20_000;
 
@@ -145,8 +165,9 @@ impl Channel {
     }
 }
 
-impl Event {
+impl FrequentEvent {
     /// Returns the kind of the frame that it came in.
+    #[inline]
     pub const fn channel(&self) -> Channel {
         match self {
             Self::Depth(_) => Channel::Depth,
@@ -155,9 +176,28 @@ impl Event {
             Self::Ticker(_) => Channel::Ticker,
             Self::Trade(trade) if trade.is_aggregate => Channel::AggregateTrade,
             Self::Trade(_) => Channel::Trade,
+        }
+    }
+}
+
+impl Event {
+    /// Returns the kind of the frame that it came in.
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::Frequent(event) => event.channel(),
             Self::Kline(_) => Channel::Kline,
             Self::Mark(_) => Channel::Mark,
             Self::Liquidation(_) => Channel::Liquidation,
+        }
+    }
+}
+
+impl From<Frequent> for Decoded {
+    fn from(frequent: Frequent) -> Self {
+        Self {
+            target: Target::Known(frequent.instrument),
+            venue_time: frequent.venue_time,
+            event: Event::Frequent(frequent.event),
         }
     }
 }

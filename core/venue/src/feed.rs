@@ -7,7 +7,7 @@
 use crate::binance::general::{FrameContent, GeneralDecoder, symbol_of_stream};
 use crate::binance::{Context, typed};
 use crate::catalog::Catalog;
-use crate::event::{Channel, DecodeError, Decoded, Event, Place, Target};
+use crate::event::{Channel, DecodeError, Decoded, Event, FrequentEvent, Place, Target};
 use crate::sync::{BookSync, SyncCounters, SyncOutput, SyncRule};
 use crate::write::{Stamp, Writer};
 use claire_types::input::FrameError;
@@ -51,6 +51,7 @@ pub struct MarketFeed {
     depth_streams: [DepthStreams; Venue::ALL.len() + 1],
     general: GeneralDecoder,
     content: FrameContent,
+    layouts: typed::Layouts,
     levels: Vec<Cell>,
     seq: u64,
     counters: FeedCounters,
@@ -79,6 +80,7 @@ impl MarketFeed {
             depth_streams: [DepthStreams::None; Venue::ALL.len() + 1],
             general: GeneralDecoder::default(),
             content: FrameContent::default(),
+            layouts: typed::Layouts::default(),
             levels: Vec::with_capacity(LEVELS_USUAL),
             seq: 0,
             counters: FeedCounters::default(),
@@ -171,12 +173,13 @@ impl MarketFeed {
             catalog: &self.catalog,
             bare,
         };
-        match typed::decode(&context, frame, &mut self.levels) {
+        match typed::decode(&context, frame, &mut self.layouts, &mut self.levels) {
             Some(decoded) => {
-                let Target::Known(instrument) = decoded.target else {
-                    return;
+                let stamp = Stamp {
+                    recv,
+                    venue_time: decoded.venue_time,
                 };
-                self.accept(&decoded, instrument, recv, out);
+                self.accept(&decoded.event, decoded.instrument, stamp, out);
             }
             None => self.decode_general(frame, bare, recv, out),
         }
@@ -191,12 +194,17 @@ impl MarketFeed {
         recv: WallNs,
         out: &mut CellBuffer,
     ) {
-        self.counters.fallbacks += 1;
         let context = Context {
             venue: self.venue,
             catalog: &self.catalog,
             bare,
         };
+        if let Some(decoded) = typed::decode_rare(&context, frame, &mut self.layouts)
+            && let Target::Known(instrument) = decoded.target
+        {
+            return self.accept_any(&decoded, instrument, recv, out);
+        }
+        self.counters.fallbacks += 1;
         if let Err(error) = self.general.decode(&context, frame, &mut self.content) {
             return self.fail(frame, error, recv, out);
         }
@@ -210,7 +218,7 @@ impl MarketFeed {
         let events = std::mem::take(&mut self.content.events);
         for decoded in &events {
             match self.instrument_of(decoded.target, recv, out) {
-                Some(instrument) => self.accept(decoded, instrument, recv, out),
+                Some(instrument) => self.accept_any(decoded, instrument, recv, out),
                 None => {
                     self.content.place = None;
                     let error = DecodeError::new(FrameFault::TooManyInstruments, 0);
@@ -253,47 +261,72 @@ impl MarketFeed {
         Some(facts.id)
     }
 
+    /// Writes a frequent event, a depth event by way of its book's proof.
     #[inline(always)]
     fn accept(
+        &mut self,
+        event: &FrequentEvent,
+        instrument: InstrumentId,
+        stamp: Stamp,
+        out: &mut CellBuffer,
+    ) {
+        self.count(event.channel());
+        let input = match event {
+            FrequentEvent::Ticker(ticker) => Input::Ticker(*ticker),
+            FrequentEvent::Trade(trade) => Input::Trade(*trade),
+            depth => return self.prove(depth, instrument, stamp, out),
+        };
+        self.write(&input, instrument, stamp, out);
+    }
+
+    fn accept_any(
         &mut self,
         decoded: &Decoded,
         instrument: InstrumentId,
         recv: WallNs,
         out: &mut CellBuffer,
     ) {
-        self.counters.events += 1;
-        if let Some(count) = self
-            .counters
-            .channels
-            .get_mut(decoded.event.channel() as usize)
-        {
-            *count += 1;
-        }
         let stamp = Stamp {
             recv,
             venue_time: decoded.venue_time,
         };
+        let input = match &decoded.event {
+            Event::Frequent(event) => return self.accept(event, instrument, stamp, out),
+            Event::Kline(kline) => Input::Kline(*kline),
+            Event::Mark(mark) => Input::Mark(*mark),
+            Event::Liquidation(liquidation) => Input::Liquidation(*liquidation),
+        };
+        self.count(decoded.event.channel());
+        self.write(&input, instrument, stamp, out);
+    }
+
+    #[inline(always)]
+    fn count(&mut self, channel: Channel) {
+        self.counters.events += 1;
+        if let Some(count) = self.counters.channels.get_mut(channel as usize) {
+            *count += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn write(
+        &mut self,
+        input: &Input<'_>,
+        instrument: InstrumentId,
+        stamp: Stamp,
+        out: &mut CellBuffer,
+    ) {
         let mut writer = Writer {
             out,
             seq: &mut self.seq,
         };
-        let input = match decoded.event {
-            Event::Ticker(ticker) => Input::Ticker(ticker),
-            Event::Trade(trade) => Input::Trade(trade),
-            Event::Depth(_) | Event::PartialDepth(_) | Event::Snapshot(_) => {
-                return self.prove(decoded.event, instrument, stamp, out);
-            }
-            Event::Kline(kline) => Input::Kline(kline),
-            Event::Mark(mark) => Input::Mark(mark),
-            Event::Liquidation(liquidation) => Input::Liquidation(liquidation),
-        };
-        writer.input(&input, instrument, stamp);
+        writer.input(input, instrument, stamp);
     }
 
     /// Hands a depth event to its book's proof.
     fn prove(
         &mut self,
-        event: Event,
+        event: &FrequentEvent,
         instrument: InstrumentId,
         stamp: Stamp,
         out: &mut CellBuffer,
@@ -310,16 +343,18 @@ impl MarketFeed {
             counters: &mut self.counters.sync,
         };
         match event {
-            Event::Depth(diff) => {
+            FrequentEvent::Depth(diff) => {
                 let is_first = !book.has_diffs();
-                book.on_diff(&diff, &self.levels, stamp, &mut to);
+                book.on_diff(diff, &self.levels, stamp, &mut to);
                 if is_first {
                     self.note_depth_stream(instrument);
                 }
             }
-            Event::Snapshot(image) => book.on_snapshot(&image, &self.levels, stamp, &mut to),
-            Event::PartialDepth(image) => book.on_partial(&image, &self.levels, stamp, &mut to),
-            _ => {}
+            FrequentEvent::Snapshot(image) => book.on_snapshot(image, &self.levels, stamp, &mut to),
+            FrequentEvent::PartialDepth(image) => {
+                book.on_partial(image, &self.levels, stamp, &mut to);
+            }
+            FrequentEvent::Ticker(_) | FrequentEvent::Trade(_) => {}
         }
     }
 

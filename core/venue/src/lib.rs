@@ -9,6 +9,8 @@ pub mod feed;
 
 pub mod binance;
 pub mod catalog;
+#[cfg(feature = "fuzz")]
+pub mod check;
 pub mod detect;
 pub mod digits;
 pub mod event;

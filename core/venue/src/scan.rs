@@ -2,7 +2,7 @@
 //!
 //! Used by the typed decoders. `None` means "not as expected": the general decoder then decides.
 
-use crate::digits::{fixed_prefix, integer_prefix, load};
+use crate::digits::{Layout, integer_prefix, load};
 use crate::event::venue_time_of;
 use claire_types::VenueNs;
 use claire_types::number::parse_fixed;
@@ -71,14 +71,14 @@ impl<'a> Cursor<'a> {
 
     /// Takes a decimal in units of 10^-`digits` and its closing quote.
     #[inline(always)]
-    pub(crate) fn decimal(&mut self, digits: u8) -> Option<i64> {
-        if let Some((value, len)) = fixed_prefix(self.rest, digits)
-            && let Some((b'"', rest)) = self.rest.get(len..).and_then(<[u8]>::split_first)
-        {
-            self.rest = rest;
-            return Some(value);
+    pub(crate) fn decimal(&mut self, digits: u8, layout: &mut Layout) -> Option<i64> {
+        match layout.quoted(self.rest, digits) {
+            Some((value, len)) => {
+                self.rest = self.rest.get(len + 1..)?;
+                Some(value)
+            }
+            None => self.long_decimal(digits),
         }
-        self.long_decimal(digits)
     }
 
     #[cold]

@@ -6,7 +6,7 @@ use claire_types::{InstrumentKey, Symbol};
 use claire_venue::Catalog;
 use claire_venue::binance::general::{FrameContent, GeneralDecoder};
 use claire_venue::binance::{Context, typed};
-use claire_venue::event::{Channel, Event, Place, Target};
+use claire_venue::event::{Channel, Decoded, Event, FrequentEvent, Place, Target};
 use common::Recording;
 
 /// Frames of one channel, and how many of them the typed decoder read.
@@ -20,6 +20,7 @@ struct Share {
 struct Agreement {
     general: GeneralDecoder,
     content: FrameContent,
+    layouts: typed::Layouts,
     levels: Vec<claire_types::Cell>,
     shares: [Share; Channel::ALL.len()],
     unknown: u64,
@@ -29,6 +30,7 @@ impl Agreement {
     fn check(&mut self, recording: &Recording) {
         let mut catalog = Catalog::new(&[]);
         let mut depth = None;
+        self.layouts = typed::Layouts::default();
         for frame in &recording.frames {
             let symbol = frame
                 .symbol
@@ -44,7 +46,8 @@ impl Agreement {
                 catalog.describe(*instrument);
             }
             if let Some(event) = self.content.events.first()
-                && let (Event::Depth(_), Target::Known(id)) = (event.event, event.target)
+                && let (Event::Frequent(FrequentEvent::Depth(_)), Target::Known(id)) =
+                    (event.event, event.target)
             {
                 depth = catalog.instrument(id).map(|facts| facts.key.symbol);
             }
@@ -89,7 +92,9 @@ impl Agreement {
             result = self.general.decode(&context, frame, &mut self.content);
         }
         self.levels.clear();
-        let typed = typed::decode(&context, frame, &mut self.levels);
+        let typed = typed::decode(&context, frame, &mut self.layouts, &mut self.levels)
+            .map(Decoded::from)
+            .or_else(|| typed::decode_rare(&context, frame, &mut self.layouts));
         if let Some(typed) = typed {
             assert_eq!(result, Ok(()), "{}", text());
             assert_eq!(self.content.events, [typed], "{}", text());

@@ -8,7 +8,8 @@ use super::tape::{Field, Value};
 use super::typed::{first_time, interval_ns};
 use super::{Context, channel_of, is_partial_depth, product_of};
 use crate::event::{
-    DecodeError, Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Place, fault_of,
+    DecodeError, Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, FrequentEvent, Place,
+    fault_of,
 };
 use claire_types::number::{DIGITS_MAX, parse_fixed, parse_signed};
 use claire_types::{
@@ -223,7 +224,12 @@ impl Reader<'_, '_> {
             bid: level(place, bid.need()?, bid_qty.need()?)?,
             ask: level(place, ask.need()?, ask_qty.need()?)?,
         };
-        self.push(place, time, event_time, Event::Ticker(ticker))
+        self.push(
+            place,
+            time,
+            event_time,
+            Event::Frequent(FrequentEvent::Ticker(ticker)),
+        )
     }
 
     fn trade(&mut self, data: Value<'_, '_>, id: &str) -> Read<()> {
@@ -255,7 +261,12 @@ impl Reader<'_, '_> {
             is_aggregate,
             is_off_book,
         };
-        self.push(place, time, event_time, Event::Trade(trade))
+        self.push(
+            place,
+            time,
+            event_time,
+            Event::Frequent(FrequentEvent::Trade(trade)),
+        )
     }
 
     fn depth(&mut self, data: Value<'_, '_>, stream: &str) -> Read<()> {
@@ -283,16 +294,16 @@ impl Reader<'_, '_> {
         };
         let bids = self.sides(place, bids.need()?, asks.need()?)?;
         let event = if is_partial {
-            Event::PartialDepth(DepthImage { last_id, bids })
+            FrequentEvent::PartialDepth(DepthImage { last_id, bids })
         } else {
-            Event::Depth(DepthDiff {
+            FrequentEvent::Depth(DepthDiff {
                 first_id,
                 last_id,
                 previous_id,
                 bids,
             })
         };
-        self.push(place, time, event_time, event)
+        self.push(place, time, event_time, Event::Frequent(event))
     }
 
     fn image(&mut self, data: Value<'_, '_>, stream: &str) -> Read<()> {
@@ -316,11 +327,11 @@ impl Reader<'_, '_> {
         let bids = self.sides(place, bids.need()?, asks.need()?)?;
         let image = DepthImage { last_id, bids };
         let event = if is_partial {
-            Event::PartialDepth(image)
+            FrequentEvent::PartialDepth(image)
         } else {
-            Event::Snapshot(image)
+            FrequentEvent::Snapshot(image)
         };
-        self.push(place, time, event_time, event)
+        self.push(place, time, event_time, Event::Frequent(event))
     }
 
     fn kline(&mut self, data: Value<'_, '_>) -> Read<()> {

@@ -8,7 +8,10 @@
 //! documentation and connector models for the fields `ps`, `st` and `nq` of 2026 (read 2026-11-21).
 
 use super::{Context, is_partial_depth, product_of};
-use crate::event::{Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Place, Target};
+use crate::digits::Layout;
+use crate::event::{
+    Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Frequent, FrequentEvent, Place, Target,
+};
 use crate::scan::Cursor;
 use claire_types::number::{AMOUNT_DIGITS, parse_signed};
 use claire_types::{
@@ -16,26 +19,88 @@ use claire_types::{
     VenueNs,
 };
 
+/// How the numbers of each instrument were laid out last.
+#[derive(Clone, Debug, Default)]
+pub struct Layouts {
+    instruments: Vec<InstrumentLayout>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct InstrumentLayout {
+    price: Layout,
+    qty: Layout,
+}
+
+impl Layouts {
+    #[inline(always)]
+    fn of(&mut self, id: InstrumentId) -> Option<&mut InstrumentLayout> {
+        if id.index() >= self.instruments.len() {
+            self.grow(id);
+        }
+        self.instruments.get_mut(id.index())
+    }
+
+    #[cold]
+    fn grow(&mut self, id: InstrumentId) {
+        self.instruments
+            .resize(id.index() + 1, InstrumentLayout::default());
+    }
+}
+
 /// Returns the frame's one event; levels go to `levels`, which is empty before and worthless after `None`.
 ///
 /// `None` where the frame is of a rare kind, looks different from what is expected, or belongs to an
 /// instrument that is not registered: [`super::general`] then decides.
 #[inline]
-pub fn decode(context: &Context<'_>, frame: &[u8], levels: &mut Vec<Cell>) -> Option<Decoded> {
+pub fn decode(
+    context: &Context<'_>,
+    frame: &[u8],
+    layouts: &mut Layouts,
+    levels: &mut Vec<Cell>,
+) -> Option<Frequent> {
     let mut cursor = Cursor::new(frame);
-    let (stream, is_combined) = if cursor.has(b"{\"stream\":\"") {
+    let (stream, is_combined) = opening(&mut cursor)?;
+    let decoded = payload(context, stream, &mut cursor, layouts, levels)?;
+    closing(&mut cursor, is_combined)?;
+    Some(decoded)
+}
+
+/// Returns the frame's one event where it is a candle or a mark price.
+///
+/// `None` as from [`decode`].
+pub fn decode_rare(context: &Context<'_>, frame: &[u8], layouts: &mut Layouts) -> Option<Decoded> {
+    let mut cursor = Cursor::new(frame);
+    let (_, is_combined) = opening(&mut cursor)?;
+    cursor.text(b"\"e\":\"")?;
+    let decoded = if cursor.has(b"kline\",\"E\":") {
+        kline(context, &mut cursor, layouts)?
+    } else {
+        cursor.text(b"markPriceUpdate\",\"E\":")?;
+        mark(context, &mut cursor)?
+    };
+    closing(&mut cursor, is_combined)?;
+    Some(decoded)
+}
+
+/// Reads up to the payload's opening brace; says the stream's name, and whether the frame has one.
+#[inline(always)]
+fn opening<'f>(cursor: &mut Cursor<'f>) -> Option<(&'f [u8], bool)> {
+    if cursor.has(b"{\"stream\":\"") {
         let stream = cursor.plain_text()?;
         cursor.text(b",\"data\":{")?;
-        (stream, true)
+        Some((stream, true))
     } else {
         cursor.text(b"{")?;
-        (&frame[..0], false)
-    };
-    let decoded = payload(context, stream, &mut cursor, levels)?;
+        Some((&[], false))
+    }
+}
+
+#[inline(always)]
+fn closing(cursor: &mut Cursor<'_>, is_combined: bool) -> Option<()> {
     if is_combined {
         cursor.text(b"}")?;
     }
-    cursor.is_at_end().then_some(decoded)
+    cursor.is_at_end().then_some(())
 }
 
 /// Reads the payload after its opening brace, up to its closing one.
@@ -44,46 +109,46 @@ fn payload(
     context: &Context<'_>,
     stream: &[u8],
     cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     if cursor.has(b"\"e\":\"") {
         if cursor.has(b"bookTicker\",\"u\":") {
             let update_id = cursor.integer()?;
-            return ticker_of_futures(context, cursor, update_id);
+            return ticker_of_futures(context, cursor, layouts, update_id);
         }
         if cursor.has(b"trade\",\"E\":") {
-            return trade(context, cursor);
+            return trade(context, cursor, layouts);
         }
         if cursor.has(b"depthUpdate\",\"E\":") {
-            return depth(context, stream, cursor, levels);
+            return depth(context, stream, cursor, layouts, levels);
         }
-        if cursor.has(b"aggTrade\",\"E\":") {
-            return aggregate_trade(context, cursor);
-        }
-        if cursor.has(b"kline\",\"E\":") {
-            return kline(context, cursor);
-        }
-        cursor.text(b"markPriceUpdate\",\"E\":")?;
-        return mark(context, cursor);
+        cursor.text(b"aggTrade\",\"E\":")?;
+        return aggregate_trade(context, cursor, layouts);
     }
     if cursor.has(b"\"u\":") {
         let update_id = cursor.integer()?;
         if cursor.has(b",\"e\":\"bookTicker\"") {
-            return ticker_of_futures(context, cursor, update_id);
+            return ticker_of_futures(context, cursor, layouts, update_id);
         }
-        return ticker(context, cursor, update_id);
+        return ticker(context, cursor, layouts, update_id);
     }
     cursor.text(b"\"lastUpdateId\":")?;
-    image(context, stream, cursor, levels)
+    image(context, stream, cursor, layouts, levels)
 }
 
 /// Reads spot's `"s":..,"b":..,"B":..,"a":..,"A":..}` after the update id.
 #[inline(always)]
-fn ticker(context: &Context<'_>, cursor: &mut Cursor<'_>, update_id: u64) -> Option<Decoded> {
+fn ticker(
+    context: &Context<'_>,
+    cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
+    update_id: u64,
+) -> Option<Frequent> {
     let (id, scale) = symbol(context, cursor)?;
-    let ticker = touch(cursor, scale, update_id)?;
+    let ticker = touch(cursor, scale, layouts.of(id)?, update_id)?;
     cursor.text(b"}")?;
-    Some(decoded(id, VenueNs::NONE, Event::Ticker(ticker)))
+    Some(decoded(id, VenueNs::NONE, FrequentEvent::Ticker(ticker)))
 }
 
 /// Reads the futures' ticker after update id and type: the times stand last, or since 2026 first.
@@ -91,33 +156,39 @@ fn ticker(context: &Context<'_>, cursor: &mut Cursor<'_>, update_id: u64) -> Opt
 fn ticker_of_futures(
     context: &Context<'_>,
     cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
     update_id: u64,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let mut time = VenueNs::NONE;
     if cursor.has(b",\"E\":") {
         time = event_and_transaction_time(cursor)?;
     }
     let (id, scale) = symbol(context, cursor)?;
     pair(cursor)?;
-    let ticker = touch(cursor, scale, update_id)?;
+    let ticker = touch(cursor, scale, layouts.of(id)?, update_id)?;
     if cursor.has(b",\"T\":") {
         time = transaction_and_event_time(cursor)?;
     }
     product(context, cursor)?;
     cursor.text(b"}")?;
-    Some(decoded(id, time, Event::Ticker(ticker)))
+    Some(decoded(id, time, FrequentEvent::Ticker(ticker)))
 }
 
 #[inline(always)]
-fn touch(cursor: &mut Cursor<'_>, scale: Scale, update_id: u64) -> Option<Ticker> {
+fn touch(
+    cursor: &mut Cursor<'_>,
+    scale: Scale,
+    layout: &mut InstrumentLayout,
+    update_id: u64,
+) -> Option<Ticker> {
     cursor.text(b",\"b\":\"")?;
-    let bid_price = Price(cursor.decimal(scale.price_digits)?);
+    let bid_price = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"B\":\"")?;
-    let bid_qty = Qty(cursor.decimal(scale.qty_digits)?);
+    let bid_qty = Qty(cursor.decimal(scale.qty_digits, &mut layout.qty)?);
     cursor.text(b",\"a\":\"")?;
-    let ask_price = Price(cursor.decimal(scale.price_digits)?);
+    let ask_price = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"A\":\"")?;
-    let ask_qty = Qty(cursor.decimal(scale.qty_digits)?);
+    let ask_qty = Qty(cursor.decimal(scale.qty_digits, &mut layout.qty)?);
     let level = |price, qty| Level { price, qty };
     Some(Ticker {
         update_id,
@@ -128,7 +199,11 @@ fn touch(cursor: &mut Cursor<'_>, scale: Scale, update_id: u64) -> Option<Ticker
 
 /// Reads a trade after `"E":`; spot's `"b"` and `"a"` (order ids) came until 2023.
 #[inline(always)]
-fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+fn trade(
+    context: &Context<'_>,
+    cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
+) -> Option<Frequent> {
     let event_time = cursor.time()?;
     let time = if cursor.has(b",\"T\":") {
         Some(cursor.time()?)
@@ -139,7 +214,7 @@ fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
     pair(cursor)?;
     cursor.text(b",\"t\":")?;
     let trade_id = cursor.integer()?;
-    let (price, qty) = deal(cursor, scale)?;
+    let (price, qty) = deal(cursor, scale, layouts.of(id)?)?;
     let (time, is_off_book) = match time {
         Some(time) => (time, is_off_book(cursor)?),
         None => {
@@ -161,13 +236,17 @@ fn trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
     Some(decoded(
         id,
         first_time(time, event_time),
-        Event::Trade(trade),
+        FrequentEvent::Trade(trade),
     ))
 }
 
 /// Reads an aggregate after `"E":`: spot names the symbol first, futures the id.
 #[inline(always)]
-fn aggregate_trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+fn aggregate_trade(
+    context: &Context<'_>,
+    cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
+) -> Option<Frequent> {
     let event_time = cursor.time()?;
     let early_id = if cursor.has(b",\"a\":") {
         Some(cursor.integer()?)
@@ -183,7 +262,7 @@ fn aggregate_trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Dec
             cursor.integer()?
         }
     };
-    let (price, qty) = deal(cursor, scale)?;
+    let (price, qty) = deal(cursor, scale, layouts.of(id)?)?;
     if cursor.has(b",\"nq\":\"") {
         cursor.plain_text()?;
     }
@@ -206,16 +285,23 @@ fn aggregate_trade(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Dec
     Some(decoded(
         id,
         first_time(time, event_time),
-        Event::Trade(trade),
+        FrequentEvent::Trade(trade),
     ))
 }
 
 #[inline(always)]
-fn deal(cursor: &mut Cursor<'_>, scale: Scale) -> Option<(Price, Qty)> {
+fn deal(
+    cursor: &mut Cursor<'_>,
+    scale: Scale,
+    layout: &mut InstrumentLayout,
+) -> Option<(Price, Qty)> {
     cursor.text(b",\"p\":\"")?;
-    let price = Price(cursor.decimal(scale.price_digits)?);
+    let price = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"q\":\"")?;
-    Some((price, Qty(cursor.decimal(scale.qty_digits)?)))
+    Some((
+        price,
+        Qty(cursor.decimal(scale.qty_digits, &mut layout.qty)?),
+    ))
 }
 
 #[inline(always)]
@@ -263,8 +349,9 @@ fn depth(
     context: &Context<'_>,
     stream: &[u8],
     cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     let event_time = cursor.time()?;
     let time = if cursor.has(b",\"T\":") {
         first_time(cursor.time()?, event_time)
@@ -284,16 +371,17 @@ fn depth(
     } else {
         0
     };
+    let layout = layouts.of(id)?;
     cursor.text(b",\"b\":")?;
-    side(cursor, scale, levels)?;
+    side(cursor, scale, layout, levels)?;
     let bids = levels.len() as u32;
     cursor.text(b",\"a\":")?;
-    side(cursor, scale, levels)?;
+    side(cursor, scale, layout, levels)?;
     product(context, cursor)?;
     cursor.text(b"}")?;
     let event = match channel_kind(stream)? {
-        DepthKind::Best => Event::PartialDepth(DepthImage { last_id, bids }),
-        DepthKind::Change => Event::Depth(DepthDiff {
+        DepthKind::Best => FrequentEvent::PartialDepth(DepthImage { last_id, bids }),
+        DepthKind::Change => FrequentEvent::Depth(DepthDiff {
             first_id,
             last_id,
             previous_id,
@@ -311,7 +399,7 @@ enum DepthKind {
 /// Says what a stream of depth events carries; without a name, or in `depth` alone, changes.
 #[inline(always)]
 fn channel_kind(stream: &[u8]) -> Option<DepthKind> {
-    if stream.is_empty() || stream.ends_with(b"@depth@100ms") || stream.ends_with(b"@depth@0ms") {
+    if stream.is_empty() {
         return Some(DepthKind::Change);
     }
     match super::channel_of(stream)? {
@@ -326,8 +414,9 @@ fn image(
     context: &Context<'_>,
     stream: &[u8],
     cursor: &mut Cursor<'_>,
+    layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
-) -> Option<Decoded> {
+) -> Option<Frequent> {
     // With a stream's name the symbol is written there, in lower case: rare enough for the general decoder.
     if !stream.is_empty() {
         return None;
@@ -345,13 +434,14 @@ fn image(
     } else {
         known(context.bare?)?
     };
+    let layout = layouts.of(id)?;
     cursor.text(b",\"bids\":")?;
-    side(cursor, scale, levels)?;
+    side(cursor, scale, layout, levels)?;
     let bids = levels.len() as u32;
     cursor.text(b",\"asks\":")?;
-    side(cursor, scale, levels)?;
+    side(cursor, scale, layout, levels)?;
     cursor.text(b"}")?;
-    let event = Event::Snapshot(DepthImage { last_id, bids });
+    let event = FrequentEvent::Snapshot(DepthImage { last_id, bids });
     Some(decoded(id, time, event))
 }
 
@@ -364,15 +454,20 @@ fn known(place: Place) -> Option<(InstrumentId, Scale)> {
 
 /// Reads one side's levels: `[["price","qty"],...]`.
 #[inline(always)]
-fn side(cursor: &mut Cursor<'_>, scale: Scale, levels: &mut Vec<Cell>) -> Option<()> {
+fn side(
+    cursor: &mut Cursor<'_>,
+    scale: Scale,
+    layout: &mut InstrumentLayout,
+    levels: &mut Vec<Cell>,
+) -> Option<()> {
     if cursor.has(b"[]") {
         return Some(());
     }
     cursor.text(b"[[\"")?;
     loop {
-        let price = Price(cursor.decimal(scale.price_digits)?);
+        let price = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
         cursor.text(b",\"")?;
-        let qty = Qty(cursor.decimal(scale.qty_digits)?);
+        let qty = Qty(cursor.decimal(scale.qty_digits, &mut layout.qty)?);
         if levels.len() >= FRAME_LEVELS_MAX {
             return None;
         }
@@ -384,7 +479,7 @@ fn side(cursor: &mut Cursor<'_>, scale: Scale, levels: &mut Vec<Cell>) -> Option
 }
 
 /// Reads a candle after `"E":`.
-fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
+fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>, layouts: &mut Layouts) -> Option<Decoded> {
     let event_time = cursor.time()?;
     let (id, scale) = symbol(context, cursor)?;
     cursor.text(b",\"k\":{\"t\":")?;
@@ -399,14 +494,15 @@ fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
     cursor.integer()?;
     cursor.text(b",\"L\":")?;
     cursor.integer()?;
+    let layout = layouts.of(id)?;
     cursor.text(b",\"o\":\"")?;
-    let open = Price(cursor.decimal(scale.price_digits)?);
+    let open = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"c\":\"")?;
-    let close = Price(cursor.decimal(scale.price_digits)?);
+    let close = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"h\":\"")?;
-    let high = Price(cursor.decimal(scale.price_digits)?);
+    let high = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"l\":\"")?;
-    let low = Price(cursor.decimal(scale.price_digits)?);
+    let low = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
     cursor.text(b",\"v\":\"")?;
     let volume = count(cursor)?;
     cursor.text(b",\"n\":")?;
@@ -434,7 +530,7 @@ fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
         quote_volume,
         trade_count,
     };
-    Some(decoded(id, event_time, Event::Kline(kline)))
+    Some(rare(id, event_time, Event::Kline(kline)))
 }
 
 /// Reads a mark price after `"E":`; `"P"` and `"i"` come in either order.
@@ -472,7 +568,7 @@ fn mark(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
         funding_rate,
         next_funding,
     };
-    Some(decoded(id, event_time, Event::Mark(mark)))
+    Some(rare(id, event_time, Event::Mark(mark)))
 }
 
 fn amount(cursor: &mut Cursor<'_>) -> Option<Amount> {
@@ -557,7 +653,15 @@ pub(super) const fn first_time(time: VenueNs, event_time: VenueNs) -> VenueNs {
 }
 
 #[inline(always)]
-const fn decoded(id: InstrumentId, venue_time: VenueNs, event: Event) -> Decoded {
+const fn decoded(instrument: InstrumentId, venue_time: VenueNs, event: FrequentEvent) -> Frequent {
+    Frequent {
+        instrument,
+        venue_time,
+        event,
+    }
+}
+
+const fn rare(id: InstrumentId, venue_time: VenueNs, event: Event) -> Decoded {
     Decoded {
         target: Target::Known(id),
         venue_time,
