@@ -3,7 +3,7 @@
 //! Called by the gate through the table.
 
 use super::{Case, Failure, Outcome, is_within};
-use claire_types::{Amount, GateCode, Instrument, OrderKind, Price, Qty, Side};
+use claire_types::{Amount, Contract, GateCode, Instrument, OrderKind, Price, Qty, Side};
 
 /// 9: steps, smallest and largest quantity, smallest notional; entries keep room to exit.
 pub(super) fn precision(case: &Case<'_>) -> Outcome {
@@ -30,8 +30,11 @@ pub(super) fn precision(case: &Case<'_>) -> Outcome {
     exit_notional(case, facts)
 }
 
-/// What is ordered reaches the smallest notional. An exit at any price is measured at the reference.
+/// What is ordered reaches the smallest notional. Venues take a derivative's exit of any notional.
 fn smallest_notional(case: &Case<'_>, facts: &Instrument) -> Outcome {
+    if case.is_exit && facts.contract != Contract::Spot {
+        return Ok(());
+    }
     let own = match case.intent.kind {
         OrderKind::Limit => Some(case.intent.price),
         OrderKind::Market => case
