@@ -190,6 +190,12 @@ fn answer_of(verdict: Verdict, check: u8, failure: Failure, qty: Qty) -> Answer 
     }
 }
 
+/// Returns what a passing check would, for the order table's tests.
+#[cfg(test)]
+pub(crate) const fn approve(value: Intent, is_exit: bool) -> Approved<Intent> {
+    Approved { value, is_exit }
+}
+
 /// Most rounds of an order: each trimming check twice, for rounding, and the last pass.
 const TRIMS_MAX: u8 = 9;
 
