@@ -117,7 +117,9 @@ fn rule(setup: &Setup) -> Ruling {
     Gate::new(setup.limits).check(&setup.intent, &inputs)
 }
 
-type Case = (&'static str, fn(&mut Setup), GateCode);
+type Break = fn(&mut Setup);
+type Case = (&'static str, Break, GateCode);
+type TrimCase = (&'static str, Break, GateCode, i64);
 
 fn check_all(cases: &[Case]) {
     for (name, change, want) in cases {
@@ -572,7 +574,7 @@ fn what_was_not_measured_denies() {
 
 #[test]
 fn numbers_that_do_not_fit_deny() {
-    let cases: &[(&str, fn(&mut Setup))] = &[
+    let cases: &[(&str, Break)] = &[
         ("position", |s| s.inputs.account.position = Qty(i64::MAX)),
         ("working", |s| s.inputs.owner.working.buy = Qty(i64::MAX)),
         ("equity", |s| s.inputs.equity = Some(Amount(i128::MAX))),
@@ -602,7 +604,7 @@ fn the_first_failure_in_the_order_of_the_table_decides() {
     let mut setup = setup();
     setup.inputs.own_opposite = Some(Price(10_000));
     let mut codes = Vec::new();
-    let breaks: [fn(&mut Setup); 12] = [
+    let breaks: [Break; 12] = [
         |s| s.inputs.funds_free = Some(Amount::ZERO),
         |s| s.inputs.rates.second = 20,
         |s| s.inputs.orders_open = 50,
@@ -649,7 +651,7 @@ fn the_first_failure_in_the_order_of_the_table_decides() {
 
 #[test]
 fn only_with_trim_an_order_is_cut_to_what_fits() {
-    let cases: &[(&str, fn(&mut Setup), C, i64)] = &[
+    let cases: &[TrimCase] = &[
         (
             "order size",
             |s| s.intent.qty = Qty(9_000),
