@@ -12,7 +12,8 @@ use claire_types::{
     Amount, Contract, Currency, DurationNs, Instrument, InstrumentId, OrderFlags, OrderKind, Price,
     Qty, Scale, Side, StrategyId, TradingState,
 };
-use criterion::{Criterion, black_box, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
 
 fn gate(criterion: &mut Criterion) {
     let gate = Gate::new(RiskLimits::profile(Profile::Moderate));
