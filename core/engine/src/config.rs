@@ -272,3 +272,6 @@ mod as_text {
             .map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

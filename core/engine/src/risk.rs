@@ -8,6 +8,7 @@ pub mod funds;
 pub mod gate;
 pub mod input;
 pub mod limits;
+mod measure;
 pub mod monitor;
 pub mod rate;
 pub mod state;

@@ -349,3 +349,6 @@ fn end_reason(change: Change) -> Option<OrderReason> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

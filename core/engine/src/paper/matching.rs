@@ -183,7 +183,7 @@ impl PaperVenue {
                 resting.left.0 -= take.qty.0;
             }
         }
-        self.scratch = takes;
+        self.give_back(takes);
     }
 
     fn follow_book(&mut self, resting: &mut Resting, view: &dyn BookView, moment: Moment) {
@@ -202,7 +202,7 @@ impl PaperVenue {
             self.debit(&order, *take, view, moment);
             total += take.qty.0;
         }
-        self.scratch = takes;
+        self.give_back(takes);
         self.fill(resting, Qty(total), FillRule::BookThrough, moment);
     }
 
@@ -314,6 +314,11 @@ impl PaperVenue {
             left > 0 && takes.len() < WALK_LEVELS_MAX
         });
         takes
+    }
+
+    fn give_back(&mut self, mut takes: Vec<Level>) {
+        takes.clear();
+        self.scratch = takes;
     }
 
     fn debit(&mut self, order: &PaperOrder, take: Level, view: &dyn BookView, moment: Moment) {

@@ -19,7 +19,7 @@ pub struct Report {
     pub order: OrderId,
     /// Instrument.
     pub instrument: InstrumentId,
-    /// Side.
+    /// Side; of a refused cancel, buy: the venue no longer has the order.
     pub side: Side,
     /// What it says.
     pub kind: ReportKind,

@@ -10,6 +10,7 @@ mod supply;
 
 use super::input::{GateInputs, Intent};
 use super::limits::RiskLimits;
+use super::measure;
 use claire_types::{Amount, GateCode, Instrument, OrderKind, Price, Qty, Side};
 
 /// One order with what was measured for it.
@@ -129,11 +130,8 @@ impl<'a> Case<'a> {
 
     /// Returns the notional of a quantity in account currency.
     pub(super) fn notional_of(&self, qty: Qty) -> Option<Amount> {
-        let quote = self.inputs.instrument?.notional_quote(self.price?, qty)?;
-        match self.inputs.quote_rate? {
-            Amount::ONE => Some(quote),
-            rate => quote.times(rate),
-        }
+        let quote = measure::notional_quote(self.inputs.instrument?, self.price?, qty)?;
+        measure::times(quote, self.inputs.quote_rate?)
     }
 
     /// Returns the instrument, or the failure of check 5.
@@ -191,11 +189,12 @@ fn measure_price(intent: &Intent, inputs: &GateInputs<'_>, facts: &Instrument) -
         OrderKind::Limit => intent.price,
         OrderKind::Market => inputs.prices.worst?,
     };
-    let reference = reference_price(inputs.prices.reference?, facts)?;
-    Some(match intent.side {
-        Side::Buy => own,
-        Side::Sell => own.max(reference),
-    })
+    let reference = inputs.prices.reference?;
+    match intent.side {
+        Side::Buy => Some(own),
+        Side::Sell if measure::price_amount(facts, own)? >= reference => Some(own),
+        Side::Sell => reference_price(reference, facts),
+    }
 }
 
 /// Returns the reference in the instrument's units, rounded half to even.

@@ -3,6 +3,7 @@
 //! Called by check 16, and by the desk for the reservation of an approved order: one arithmetic.
 
 use super::input::{Intent, Scope};
+use super::measure::{notional, times};
 use claire_types::{Amount, Contract, Currency, Instrument, Price, Qty, Side};
 
 /// An amount of a currency that an order may use up.
@@ -51,16 +52,18 @@ pub fn funds_needed(
             Amount::from_fixed(i128::from(intent.qty.0), facts.scale.qty_digits)?
         }
         (Contract::Spot, Side::Buy) => {
-            let notional = facts.notional(price, intent.qty)?;
-            notional.checked_add(notional.times(fee_share)?)?
+            let notional = notional(facts, price, intent.qty)?;
+            notional.checked_add(times(notional, fee_share)?)?
         }
         (Contract::Linear | Contract::Inverse, _) => {
-            let fee = facts.notional(price, intent.qty)?.times(fee_share)?;
+            let whole = notional(facts, price, intent.qty)?;
+            let fee = times(whole, fee_share)?;
             let opens = Qty(intent.qty.0.saturating_sub(reduces.0).max(0));
-            facts
-                .notional(price, opens)?
-                .times(margin_share)?
-                .checked_add(fee)?
+            let opened = match opens == intent.qty {
+                true => whole,
+                false => notional(facts, price, opens)?,
+            };
+            times(opened, margin_share)?.checked_add(fee)?
         }
     };
     Some(FundsNeed {

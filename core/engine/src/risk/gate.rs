@@ -7,7 +7,7 @@ use super::check::{self, Case, Failure};
 use super::input::{GateInputs, Intent, Purpose};
 use super::limits::RiskLimits;
 use claire_types::record::Verdict;
-use claire_types::{Amount, GateCode, Qty, TradingState};
+use claire_types::{Amount, GateCode, Instrument, Qty, TradingState};
 
 /// What the gate let through. Cannot be made, copied or read back from anywhere else.
 #[derive(Debug, PartialEq, Eq)]
@@ -126,6 +126,10 @@ impl Gate {
             Purpose::Order if both == own || !is_active => (both, true),
             Purpose::Order => (own, false),
         };
+        let qty = match inputs.instrument {
+            Some(facts) => orderable(qty, facts),
+            None => qty,
+        };
         if qty.0 <= 0 {
             return None;
         }
@@ -135,6 +139,16 @@ impl Gate {
         intent.qty = qty;
         Some(is_exit)
     }
+}
+
+/// Returns what of a quantity one order can carry: whole steps, and no more than the venue takes at once.
+/// A position that is dust or too large for one order must not trap the rest of its exit.
+fn orderable(qty: Qty, facts: &Instrument) -> Qty {
+    let qty = match facts.qty_max.0 > 0 {
+        true => qty.min(facts.qty_max),
+        false => qty,
+    };
+    Qty(qty.0 - qty.0.rem_euclid(facts.step.0.max(1)))
 }
 
 fn approved(intent: Intent, is_exit: bool, trimmed: Option<(u8, Failure)>) -> Ruling {
@@ -174,6 +188,12 @@ fn answer_of(verdict: Verdict, check: u8, failure: Failure, qty: Qty) -> Answer 
         measured: failure.measured,
         qty,
     }
+}
+
+/// Returns what a passing check would, for the order table's tests.
+#[cfg(test)]
+pub(crate) const fn approve(value: Intent, is_exit: bool) -> Approved<Intent> {
+    Approved { value, is_exit }
 }
 
 /// Most rounds of an order: each trimming check twice, for rounding, and the last pass.

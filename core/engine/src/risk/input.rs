@@ -2,9 +2,10 @@
 //!
 //! Filled by the desk on the engine thread, once per order. `None` means not measured, and denies.
 
+use super::rate::Rates;
 use crate::order::Working;
 use claire_types::{
-    Amount, DurationNs, Instrument, InstrumentId, Mode, OrderFlags, OrderKind, Price, Qty, Side,
+    Amount, DurationNs, Instrument, InstrumentId, OrderFlags, OrderKind, Price, Qty, Side,
     StrategyId, TradingState,
 };
 
@@ -45,10 +46,8 @@ pub enum Purpose {
 pub struct GateInputs<'a> {
     /// Whether the kill switch is active; `None` where its state is unreadable.
     pub is_killed: Option<bool>,
-    /// The running mode and whether its edge takes orders now.
-    pub mode: Option<Mode>,
-    /// The mode sends, to a venue or to the paper model.
-    pub mode_sends: bool,
+    /// Whether the mode sends, to a venue or to the paper model; `None` where no mode is set.
+    pub mode_sends: Option<bool>,
     /// The account's trading state.
     pub account_state: Option<TradingState>,
     /// The strategy's trading state.
@@ -82,8 +81,6 @@ pub struct GateInputs<'a> {
     /// Best limit price of our own resting orders on the other side; `None` where there is none.
     pub own_opposite: Option<Price>,
 }
-
-pub use super::rate::Rates;
 
 /// What is known of the strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

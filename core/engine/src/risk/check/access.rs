@@ -16,7 +16,7 @@ pub(super) fn kill_switch(case: &Case<'_>) -> Outcome {
 
 /// 2: the mode does not send.
 pub(super) fn mode(case: &Case<'_>) -> Outcome {
-    if case.inputs.mode.is_none() || !case.inputs.mode_sends {
+    if case.inputs.mode_sends != Some(true) {
         return Err(Failure::missing(GateCode::Mode));
     }
     Ok(())

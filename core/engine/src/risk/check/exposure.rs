@@ -81,8 +81,7 @@ fn enlarged(case: &Case<'_>, scope: &Scope) -> Result<Option<Qty>, Failure> {
         .projected(case.intent.side, case.intent.qty)
         .ok_or(overflow)?;
     let grows = after.0.signum() == case.intent.side.sign();
-    let turns_far = after.abs() > scope.position.abs();
-    Ok((grows || turns_far).then_some(after.abs()))
+    Ok(grows.then_some(after.abs()))
 }
 
 /// Returns the magnitude of the projected position on the other side, 0 where it does not reach there.

@@ -2,8 +2,9 @@
 //!
 //! Called by the gate through the table.
 
+use super::super::measure;
 use super::{Case, Failure, Outcome, is_within};
-use claire_types::{Amount, GateCode, Instrument, OrderKind, Price, Qty, Side};
+use claire_types::{Amount, Contract, GateCode, Instrument, OrderKind, Qty, Side};
 
 /// 9: steps, smallest and largest quantity, smallest notional; entries keep room to exit.
 pub(super) fn precision(case: &Case<'_>) -> Outcome {
@@ -30,8 +31,11 @@ pub(super) fn precision(case: &Case<'_>) -> Outcome {
     exit_notional(case, facts)
 }
 
-/// What is ordered reaches the smallest notional. An exit at any price is measured at the reference.
+/// What is ordered reaches the smallest notional. Venues take a derivative's exit of any notional.
 fn smallest_notional(case: &Case<'_>, facts: &Instrument) -> Outcome {
+    if case.is_exit && facts.contract != Contract::Spot {
+        return Ok(());
+    }
     let own = match case.intent.kind {
         OrderKind::Limit => Some(case.intent.price),
         OrderKind::Market => case
@@ -46,7 +50,7 @@ fn smallest_notional(case: &Case<'_>, facts: &Instrument) -> Outcome {
         None if case.is_exit => return Ok(()),
         None => return Err(Failure::missing(GateCode::Warming)),
     };
-    let notional = facts.notional_quote(price, case.intent.qty);
+    let notional = measure::notional_quote(facts, price, case.intent.qty);
     at_least(notional, Some(facts.notional_min))
 }
 
@@ -64,10 +68,17 @@ fn exit_notional(case: &Case<'_>, facts: &Instrument) -> Outcome {
         return Ok(());
     };
     let price = case.price.ok_or(Failure::missing(GateCode::Warming))?;
-    let needed = Amount::ONE
+    let missing = Failure::missing(GateCode::Precision);
+    let notional = measure::notional_quote(facts, price, qty).ok_or(missing)?;
+    let share = Amount::ONE
         .checked_add(case.limits.exit_room_share)
-        .and_then(|share| facts.notional_min.times(share));
-    at_least(facts.notional_quote(price, qty), needed)
+        .ok_or(missing)?;
+    let measured = notional.0.checked_mul(Amount::ONE.0).ok_or(missing)?;
+    let needed = facts.notional_min.0.checked_mul(share.0).ok_or(missing)?;
+    if measured >= needed {
+        return Ok(());
+    }
+    at_least(Some(notional), facts.notional_min.times(share))
 }
 
 /// Returns the magnitude of the strategy's position after the order, where the order enlarges or turns it.
@@ -112,7 +123,7 @@ pub(super) fn price_collar(case: &Case<'_>) -> Outcome {
         OrderKind::Market => case.inputs.prices.worst.ok_or(missing)?,
     };
     let overflow = Failure::missing(GateCode::PriceCollar);
-    let price = price_amount(price, facts).ok_or(overflow)?;
+    let price = measure::price_amount(facts, price).ok_or(overflow)?;
     let beyond = price.checked_sub(reference).ok_or(overflow)?;
     // Above the reference a buy crosses; below it, a sell does.
     let crosses = (beyond.0 > 0) == (case.intent.side == Side::Buy);
@@ -125,10 +136,6 @@ pub(super) fn price_collar(case: &Case<'_>) -> Outcome {
     }
     let measured = beyond.abs().ratio_to(reference).unwrap_or_default();
     Err(Failure::over(GateCode::PriceCollar, share, measured))
-}
-
-fn price_amount(price: Price, facts: &Instrument) -> Option<Amount> {
-    Amount::from_fixed(i128::from(price.0), facts.scale.price_digits)
 }
 
 /// 11: the notional is above the share of equity, and above what the smallest order needs.
