@@ -100,6 +100,9 @@ impl RhaiStrategy {
     fn told(&self, failed: EvalAltResult) -> Fault {
         let limits = self.script.limits();
         let cut = match failed.unwrap_inner() {
+            EvalAltResult::ErrorTerminated(why, _) if why.is_bool() => {
+                Some("cut: out of time, or told to stop".to_owned())
+            }
             EvalAltResult::ErrorTerminated(..) => Some(format!(
                 "cut: more than {} operations",
                 limits.operations_max

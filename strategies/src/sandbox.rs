@@ -12,7 +12,7 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, Engine, Module, OptimizationLevel, Shared};
 use std::any::TypeId;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -57,18 +57,38 @@ pub(crate) fn refill() {
     SPENT.set(0);
 }
 
+/// Gives scripts of this thread a hook that is asked now and then whether the call must stop; `None` takes it away.
+///
+/// The pipeline sets it on the engine thread: it looks at the clock or the kill switch, which nothing
+/// here may. A stopped call is a cut.
+pub fn poll_with(poll: Option<Box<dyn Fn() -> bool>>) {
+    POLL.set(poll);
+}
+
 thread_local! {
     /// Operations of the running call. Rhai's own count forgets what closures spent.
     static SPENT: Cell<u64> = const { Cell::new(0) };
+    static POLL: RefCell<Option<Box<dyn Fn() -> bool>>> = const { RefCell::new(None) };
 }
+
+/// Counts an operation; returns why the call must stop, if it must.
+fn spend(operations_max: u64) -> Option<Dynamic> {
+    let spent = SPENT.get() + 1;
+    SPENT.set(spent);
+    if spent > operations_max {
+        return Some(Dynamic::UNIT);
+    }
+    let is_told = spent.is_multiple_of(POLL_EVERY)
+        && POLL.with_borrow(|poll| poll.as_ref().is_some_and(|must_stop| must_stop()));
+    is_told.then_some(Dynamic::TRUE)
+}
+
+/// Operations between two questions to the poll: about 10 µs.
+const POLL_EVERY: u64 = 128;
 
 fn apply(limits: &Limits, engine: &mut Engine) {
     let operations_max = limits.operations_max;
-    engine.on_progress(move |_| {
-        let spent = SPENT.get() + 1;
-        SPENT.set(spent);
-        (spent > operations_max).then_some(Dynamic::UNIT)
-    });
+    engine.on_progress(move |_| spend(operations_max));
     engine.set_max_call_levels(limits.call_depth_max);
     engine.set_max_expr_depths(limits.expression_depth_max, limits.expression_depth_max);
     engine.set_max_variables(limits.variables_max);

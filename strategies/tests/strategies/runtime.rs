@@ -405,6 +405,73 @@ fn what_uses_up_its_budget_is_cut_and_cannot_catch_it() {
 }
 
 #[test]
+fn a_call_is_cut_when_the_poll_says_so() {
+    let mut run =
+        Run::new("fn init(m) { #{ n: 0 } } fn on_book(m) { while this.n < 900 { this.n += 1; } }");
+    let asked = std::rc::Rc::new(std::cell::Cell::new(0));
+    let count = std::rc::Rc::clone(&asked);
+    claire_strategies::sandbox::poll_with(Some(Box::new(move || {
+        count.set(count.get() + 1);
+        count.get() == 3
+    })));
+    let fault = run.call(BOOK).expect_err("the third answer stops it");
+    assert_eq!((fault.kind, asked.get()), (FaultKind::Cut, 3));
+    assert!(
+        fault
+            .text
+            .as_str()
+            .ends_with("cut: out of time, or told to stop"),
+        "{}",
+        fault.text
+    );
+    claire_strategies::sandbox::poll_with(None);
+    run.call(BOOK).expect("nobody stops it");
+}
+
+#[test]
+fn a_state_that_grows_from_call_to_call_is_cut_at_the_size_limits() {
+    let bodies = [
+        "this.n.push(1);",
+        "this.n += [1, 2];",
+        "this.n.insert(0, 1);",
+        "this.s += \"xyz\";",
+        "this.map[`k${this.map.len()}`] = 1;",
+        "this.sub.list.push([1, 2, 3]);",
+        "this.sub = #{ list: [this.sub] };",
+    ];
+    for body in bodies {
+        let mut run = Run::new(&format!(
+            "fn init(m) {{ #{{ n: [], s: \"\", map: #{{}}, sub: #{{ list: [] }} }} }} fn on_book(m) {{ {body} }}"
+        ));
+        let failed = (0..6_000).find_map(|_| run.call(BOOK).err());
+        let failed = failed.unwrap_or_else(|| panic!("{body} grew without an end"));
+        let text = failed.text.as_str();
+        assert!(
+            failed.kind == FaultKind::Cut || text.contains("too deep"),
+            "{body}: {text}"
+        );
+    }
+}
+
+#[test]
+fn values_shared_with_closures_neither_panic_nor_reach_the_state() {
+    let bodies = [
+        "let x = [1]; let f = || x; this.x = x; this.n = f.call();",
+        "let x = 1; let f = |y| x + y; let a = []; a.push(x); a += x; this.x = a; this.n = #{ v: x, f: [x] };",
+        "let x = [1]; let f = || { x.push(2); x }; this.x = [f.call(), x]; this.x[0] = x; this.x.push(x);",
+        "let x = #{ a: 1 }; let f = || x.a; x.a = 2; this.x = x; this.n = f.call(); this.x.b = x;",
+    ];
+    for body in bodies {
+        let source = format!("fn init(m) {{ #{{ n: 0, x: 0.0 }} }} fn on_book(m) {{ {body} }}");
+        let mut run = Run::new(&source);
+        for _ in 0..2 {
+            run.call(BOOK)
+                .unwrap_or_else(|fault| panic!("{body}: {}", fault.text));
+        }
+    }
+}
+
+#[test]
 fn recursion_is_cut_before_the_stack_ends() {
     let (open, close) = ("(1 + ".repeat(12), ")".repeat(12));
     let deep = format!("fn down(n) {{ {open}down(n + 1){close} }}");
