@@ -29,9 +29,9 @@ impl Override {
     }
 }
 
-/// Names under the prefix that are no settings: the file's own path, recordings and throw-away
-/// databases for tests.
-const RESERVED: [&str; 3] = ["CONFIG", "DATA", "TEST_POSTGRES"];
+/// Names under the prefix that are no settings: the file's own path, the log's filter, and
+/// recordings and throw-away databases for tests.
+const RESERVED: [&str; 4] = ["CONFIG", "DATA", "LOG", "TEST_POSTGRES"];
 const PREFIX: &str = "CLAIRE_";
 
 /// Returns the settings among the environment's variables, sorted by name.
