@@ -67,8 +67,8 @@ impl Envelope {
             "hint": failure.hint,
         });
         let mut object = self.object(false, Some(error));
-        if let (Some((name, value)), Some(fields)) = (&failure.fields, object.as_object_mut()) {
-            fields.insert((*name).to_owned(), value.clone());
+        if let (Some(extra), Some(fields)) = (&failure.fields, object.as_object_mut()) {
+            fields.insert(extra.0.to_owned(), extra.1.clone());
         }
         object
     }

@@ -35,7 +35,7 @@ pub struct Failure {
     /// What to do.
     pub hint: Option<String>,
     /// Further fields of the JSON.
-    pub fields: Option<(&'static str, Value)>,
+    pub fields: Option<Box<(&'static str, Value)>>,
 }
 
 impl Failure {
@@ -86,7 +86,7 @@ impl From<ConfigFaults> for Failure {
         Self {
             file: place.map(|place| place.file.display().to_string()),
             line: place.map(|place| place.line).filter(|line| *line > 0),
-            fields: Some(("faults", shown.collect())),
+            fields: Some(Box::new(("faults", shown.collect()))),
             ..Self::usage("CONFIG", faults.to_string())
         }
     }

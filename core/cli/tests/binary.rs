@@ -78,9 +78,19 @@ fn exit_status_says_how_it_ended() {
     ] {
         let output = folder.run(&arguments);
         let complaint = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {complaint}");
-        assert!(!complaint.contains("panicked"), "{arguments:?}: {complaint}");
-        assert!(!complaint.contains("bug in claire"), "{arguments:?}: {complaint}");
+        assert_eq!(
+            output.status.code(),
+            Some(expected),
+            "{arguments:?}: {complaint}"
+        );
+        assert!(
+            !complaint.contains("panicked"),
+            "{arguments:?}: {complaint}"
+        );
+        assert!(
+            !complaint.contains("bug in claire"),
+            "{arguments:?}: {complaint}"
+        );
         let is_silent = expected == 0 || !complaint.is_empty();
         assert!(is_silent, "{arguments:?} refuses without a word");
     }
@@ -171,7 +181,11 @@ fn init_creates_state_once_and_a_lost_state_is_killed_until_lifted() {
     for part in ["state.json", "KILLED", "--lift", "STATE_UNREADABLE"] {
         assert!(shown.contains(part), "{part} in {shown}");
     }
-    assert_eq!(folder.run(&["init"]).status.code(), Some(3), "it stays killed");
+    assert_eq!(
+        folder.run(&["init"]).status.code(),
+        Some(3),
+        "it stays killed"
+    );
     let lifted = folder.run(&["init", "--lift", "checked at the venue"]);
     assert_eq!(lifted.status.code(), Some(0), "{}", text(&lifted.stderr));
     let log = folder.0.join("data/claire/audit.jsonl");
