@@ -1,2 +1,5 @@
-//! The `claire` binary.
-fn main() {}
+//! The `claire` binary: all of it is in the library beside it, so that tests can reach it.
+
+fn main() -> std::process::ExitCode {
+    claire_cli::main()
+}

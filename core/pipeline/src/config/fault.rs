@@ -16,9 +16,9 @@ pub struct ConfigFault {
     /// What was wrong.
     pub what: String,
     /// What is allowed, where that can be listed.
-    pub allowed: Option<String>,
+    pub allowed: Option<Box<str>>,
     /// The known name nearest to an unknown one.
-    pub nearest: Option<String>,
+    pub nearest: Option<Box<str>>,
 }
 
 /// Everything that is wrong with a configuration, at least one thing, in the order it was found.

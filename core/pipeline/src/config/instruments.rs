@@ -174,6 +174,7 @@ fn fault(entry: Option<&Node>, root: &Node, index: usize, key: &str, what: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead as _, BufReader};
 
     const ENTRY: &str = "[[instrument]]\nkey = \"binance-spot:AUSDT\"\ncontract = \"spot\"\n\
         tick = 0.01\nstep = \"0.001\"\nprice_digits = 2\nqty_digits = 3\n\
@@ -251,5 +252,88 @@ mod tests {
         let faults = instruments(&text, Some("i.toml".into())).expect_err("twice");
         let expected = "i.toml:11:7: instrument[1].key: occurs twice";
         assert_eq!(faults.to_string(), expected);
+    }
+
+    const RECORDINGS: [(&str, &str, &str); 7] = [
+        ("spot_btcusdt_20240808.txt.gz", "binance-spot", "BTCUSDT"),
+        ("spot_btcusdt_20240809.txt.gz", "binance-spot", "BTCUSDT"),
+        ("usdm_btcusdt_20240808.txt.gz", "binance-usdm", "BTCUSDT"),
+        (
+            "cm_btcusd_perp_20240808.txt.gz",
+            "binance-coinm",
+            "BTCUSD_PERP",
+        ),
+        (
+            "cm_btcusd_perp_20240809.txt.gz",
+            "binance-coinm",
+            "BTCUSD_PERP",
+        ),
+        ("cryptofeed_BINANCE.ws.1.0.txt.gz", "binance-spot", ""),
+        (
+            "cryptofeed_BINANCE_FUTURES.ws.1.0.txt.gz",
+            "binance-usdm",
+            "",
+        ),
+    ];
+
+    #[test]
+    fn recorded_prices_and_quantities_fit_the_listed_digits() {
+        let folder = std::env::var_os("CLAIRE_DATA").map_or_else(
+            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+            PathBuf::from,
+        );
+        let list = instruments(BUILT_IN, None).expect("the built-in list is right");
+        for (file, venue, symbol) in RECORDINGS {
+            let Ok(archive) = std::fs::File::open(folder.join("binance_ws").join(file)) else {
+                eprintln!("SKIPPED: {file} is not in {}", folder.display());
+                continue;
+            };
+            let lines = BufReader::new(flate2::read::GzDecoder::new(archive)).lines();
+            let mut checked = 0_u32;
+            for line in lines {
+                let line = line.expect("the archive is whole");
+                // The first line of some recordings is the stream's address.
+                let Some(start) = line.find('{') else {
+                    continue;
+                };
+                let frame: serde_json::Value = serde_json::from_str(&line[start..]).expect("JSON");
+                let data = frame.get("data").unwrap_or(&frame);
+                let symbol = data["s"].as_str().unwrap_or(symbol);
+                let key = format!("{venue}:{symbol}").parse().expect("a key");
+                let found = list.iter().find(|instrument| instrument.key == key);
+                let scale = found.unwrap_or_else(|| panic!("{key} is listed")).scale;
+                checked += check_numbers(data, scale, &line);
+            }
+            assert!(checked > 100, "{file}: {checked} numbers");
+        }
+    }
+
+    /// Checks every price and quantity of a depth, ticker or trade frame; returns how many.
+    fn check_numbers(data: &serde_json::Value, scale: Scale, line: &str) -> u32 {
+        let fits = |value: &serde_json::Value, digits: u8| {
+            let text = value.as_str().expect("a decimal text");
+            let parsed = claire_types::number::parse_fixed(text.as_bytes(), digits);
+            assert!(parsed.is_ok(), "{text}: {parsed:?} in {line:.200}");
+            1
+        };
+        let mut checked = 0;
+        for side in ["b", "a", "bids", "asks"] {
+            for level in data[side].as_array().into_iter().flatten() {
+                checked += fits(&level[0], scale.price_digits) + fits(&level[1], scale.qty_digits);
+            }
+        }
+        for (key, digits) in [
+            ("b", scale.price_digits),
+            ("a", scale.price_digits),
+            ("p", scale.price_digits),
+            ("B", scale.qty_digits),
+            ("A", scale.qty_digits),
+            ("q", scale.qty_digits),
+        ] {
+            if data[key].is_string() {
+                checked += fits(&data[key], digits);
+            }
+        }
+        checked
     }
 }

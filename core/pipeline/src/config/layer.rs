@@ -29,9 +29,9 @@ impl Override {
     }
 }
 
-/// Names under the prefix that are no settings: the file's own path, recordings and throw-away
-/// databases for tests.
-const RESERVED: [&str; 3] = ["CONFIG", "DATA", "TEST_POSTGRES"];
+/// Names under the prefix that are no settings: the file's own path, the log's filter, and
+/// recordings and throw-away databases for tests.
+const RESERVED: [&str; 4] = ["CONFIG", "DATA", "LOG", "TEST_POSTGRES"];
 const PREFIX: &str = "CLAIRE_";
 
 /// Returns the settings among the environment's variables, sorted by name.
@@ -60,7 +60,7 @@ pub fn environment(
             overrides.push(Override { path, text, origin });
         } else if let Some(key) = nearest(&path[0], top_level.iter().copied()) {
             let mut fault = ConfigFault::new(origin, "", "unknown setting");
-            fault.nearest = Some(format!("{PREFIX}{}", key.to_uppercase()));
+            fault.nearest = Some(format!("{PREFIX}{}", key.to_uppercase()).into());
             faults.push(fault);
         }
     }
@@ -115,9 +115,9 @@ fn step<'a>(
                 Some(index) => Ok(&mut list[index]),
                 None => {
                     let mut fault = wrong(layer, depth, "has no such entry");
-                    fault.allowed = (!names.is_empty()).then(|| names.join(", "));
+                    fault.allowed = (!names.is_empty()).then(|| names.join(", ").into());
                     fault.nearest =
-                        nearest(section, names.iter().map(String::as_str)).map(str::to_owned);
+                        nearest(section, names.iter().map(String::as_str)).map(Box::from);
                     Err(fault)
                 }
             }

@@ -176,7 +176,7 @@ impl Config {
                 "mode",
                 "is not set and has no default",
             );
-            fault.allowed = Some(known.join(", "));
+            fault.allowed = Some(known.join(", ").into());
             fault
         })
     }

@@ -1,7 +1,7 @@
 //! The configuration as a tree in which every value knows where it came from.
 //!
 //! Called by the rest of `config`, at start, on the main thread. Holds values as they were written;
-//! it never judges them, [`super::read`] does.
+//! it never judges them, `read` does.
 
 use std::fmt;
 use std::path::PathBuf;

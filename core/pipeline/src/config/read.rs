@@ -103,8 +103,8 @@ impl Refusal {
             origin: self.origin.clone().unwrap_or_else(|| root.origin.clone()),
             key: key_text(path, &self.path),
             what: self.what.clone(),
-            allowed: self.allowed.clone(),
-            nearest: self.nearest.clone(),
+            allowed: self.allowed.as_deref().map(Box::from),
+            nearest: self.nearest.as_deref().map(Box::from),
         }
     }
 }

@@ -1,0 +1,76 @@
+//! The arguments: one struct for the program, one enum entry per command.
+
+use crate::command::{completions, config, init};
+use claire_pipeline::config::{Config, ConfigFaults, Override, Sources};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Claire de Binare: a low-latency crypto trading engine.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "claire",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_help = "\
+Examples:
+  claire config check                     find mistakes in the configuration
+  CLAIRE_MODE=paper claire config show    print what is in effect, and why
+  claire init                             prepare the data directory
+
+Exit status: 0 done, 1 failed, 2 wrong arguments or configuration, 3 finished and the answer is no.
+Logs go to stderr, filtered by CLAIRE_LOG (error, warn, info, debug). NO_COLOR is respected.")]
+pub struct Cli {
+    /// Configuration file; else CLAIRE_CONFIG, else ./config/claire.toml, else built-in defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Prepare the data directory: state ACTIVE, kill switch inactive.
+    Init(init::Arguments),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(config::Action),
+    /// Print a completion script for a shell.
+    Completions(completions::Arguments),
+}
+
+impl Command {
+    /// Returns the command's name as in the JSON envelope.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Config(config::Action::Check(_)) => "config check",
+            Self::Config(config::Action::Show(_)) => "config show",
+            Self::Completions(_) => "completions",
+        }
+    }
+
+    /// Returns whether the answer is JSON.
+    pub const fn is_json(&self) -> bool {
+        match self {
+            Self::Init(arguments) => arguments.json,
+            Self::Config(config::Action::Check(output) | config::Action::Show(output)) => {
+                output.json
+            }
+            Self::Completions(_) => false,
+        }
+    }
+}
+
+impl Cli {
+    /// Reads the configuration with the options of the command line as its highest layer.
+    ///
+    /// # Errors
+    /// See [`Config::load`].
+    pub fn load(&self, options: Vec<Override>) -> Result<Config, ConfigFaults> {
+        Config::load(&Sources::of_process(self.config.clone(), options))
+    }
+}

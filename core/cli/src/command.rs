@@ -1,0 +1,61 @@
+//! One file per command: its arguments, and a thin function that calls the pipeline.
+
+pub mod completions;
+pub mod config;
+pub mod db;
+pub mod duration;
+pub mod explain;
+pub mod init;
+pub mod paper;
+pub mod replay;
+pub mod verify;
+
+use crate::cli::{Cli, Command};
+use crate::envelope::Envelope;
+use crate::exit::{Exit, Failure};
+
+/// What a finished command says.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Exit status: [`Exit::Done`] or [`Exit::No`].
+    pub exit: Exit,
+    /// The answer for people.
+    pub text: String,
+    /// The answer for programs.
+    pub envelope: Envelope,
+}
+
+impl Outcome {
+    /// Returns an outcome that is done.
+    pub fn done(text: impl Into<String>, envelope: Envelope) -> Self {
+        Self {
+            exit: Exit::Done,
+            text: text.into(),
+            envelope,
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What the command says; see [`Failure`].
+pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
+    let name = cli.command.name();
+    match &cli.command {
+        Command::Init(arguments) => init::run(cli, arguments, Envelope::new(name)),
+        Command::Config(action) => config::run(cli, action, Envelope::new(name)),
+        Command::Completions(arguments) => Ok(completions::run(arguments, Envelope::new(name))),
+    }
+}
+
+/// Whether a command prints JSON.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Output {
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests;

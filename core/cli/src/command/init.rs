@@ -1,0 +1,111 @@
+//! `claire init`: the first start of a data directory, and lifting a latch while nothing runs.
+
+use super::Outcome;
+use crate::cli::Cli;
+use crate::envelope::Envelope;
+use crate::exit::{Exit, Failure};
+use claire_pipeline::config::{Config, Override};
+use claire_pipeline::state::{Found, Journals, State, StateStore};
+use claire_types::{TradingState, WallNs};
+use clap::Args;
+use serde_json::json;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Arguments of `init`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  claire init
+  claire init --data-dir /var/lib/claire
+  claire init --lift \"checked open orders and positions at the venue\"
+
+A data directory that holds journals but no readable state is KILLED: exit 3, and the reason.")]
+pub struct Arguments {
+    /// The folder, instead of the configured one.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Return to ACTIVE and clear the kill switch, for this reason. Nothing may be running.
+    #[arg(long, value_name = "REASON")]
+    pub lift: Option<String>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Creates the state, or says what is there.
+///
+/// # Errors
+/// A folder that cannot be used, a running claire, a lift without a reason.
+pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure> {
+    let folder = arguments.data_dir.iter();
+    let options = folder.map(|folder| Override::of_option("--data-dir", "data_dir", folder));
+    let config = cli.load(options.collect())?;
+    let who = who();
+    let journals = journals(&config.journal_dir())?;
+    let (mut store, found) = StateStore::open(&config.data_dir, journals, &who, now())?;
+    if let Some(reason) = &arguments.lift {
+        store.lift(reason, &who, now())?;
+    }
+    Ok(outcome(&config, store.state(), &found, envelope))
+}
+
+fn outcome(config: &Config, state: &State, found: &Found, envelope: Envelope) -> Outcome {
+    let is_active = state.trading_state == TradingState::Active;
+    let folder = config.data_dir.display();
+    let mut text = match found {
+        Found::FirstStart => format!("{folder}: initialized\n"),
+        Found::State => format!("{folder}: already initialized\n"),
+        Found::Unreadable(what) => format!("{what}\n"),
+    };
+    text.push_str(&format!(
+        "state {}, epoch {}",
+        state.trading_state, state.epoch
+    ));
+    if let Some(cause) = &state.cause {
+        text.push_str(&format!(
+            ": {} {} (by {} at {})",
+            cause.code, cause.measured, cause.who, cause.at
+        ));
+    }
+    text.push('\n');
+    let body = json!({
+        "data_dir": config.data_dir.display().to_string(),
+        "found": match found {
+            Found::FirstStart => "first_start",
+            Found::State => "state",
+            Found::Unreadable(_) => "unreadable",
+        },
+        "state": state,
+    });
+    Outcome {
+        exit: if is_active { Exit::Done } else { Exit::No },
+        text,
+        envelope: envelope.with_body(&body),
+    }
+}
+
+/// Returns whether the folder holds journals; a folder that is not there holds none.
+fn journals(directory: &Path) -> Result<Journals, Failure> {
+    match std::fs::read_dir(directory).map(|mut entries| entries.next().is_some()) {
+        Ok(true) => Ok(Journals::Present { epoch_max: 0 }),
+        Ok(false) => Ok(Journals::None),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Journals::None),
+        Err(cause) => {
+            let what = format!("{}: cannot be read: {cause}", directory.display());
+            Err(Failure::failed("JOURNAL", what))
+        }
+    }
+}
+
+/// Returns the user's name for the audit log.
+fn who() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "operator".to_owned())
+}
+
+fn now() -> WallNs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    WallNs(since.map_or(0, |since| {
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    }))
+}

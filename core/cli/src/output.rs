@@ -1,0 +1,40 @@
+//! Writing to stdout and stderr: a reader that went away is no error.
+
+use crate::exit::Failure;
+use std::io::{IsTerminal, Write};
+
+/// Prints to stdout; a closed pipe or full disk ends the output silently.
+pub fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // Whoever closed the pipe has read enough.
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+/// Prints one JSON object on one line.
+pub fn print_json(value: &serde_json::Value) {
+    print(&format!("{value}\n"));
+}
+
+/// Prints a failure to stderr.
+pub fn complain(failure: &Failure) {
+    let lead = if is_colored(&std::io::stderr()) {
+        "\x1b[1;31merror:\x1b[0m"
+    } else {
+        "error:"
+    };
+    complain_raw(&format!("{lead} {failure}\n"));
+}
+
+/// Prints to stderr as is.
+pub fn complain_raw(text: &str) {
+    // Nobody is left to tell where stderr is closed too.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Returns whether colors belong there: a terminal, and no `NO_COLOR`.
+pub fn is_colored(stream: &impl IsTerminal) -> bool {
+    let is_forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !is_forbidden
+}

@@ -1,0 +1,223 @@
+//! The binary from outside: exit status, streams, JSON, what a user can get wrong.
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A working directory of one test, removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Only a number that differs between tests of this process is needed.
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("claire-cli-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("the temporary folder is writable");
+        Self(path)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_claire"));
+        command.args(arguments).current_dir(&self.0);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CLAIRE_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary runs")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.join(name), text).expect("the temporary folder is writable");
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+fn json(output: &Output) -> Value {
+    let shown = text(&output.stdout);
+    assert_eq!(shown.lines().count(), 1, "one object on one line: {shown}");
+    serde_json::from_str(&shown).expect("one JSON object")
+}
+
+#[test]
+fn exit_status_says_how_it_ended() {
+    let folder = Folder::new();
+    folder.write("wrong.toml", "[pipeline]\ntopolgy = \"auto\"\n");
+    folder.write("a_file", "");
+    for (arguments, expected) in [
+        (vec!["--help"], 0),
+        (vec!["--version"], 0),
+        (vec!["config", "check"], 0),
+        (vec!["config", "show"], 0),
+        (vec!["completions", "bash"], 0),
+        (vec!["init"], 0),
+        (vec![], 2),
+        (vec!["frobnicate"], 2),
+        (vec!["config", "check", "--frob"], 2),
+        (vec!["--config", "none.toml", "config", "check"], 2),
+        (vec!["--config", "wrong.toml", "config", "check"], 2),
+        (vec!["init", "--data-dir", ""], 2),
+        (vec!["init", "--lift", " "], 2),
+        (vec!["init", "--data-dir", "a_file"], 1),
+    ] {
+        let output = folder.run(&arguments);
+        let complaint = text(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(expected),
+            "{arguments:?}: {complaint}"
+        );
+        assert!(
+            !complaint.contains("panicked"),
+            "{arguments:?}: {complaint}"
+        );
+        assert!(
+            !complaint.contains("bug in claire"),
+            "{arguments:?}: {complaint}"
+        );
+        let is_silent = expected == 0 || !complaint.is_empty();
+        assert!(is_silent, "{arguments:?} refuses without a word");
+    }
+}
+
+#[test]
+fn a_wrong_key_is_named_with_file_line_and_what_was_meant() {
+    let folder = Folder::new();
+    folder.write("wrong.toml", "[pipeline]\ntopolgy = \"auto\"\n");
+    let output = folder.run(&["--config", "wrong.toml", "config", "check"]);
+    let complaint = text(&output.stderr);
+    let expected = "wrong.toml:2:1: pipeline.topolgy: unknown key; did you mean `topology`?";
+    assert!(complaint.contains(expected), "{complaint}");
+    let output = folder.run(&["--config", "wrong.toml", "config", "check", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let value = json(&output);
+    assert_eq!(value["ok"], false);
+    assert_eq!(value["error"]["code"], "CONFIG");
+    assert_eq!(value["error"]["file"], "wrong.toml");
+    assert_eq!(value["error"]["line"], 2);
+    assert_eq!(value["faults"][0]["nearest"], "topology");
+}
+
+#[test]
+fn arguments_that_do_not_parse_are_json_where_json_is_asked_for() {
+    let folder = Folder::new();
+    let output = folder.run(&["init", "--frob", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let value = json(&output);
+    assert_eq!(value["command"], "init");
+    assert_eq!(value["error"]["code"], "USAGE");
+}
+
+#[test]
+fn the_environment_works_without_a_file_and_is_shown_as_origin() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["config", "show"]);
+    command.env("CLAIRE_STORE__URL", "postgres://claire:s3cret@db/claire");
+    let output = command.output().expect("the binary runs");
+    let shown = text(&output.stdout);
+    assert!(shown.contains("postgres://claire:***@db/claire"), "{shown}");
+    assert!(shown.contains("# CLAIRE_STORE__URL"), "{shown}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let mut command = folder.command(&["config", "check"]);
+    command.env("CLAIRE_PIPELINE__WAIT", "sometimes");
+    let output = command.output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("CLAIRE_PIPELINE__WAIT: pipeline.wait:"));
+}
+
+#[test]
+fn the_file_beside_the_program_is_found_and_named() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.0.join("config")).expect("writable");
+    folder.write("config/claire.toml", "mode = \"paper\"\n");
+    let value = json(&folder.run(&["config", "check", "--json"]));
+    assert_eq!(value["file"], "config/claire.toml");
+    assert_eq!(value["mode"], "paper");
+    assert_eq!(value["config_hash"].as_str().map(str::len), Some(64));
+    let mut command = folder.command(&["config", "check", "--json"]);
+    let output = command.env("CLAIRE_CONFIG", "other.toml").output();
+    assert_eq!(output.expect("the binary runs").status.code(), Some(2));
+}
+
+#[test]
+fn the_annotated_file_passes_its_check() {
+    let folder = Folder::new();
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config/claire.toml");
+    let file = file.to_str().expect("a text path");
+    let output = folder.run(&["--config", file, "config", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn init_creates_state_once_and_a_lost_state_is_killed_until_lifted() {
+    let folder = Folder::new();
+    let state = folder.0.join("data/claire/state.json");
+    let first = json(&folder.run(&["init", "--json"]));
+    assert_eq!(first["found"], "first_start");
+    assert_eq!(first["state"]["trading_state"], "ACTIVE");
+    assert_eq!(json(&folder.run(&["init", "--json"]))["found"], "state");
+    std::fs::create_dir_all(folder.0.join("data/claire/journal")).expect("writable");
+    folder.write("data/claire/journal/journal-000001.claire", "x");
+    std::fs::remove_file(&state).expect("init wrote it");
+    let output = folder.run(&["init"]);
+    assert_eq!(output.status.code(), Some(3));
+    let shown = text(&output.stdout);
+    for part in ["state.json", "KILLED", "--lift", "STATE_UNREADABLE"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    assert_eq!(
+        folder.run(&["init"]).status.code(),
+        Some(3),
+        "it stays killed"
+    );
+    let lifted = folder.run(&["init", "--lift", "checked at the venue"]);
+    assert_eq!(lifted.status.code(), Some(0), "{}", text(&lifted.stderr));
+    let log = folder.0.join("data/claire/audit.jsonl");
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(log.contains("checked at the venue"), "{log}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["completions", "bash"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_and_variables_that_are_no_text_do_not_panic() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let no_text = OsStr::from_bytes(b"\xff\xfe");
+    let mut command = folder.command(&["config", "check", "--config"]);
+    let output = command.arg(no_text).env("CLAIRE_X__Y", no_text).output();
+    let output = output.expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!text(&output.stderr).contains("bug in claire"));
+}
