@@ -1,6 +1,6 @@
 //! The arguments: one struct for the program, one enum entry per command.
 
-use crate::command::{completions, config, init};
+use crate::command::{completions, config, db, init, replay};
 use claire_pipeline::config::{Config, ConfigFaults, Override, Sources};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -35,9 +35,14 @@ pub struct Cli {
 pub enum Command {
     /// Prepare the data directory: state ACTIVE, kill switch inactive.
     Init(init::Arguments),
+    /// Send recorded frames through the live pipeline: books, strategies, paper fills, timing.
+    Replay(replay::Arguments),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Action),
+    /// Prepare the database.
+    #[command(subcommand)]
+    Db(db::Action),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
 }
@@ -47,6 +52,8 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Init(_) => "init",
+            Self::Replay(_) => "replay",
+            Self::Db(db::Action::Migrate(_)) => "db migrate",
             Self::Config(config::Action::Check(_)) => "config check",
             Self::Config(config::Action::Show(_)) => "config show",
             Self::Completions(_) => "completions",
@@ -57,6 +64,8 @@ impl Command {
     pub const fn is_json(&self) -> bool {
         match self {
             Self::Init(arguments) => arguments.json,
+            Self::Replay(arguments) => arguments.json,
+            Self::Db(db::Action::Migrate(arguments)) => arguments.json,
             Self::Config(config::Action::Check(output) | config::Action::Show(output)) => {
                 output.json
             }

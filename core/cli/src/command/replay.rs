@@ -1,11 +1,22 @@
-//! Arguments of `claire replay`.
+//! `claire replay`: recorded files through the live pipeline.
 
+use super::Outcome;
+use crate::cli::Cli;
+use crate::envelope::Envelope;
+use crate::exit::{Exit, Failure};
 use claire_pipeline::config::section::Speed;
-use claire_pipeline::config::{Override, Selection};
+use claire_pipeline::config::{Config, Override, Selection};
+use claire_pipeline::feed::replay::Speed as ReplaySpeed;
+use claire_pipeline::replay::{ReplayRequest, Replayed, replay};
+use claire_pipeline::run::{RecordPlan, RunError};
+use claire_pipeline::topology::Topology;
+use claire_types::Mode;
 use claire_types::{InstrumentKey, Venue};
 use clap::Args;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Arguments of `replay`.
 #[derive(Clone, Debug, Args)]
@@ -117,5 +128,137 @@ impl Places {
             .map(|url| Override::of_option("--store", "store.url", url))
             .chain(journal.map(|path| Override::of_option("--journal", "journal.dir", path)))
             .collect()
+    }
+}
+
+/// Runs the replay.
+///
+/// # Errors
+/// What a run refuses or fails for; with `--strict` also frames that could not be read.
+pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure> {
+    let config = cli.load(arguments.overrides())?;
+    let mode = config.mode_of_command(Mode::Replay)?;
+    let request = ReplayRequest {
+        files: arguments.files.clone(),
+        venue: arguments.venue,
+        selection: arguments.strategies.selection(None),
+        speed: speed_of(arguments.speed)?,
+        passes: arguments.loops.get(),
+        plan: plan_of(&config, arguments),
+        topology: topology_of(&config),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stop);
+    let replayed = replay(config, &request, stop).map_err(failure_of)?;
+    answer(
+        arguments,
+        &replayed,
+        Envelope {
+            mode: Some(mode),
+            ..envelope
+        },
+    )
+}
+
+fn answer(
+    arguments: &Arguments,
+    replayed: &Replayed,
+    envelope: Envelope,
+) -> Result<Outcome, Failure> {
+    for text in &replayed.fault_texts {
+        tracing::warn!("{text}");
+    }
+    if let Some(lag) = &replayed.store_lag {
+        return Err(Failure::failed("STORE", lag.clone())
+            .with_hint("the journal is complete; `claire db migrate` prepares a database, the next start catches up"));
+    }
+    let errors = replayed.summary.errors;
+    if arguments.strict && errors > 0 {
+        let text = format!("{errors} frames or lines could not be read");
+        return Err(
+            Failure::failed("FRAMES", text).with_hint("without --strict they are only counted")
+        );
+    }
+    let envelope = Envelope {
+        config_hash: Some(replayed.config_hash.clone()),
+        script_hashes: replayed.script_hashes.clone(),
+        data_hash: replayed.data_hash.clone(),
+        ..envelope
+    };
+    Ok(Outcome {
+        exit: Exit::Done,
+        text: replayed.summary.to_string(),
+        envelope: envelope.with_body(&replayed.summary),
+    })
+}
+
+/// A replay writes nothing unless the command line says where.
+fn plan_of(config: &Config, arguments: &Arguments) -> RecordPlan {
+    RecordPlan {
+        journal: arguments.places.journal.clone(),
+        store: arguments
+            .places
+            .store
+            .as_ref()
+            .and_then(|_| config.store.url.reveal()),
+    }
+}
+
+fn speed_of(speed: Speed) -> Result<ReplaySpeed, Failure> {
+    match speed {
+        Speed::Max => Ok(ReplaySpeed::Max),
+        Speed::Times(times) if times >= 1.0 && times.fract() == 0.0 => {
+            Ok(ReplaySpeed::Times(times as u32))
+        }
+        Speed::Times(times) => {
+            let text =
+                format!("--speed {times}: a replay runs at max or at a whole multiple, as 1 or 10");
+            Err(Failure::usage("SPEED", text))
+        }
+    }
+}
+
+/// Returns where the stages of this machine run.
+pub(super) fn topology_of(config: &Config) -> Topology {
+    match config
+        .pipeline
+        .topology
+        .is_split(claire_pipeline::affinity::cores())
+    {
+        true => Topology::Split,
+        false => Topology::Fused,
+    }
+}
+
+/// Sets the flag on Ctrl-C and TERM; a second one ends the process at once.
+pub(super) fn stop_on_signals(stop: &Arc<AtomicBool>) {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // In this order: the first signal finds the flag unset.
+        let registered =
+            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(stop))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)));
+        if let Err(error) = registered {
+            tracing::warn!(%error, "signals end the process without a summary");
+        }
+    }
+}
+
+/// Returns how a command ends that a run refused or failed.
+pub(super) fn failure_of(error: RunError) -> Failure {
+    match error {
+        RunError::Config(faults) => faults.into(),
+        RunError::Script(diagnostics) => {
+            let first = diagnostics.first();
+            Failure {
+                file: first.map(|fault| fault.file.clone()),
+                line: first.and_then(|fault| u32::try_from(fault.line).ok()),
+                ..Failure::usage("SCRIPT", RunError::Script(diagnostics.clone()).to_string())
+            }
+        }
+        error if error.is_usage() => Failure::usage("USAGE", error.to_string()),
+        RunError::Source(error) => Failure::failed("SOURCE", error.to_string()),
+        RunError::Journal(error) => Failure::failed("JOURNAL", error.to_string()),
+        RunError::Store(error) => Failure::failed("STORE", error.to_string()),
+        error => Failure::failed("RUN", error.to_string()),
     }
 }

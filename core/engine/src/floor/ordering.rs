@@ -168,8 +168,7 @@ impl Floor {
         let limits = self.gate.limits();
         let inputs = GateInputs {
             is_killed: self.killed,
-            mode: Some(self.config.mode),
-            mode_sends: self.mode_sends(),
+            mode_sends: Some(self.mode_sends()),
             account_state: Some(self.state.account()),
             strategy_state: self.state.strategy(intent.strategy),
             strategy: is_known.then(|| self.strategy_facts(intent.strategy)),
