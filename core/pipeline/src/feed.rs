@@ -12,6 +12,7 @@ pub mod ticks;
 use crate::clock::Clock;
 use crate::latency::{LatencyRecorder, Span};
 use crate::ring::{MessageProducer, Stamp};
+use crate::stage::Stage;
 use claire_types::cell::Tag;
 use claire_types::input::HEADER_CELLS;
 use claire_types::{
@@ -26,6 +27,12 @@ use ticks::Ticks;
 pub const LATENCY_ASSUMED: DurationNs = DurationNs::from_ms(1);
 /// Room for what one frame produces before the buffer must grow.
 const PENDING_CELLS: usize = 32_768;
+
+/// A feed stage: a source, and the line behind it.
+pub trait Feed: Stage {
+    /// Returns the line.
+    fn line(&self) -> &FeedLine;
+}
 
 /// The part of a feed stage behind its source.
 pub struct FeedLine {

@@ -4,6 +4,7 @@
 //! records as a live run; only the source differs.
 
 use crate::config::{Config, Selection};
+use crate::feed::Feed;
 use crate::feed::replay::{ReplayFeed, Speed, venue_of};
 use crate::run::{Assembly, Finished, RecordPlan, RunError, header, prepare};
 use crate::source::{Entry, Recording};

@@ -6,12 +6,11 @@ use crate::clock::Clock;
 use crate::config::section::{Fsync, WaitChoice};
 use crate::config::{Config, ConfigFaults};
 use crate::engine::EngineStage;
-use crate::feed::FeedLine;
+use crate::feed::{Feed, FeedLine};
 use crate::latency::{LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
 use crate::source::SourceError;
-use crate::stage::Stage;
 use crate::strategy::{Loaded, ScriptSource, load};
 use crate::topology::{self, PipelineDown, Placed, RunSettings, Topology};
 use crate::wait::WaitStrategy;
@@ -214,7 +213,7 @@ impl Assembly<'_> {
     ///
     /// # Errors
     /// A [`RunError`]; what was journaled before it is intact.
-    pub fn run<F: Stage>(
+    pub fn run<F: Feed>(
         self,
         engine: Engine,
         feed: impl FnOnce(FeedLine) -> F,
@@ -261,7 +260,7 @@ impl Assembly<'_> {
     ///
     /// # Errors
     /// A stage that died, or the sink's failure.
-    pub fn run_with<F: Stage, S: Sink>(
+    pub fn run_with<F: Feed, S: Sink>(
         &self,
         engine: Engine,
         feed: impl FnOnce(FeedLine) -> F,
@@ -320,8 +319,10 @@ impl Assembly<'_> {
         for collector in &collectors {
             total.merge(collector.total());
         }
-        total.merge(engine.latency().current());
-        intervals.push(engine.latency().current().clone());
+        for last in [feed.line().latency.current(), engine.latency().current()] {
+            total.merge(last);
+            intervals.push(last.clone());
+        }
         Ok((feed, engine, sink, total, intervals, elapsed_ns))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Feed thread. Files wait for the pipeline, so nothing is ever dropped.
 
-use super::FeedLine;
+use super::{Feed, FeedLine};
 use crate::source::{Entry, Recording};
 use crate::stage::{Stage, StageName, Turn};
 use claire_types::time::NS_PER_S;
@@ -92,11 +92,6 @@ impl ReplayFeed {
     /// Returns what was counted.
     pub const fn counts(&self) -> &ReplayCounts {
         &self.counts
-    }
-
-    /// Returns the line behind the source.
-    pub const fn line(&self) -> &FeedLine {
-        &self.line
     }
 
     /// Returns the recording.
@@ -191,6 +186,12 @@ impl ReplayFeed {
             ..held
         };
         true
+    }
+}
+
+impl Feed for ReplayFeed {
+    fn line(&self) -> &FeedLine {
+        &self.line
     }
 }
 
