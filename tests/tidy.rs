@@ -155,6 +155,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("claire-ffi", 4),
     ("claire-tests", u8::MAX),
     ("claire-benches", u8::MAX),
+    ("claire-venue-fuzz", u8::MAX),
     ("claire-perf", u8::MAX),
 ];
 

@@ -36,7 +36,7 @@ pub enum Command {
     /// Prepare the data directory: state ACTIVE, kill switch inactive.
     Init(init::Arguments),
     /// Send recorded frames through the live pipeline: books, strategies, paper fills, timing.
-    Replay(replay::Arguments),
+    Replay(Box<replay::Arguments>),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Action),

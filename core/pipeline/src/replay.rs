@@ -90,21 +90,12 @@ pub fn replay(
     selection.market = selection.market.or(detected.market);
     config.select(&selection)?;
     let prepared = prepare(&config, Mode::Replay, FILE_EPOCH, None)?;
-    let plan = request.plan.clone();
-    let inputs = match plan.journal.is_some() {
-        true => inputs_of(&recording, &detected.venues, request.passes),
-        false => Value::Null,
-    };
-    let header = header(&config, &prepared, Mode::Replay, &inputs);
-    let plan = with_journal(plan, &config, header.run_id);
-    let inputs = match inputs {
-        Value::Null if plan.journal.is_some() => {
-            inputs_of(&recording, &detected.venues, request.passes)
-        }
-        inputs => inputs,
-    };
-    let mut header = header;
-    header.body["inputs"] = inputs.clone();
+    let mut header = header(&config, &prepared, Mode::Replay, &Value::Null);
+    let plan = with_journal(request.plan.clone(), &config, header.run_id);
+    if plan.journal.is_some() {
+        header.body["inputs"] = inputs_of(&recording, &detected.venues, request.passes);
+    }
+    let data_hash = data_hash(&header.body["inputs"]);
     let names: Vec<_> = prepared
         .scripts
         .iter()
@@ -145,7 +136,7 @@ pub fn replay(
         run_id: finished.run_id,
         config_hash: config.hash(),
         script_hashes,
-        data_hash: data_hash(&inputs),
+        data_hash,
         fault_texts: finished.feed.counts().fault_texts.clone(),
         store_lag: finished.store_lag,
     })

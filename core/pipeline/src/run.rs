@@ -114,6 +114,22 @@ pub struct Finished<F> {
     pub store_lag: Option<String>,
 }
 
+/// What the stages left behind, with what took their records.
+pub struct Ran<F, S> {
+    /// The feed stage.
+    pub feed: F,
+    /// The engine stage.
+    pub engine: EngineStage,
+    /// What took the records.
+    pub sink: S,
+    /// Latencies of the whole run.
+    pub latency: LatencySet,
+    /// Latencies by interval, where the store wants them.
+    pub intervals: Vec<LatencySet>,
+    /// From the start of the stages to the end of the last.
+    pub elapsed_ns: u64,
+}
+
 /// Builds the engine with its strategies.
 ///
 /// # Errors
@@ -227,8 +243,7 @@ impl Assembly<'_> {
             .map_or(self.header.run_id, |journal| journal.header().run_id);
         let projector = self.start_projector(journal.as_ref())?;
         let ran = self.run_with(engine, feed, Recorder::new(journal))?;
-        let (feed, engine, recorder, latency, intervals, elapsed_ns) = ran;
-        let summary = recorder.finish()?;
+        let summary = ran.sink.finish()?;
         let store_lag = projector
             .map(|projector| projector.finish(STORE_WAIT_MAX))
             .and_then(|lag| {
@@ -243,14 +258,14 @@ impl Assembly<'_> {
         if let Some(url) = &self.plan.store
             && store_lag.is_none()
         {
-            store_latencies(url, run_id, self.header.started, &intervals)?;
+            store_latencies(url, run_id, self.header.started, &ran.intervals)?;
         }
         Ok(Finished {
-            feed,
-            engine,
+            feed: ran.feed,
+            engine: ran.engine,
             summary,
-            latency,
-            elapsed_ns,
+            latency: ran.latency,
+            elapsed_ns: ran.elapsed_ns,
             run_id,
             store_lag,
         })
@@ -265,7 +280,7 @@ impl Assembly<'_> {
         engine: Engine,
         feed: impl FnOnce(FeedLine) -> F,
         sink: S,
-    ) -> Result<(F, EngineStage, S, LatencySet, Vec<LatencySet>, u64), RunError> {
+    ) -> Result<Ran<F, S>, RunError> {
         let clock = Clock::start();
         let start = clock.mono();
         let cells = self.config.pipeline.ring_cells.count();
@@ -295,11 +310,7 @@ impl Assembly<'_> {
             SidecarStage::new(sink, records_out, collectors, keeps, Arc::clone(&self.stop));
         let on_death = |_: &PipelineDown| {};
         let mut settings = RunSettings::new(&self.stop, &on_death);
-        settings.wait = match self.config.pipeline.wait {
-            WaitChoice::Spin => WaitStrategy::Spin,
-            WaitChoice::Yield => WaitStrategy::Yield,
-            WaitChoice::Park => WaitStrategy::Park,
-        };
+        settings.wait = wait_of(self.config.pipeline.wait);
         let pins = self.config.pipeline.pins;
         let stages = vec![
             Placed::in_flow(&mut feed).on_core(pins.feed),
@@ -323,7 +334,14 @@ impl Assembly<'_> {
             total.merge(last);
             intervals.push(last.clone());
         }
-        Ok((feed, engine, sink, total, intervals, elapsed_ns))
+        Ok(Ran {
+            feed,
+            engine,
+            sink,
+            latency: total,
+            intervals,
+            elapsed_ns,
+        })
     }
 
     fn start_projector(
@@ -340,6 +358,14 @@ impl Assembly<'_> {
             action: "start the projector".to_owned(),
             cause,
         })
+    }
+}
+
+const fn wait_of(choice: WaitChoice) -> WaitStrategy {
+    match choice {
+        WaitChoice::Spin => WaitStrategy::Spin,
+        WaitChoice::Yield => WaitStrategy::Yield,
+        WaitChoice::Park => WaitStrategy::Park,
     }
 }
 

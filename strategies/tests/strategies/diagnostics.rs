@@ -29,160 +29,7 @@ fn all_shown(source: &str) -> Vec<String> {
 
 #[test]
 fn each_mistake_is_told_with_place_and_remedy() {
-    let cases: &[(&str, &[&str])] = &[
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { let x = ; }",
-            &["2:25 unexpected ';'"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) {",
-            &["2:16 expecting '}' to terminate this block"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { if crossd_up(1, 2) { } }",
-            &["2:20 unknown function `crossd_up` (did you mean `crossed_up`?)"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { m.by(1); }",
-            &["2:19 unknown function `by` (did you mean `buy`?)"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { m.buy(); }",
-            &["2:19 `buy` takes 1 or 2 arguments, not 0"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { let x = m.bidd; }",
-            &["2:27 the market has no `bidd` (did you mean `bid`?)"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_trade(m, trade) { note(\"{}\", trade.prise); }",
-            &["2:42 a trade has no `prise` (did you mean `price`?)"],
-        ),
-        (
-            "fn on_book(m) { }",
-            &[
-                "0:0 the script has no `init(m)` (write `fn init(m) { #{} }`: it returns the fields of the state)",
-            ],
-        ),
-        (
-            "fn intit(m) { #{} }\nfn on_book(m) { }",
-            &["1:4 the script has no `init(m)` (did you mean `init` with `intit`?)"],
-        ),
-        (
-            "fn init(m) { #{} }",
-            &[
-                "0:0 the script has no handler: nothing would ever call it after `init` (write at least one of on_book, on_trade, on_bar, on_timer)",
-            ],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_boko(m) { }\nfn on_book(m) { }",
-            &["2:4 there is no handler `on_boko` (did you mean `on_book`?)"],
-        ),
-        (
-            "fn init(m) { #{} }\n  fn on_bar(m) { }",
-            &["2:6 `on_bar` takes 2 arguments, not 1 (write `fn on_bar(m, bar)`)"],
-        ),
-        (
-            "fn init() { #{} }\nfn on_book(m) { }",
-            &["1:4 `init` takes 1 argument, not 0 (write `fn init(m)`)"],
-        ),
-        (
-            "let count = 0;\nfn init(m) { #{} }\nfn on_book(m) { }",
-            &[
-                "1:5 `let count` at the top level: no function could see it (write `const count = ...`, or make it a field of the map that `init` returns: `this.count`)",
-            ],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { }\nnote(\"x\");",
-            &["3:1 only `const` and `fn` stand at the top level; this would never run"],
-        ),
-        (
-            "fn init(m) { #{ stop: 0.0 } }\nfn on_book(m) { this.stpo = 1.0; }",
-            &["2:22 `this.stpo`: `init` does not create this field (did you mean `stop`?)"],
-        ),
-        (
-            "fn init(m) { if m.stale { return #{ a: 1 }; } #{ b: 2 } }\nfn on_book(m) { this.a + this.b + this.zebra; }",
-            &[
-                "2:40 `this.zebra`: `init` does not create this field (add `zebra: ...` to the map that `init` returns)",
-            ],
-        ),
-        (
-            "fn init(m) { this.a = 1; }\nfn on_book(m) { }",
-            &[
-                "1:14 there is no `this` in `init` yet (`init` returns the first state as a map: `#{ field: value }`)",
-            ],
-        ),
-        (
-            "fn init(m) { #{ stop: 0.0 } }\nfn on_book(m) { let x = stop; let y = mm; }",
-            &[
-                "2:25 unknown variable `stop` (did you mean `this.stop`?)",
-                "2:39 unknown variable `mm` (did you mean `m`?)",
-            ],
-        ),
-        (
-            "const FAST = 1;\nfn init(m) { #{} }\nfn on_book(m) { let FAST = 2; note(\"{}\", FASTT); }",
-            &[
-                "3:21 `FAST` is the name of a constant (choose another name for the variable)",
-                "3:42 unknown variable `FASTT` (did you mean `FAST`?)",
-            ],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { let x = 2.0 ** 0.5; x **= 2.0; }",
-            &[
-                "2:29 `**` of floats differs between machines (write `pow(x, y)`, which gives the same bits on every machine)",
-                "2:39 `**` of floats differs between machines (write `pow(x, y)`, which gives the same bits on every machine)",
-            ],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { print(1); }",
-            &[
-                "2:17 reserved keyword 'print' is disabled (write `note(\"text {}\", value)`; it goes on the record)",
-            ],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { eval(\"1\"); }",
-            &["2:17 reserved keyword 'eval' is disabled (text cannot be evaluated)"],
-        ),
-        (
-            "import \"x\" as x;\nfn init(m) { #{} }\nfn on_book(m) { }",
-            &["1:1 'import' is a reserved keyword (a strategy is one file)"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { sleep(1); }",
-            &["2:17 unknown function `sleep`"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { timestamp(); }",
-            &["2:17 unknown function `timestamp`"],
-        ),
-        (
-            "fn init(m) { #{} }\nfn on_book(m) { helper(1); }\nfn helper(a, b) { }",
-            &["2:17 `helper` takes 2 arguments, not 1"],
-        ),
-        (
-            "const A = param(\"a\", 5, 10, 20);\nfn init(m) { #{} }\nfn on_book(m) { }",
-            &["1:11 the default of `a`, 5, is not within 10 to 20"],
-        ),
-        (
-            "const A = param(\"a\", 5, 20, 10);\nfn init(m) { #{} }\nfn on_book(m) { }",
-            &[
-                "1:11 a parameter's least value must be below its greatest (param(\"name\", default, min, max[, step[, \"help\"]]))",
-            ],
-        ),
-        (
-            "const A = param(\"a\", 5, 1, 10);\nconst B = param(\"a\", 5, 1, 10);\nfn init(m) { #{} }\nfn on_book(m) { }",
-            &["2:11 there are two parameters `a`"],
-        ),
-        (
-            "const A = 1 / 0;\nfn init(m) { #{} }\nfn on_book(m) { }",
-            &["1:13 this constant has no value: Division by zero: 1 / 0"],
-        ),
-        (
-            "const A = 1;\nconst B = market(\"x\");\nfn init(m) { #{} }\nfn on_book(m) { }",
-            &["2:11 this constant has no value: the market can be used only inside handlers"],
-        ),
-    ];
-    for (source, want) in cases {
+    for (source, want) in MISTAKES {
         assert_eq!(all_shown(source), *want, "{source}");
     }
 }
@@ -305,3 +152,158 @@ fn a_link_is_followed_and_a_broken_one_named() {
     std::os::unix::fs::symlink("loop.rhai", at("loop.rhai")).expect("linked");
     assert!(load(&at("loop.rhai")).is_err());
 }
+
+/// Sources, and what is said of each.
+const MISTAKES: &[(&str, &[&str])] = &[
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { let x = ; }",
+        &["2:25 unexpected ';'"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) {",
+        &["2:16 expecting '}' to terminate this block"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { if crossd_up(1, 2) { } }",
+        &["2:20 unknown function `crossd_up` (did you mean `crossed_up`?)"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { m.by(1); }",
+        &["2:19 unknown function `by` (did you mean `buy`?)"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { m.buy(); }",
+        &["2:19 `buy` takes 1 or 2 arguments, not 0"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { let x = m.bidd; }",
+        &["2:27 the market has no `bidd` (did you mean `bid`?)"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_trade(m, trade) { note(\"{}\", trade.prise); }",
+        &["2:42 a trade has no `prise` (did you mean `price`?)"],
+    ),
+    (
+        "fn on_book(m) { }",
+        &[
+            "0:0 the script has no `init(m)` (write `fn init(m) { #{} }`: it returns the fields of the state)",
+        ],
+    ),
+    (
+        "fn intit(m) { #{} }\nfn on_book(m) { }",
+        &["1:4 the script has no `init(m)` (did you mean `init` with `intit`?)"],
+    ),
+    (
+        "fn init(m) { #{} }",
+        &[
+            "0:0 the script has no handler: nothing would ever call it after `init` (write at least one of on_book, on_trade, on_bar, on_timer)",
+        ],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_boko(m) { }\nfn on_book(m) { }",
+        &["2:4 there is no handler `on_boko` (did you mean `on_book`?)"],
+    ),
+    (
+        "fn init(m) { #{} }\n  fn on_bar(m) { }",
+        &["2:6 `on_bar` takes 2 arguments, not 1 (write `fn on_bar(m, bar)`)"],
+    ),
+    (
+        "fn init() { #{} }\nfn on_book(m) { }",
+        &["1:4 `init` takes 1 argument, not 0 (write `fn init(m)`)"],
+    ),
+    (
+        "let count = 0;\nfn init(m) { #{} }\nfn on_book(m) { }",
+        &[
+            "1:5 `let count` at the top level: no function could see it (write `const count = ...`, or make it a field of the map that `init` returns: `this.count`)",
+        ],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { }\nnote(\"x\");",
+        &["3:1 only `const` and `fn` stand at the top level; this would never run"],
+    ),
+    (
+        "fn init(m) { #{ stop: 0.0 } }\nfn on_book(m) { this.stpo = 1.0; }",
+        &["2:22 `this.stpo`: `init` does not create this field (did you mean `stop`?)"],
+    ),
+    (
+        "fn init(m) { if m.stale { return #{ a: 1 }; } #{ b: 2 } }\nfn on_book(m) { this.a + this.b + this.zebra; }",
+        &[
+            "2:40 `this.zebra`: `init` does not create this field (add `zebra: ...` to the map that `init` returns)",
+        ],
+    ),
+    (
+        "fn init(m) { this.a = 1; }\nfn on_book(m) { }",
+        &[
+            "1:14 there is no `this` in `init` yet (`init` returns the first state as a map: `#{ field: value }`)",
+        ],
+    ),
+    (
+        "fn init(m) { #{ stop: 0.0 } }\nfn on_book(m) { let x = stop; let y = mm; }",
+        &[
+            "2:25 unknown variable `stop` (did you mean `this.stop`?)",
+            "2:39 unknown variable `mm` (did you mean `m`?)",
+        ],
+    ),
+    (
+        "const FAST = 1;\nfn init(m) { #{} }\nfn on_book(m) { let FAST = 2; note(\"{}\", FASTT); }",
+        &[
+            "3:21 `FAST` is the name of a constant (choose another name for the variable)",
+            "3:42 unknown variable `FASTT` (did you mean `FAST`?)",
+        ],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { let x = 2.0 ** 0.5; x **= 2.0; }",
+        &[
+            "2:29 `**` of floats differs between machines (write `pow(x, y)`, which gives the same bits on every machine)",
+            "2:39 `**` of floats differs between machines (write `pow(x, y)`, which gives the same bits on every machine)",
+        ],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { print(1); }",
+        &[
+            "2:17 reserved keyword 'print' is disabled (write `note(\"text {}\", value)`; it goes on the record)",
+        ],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { eval(\"1\"); }",
+        &["2:17 reserved keyword 'eval' is disabled (text cannot be evaluated)"],
+    ),
+    (
+        "import \"x\" as x;\nfn init(m) { #{} }\nfn on_book(m) { }",
+        &["1:1 'import' is a reserved keyword (a strategy is one file)"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { sleep(1); }",
+        &["2:17 unknown function `sleep`"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { timestamp(); }",
+        &["2:17 unknown function `timestamp`"],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { helper(1); }\nfn helper(a, b) { }",
+        &["2:17 `helper` takes 2 arguments, not 1"],
+    ),
+    (
+        "const A = param(\"a\", 5, 10, 20);\nfn init(m) { #{} }\nfn on_book(m) { }",
+        &["1:11 the default of `a`, 5, is not within 10 to 20"],
+    ),
+    (
+        "const A = param(\"a\", 5, 20, 10);\nfn init(m) { #{} }\nfn on_book(m) { }",
+        &[
+            "1:11 a parameter's least value must be below its greatest (param(\"name\", default, min, max[, step[, \"help\"]]))",
+        ],
+    ),
+    (
+        "const A = param(\"a\", 5, 1, 10);\nconst B = param(\"a\", 5, 1, 10);\nfn init(m) { #{} }\nfn on_book(m) { }",
+        &["2:11 there are two parameters `a`"],
+    ),
+    (
+        "const A = 1 / 0;\nfn init(m) { #{} }\nfn on_book(m) { }",
+        &["1:13 this constant has no value: Division by zero: 1 / 0"],
+    ),
+    (
+        "const A = 1;\nconst B = market(\"x\");\nfn init(m) { #{} }\nfn on_book(m) { }",
+        &["2:11 this constant has no value: the market can be used only inside handlers"],
+    ),
+];

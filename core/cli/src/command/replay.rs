@@ -251,7 +251,7 @@ pub(super) fn failure_of(error: RunError) -> Failure {
             let first = diagnostics.first();
             Failure {
                 file: first.map(|fault| fault.file.clone()),
-                line: first.and_then(|fault| u32::try_from(fault.line).ok()),
+                line: first.map(|fault| fault.line),
                 ..Failure::usage("SCRIPT", RunError::Script(diagnostics.clone()).to_string())
             }
         }

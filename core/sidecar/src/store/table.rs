@@ -84,110 +84,18 @@ impl Table {
 
     /// Returns the table's columns.
     pub const fn columns(self) -> &'static [&'static str] {
-        macro_rules! record {
-            ($($column:literal),*) => {
-                &["run_id", "seq", "idx", "time_ns", "strategy_id", "instrument_id", $($column),*]
-            };
-        }
         match self {
-            Self::Instruments => &[
-                "run_id",
-                "instrument_id",
-                "seq",
-                "name",
-                "contract",
-                "is_trading",
-                "price_digits",
-                "qty_digits",
-                "tick",
-                "step",
-                "qty_min",
-                "qty_max",
-                "notional_min",
-                "multiplier",
-                "base",
-                "quote",
-                "settle",
-            ],
-            Self::Signals => record!["side", "strength", "reason"],
-            Self::Decisions => record![
-                "order_id",
-                "verdict",
-                "code",
-                "limit_value",
-                "measured",
-                "side",
-                "qty",
-                "price",
-                "qty_asked",
-                "price_asked"
-            ],
-            Self::Orders => record![
-                "order_id",
-                "side",
-                "kind",
-                "flags",
-                "qty",
-                "price",
-                "arrival_mid",
-                "reason",
-                "status",
-                "status_reason",
-                "filled_qty",
-                "updated_seq",
-                "updated_idx",
-                "updated_ns"
-            ],
-            Self::OrderEvents => record![
-                "order_id",
-                "status_from",
-                "status_to",
-                "reason",
-                "filled_qty",
-                "venue_time_ns"
-            ],
-            Self::Fills => record![
-                "order_id",
-                "fill_id",
-                "side",
-                "liquidity",
-                "rule",
-                "price",
-                "qty",
-                "fee",
-                "fee_currency",
-                "realized",
-                "closed_qty",
-                "venue_time_ns",
-                "decided_by_seq",
-                "arrived_ns",
-                "queue_ahead",
-                "queue_traded",
-                "queue_cancelled"
-            ],
-            Self::Positions => record!["qty", "cost", "realized", "fees"],
-            Self::Balances => record!["currency", "total"],
-            Self::PortfolioSnapshots => {
-                record![
-                    "equity",
-                    "realized",
-                    "unrealized",
-                    "fees",
-                    "exposure",
-                    "peak"
-                ]
-            }
-            Self::RiskEvents => {
-                record![
-                    "code",
-                    "state_from",
-                    "state_to",
-                    "limit_value",
-                    "measured",
-                    "note"
-                ]
-            }
-            Self::Alerts => record!["kind", "note"],
+            Self::Instruments => INSTRUMENTS,
+            Self::Signals => SIGNALS,
+            Self::Decisions => DECISIONS,
+            Self::Orders => ORDERS,
+            Self::OrderEvents => ORDER_EVENTS,
+            Self::Fills => FILLS,
+            Self::Positions => POSITIONS,
+            Self::Balances => BALANCES,
+            Self::PortfolioSnapshots => PORTFOLIO_SNAPSHOTS,
+            Self::RiskEvents => RISK_EVENTS,
+            Self::Alerts => ALERTS,
         }
     }
 }
@@ -202,3 +110,104 @@ impl Row {
             .unwrap_or(&Value::Null)
     }
 }
+/// Columns of a table of records: the record's header, then its own.
+macro_rules! record {
+    ($($column:literal),* $(,)?) => {
+        &["run_id", "seq", "idx", "time_ns", "strategy_id", "instrument_id", $($column),*]
+    };
+}
+
+const INSTRUMENTS: &[&str] = &[
+    "run_id",
+    "instrument_id",
+    "seq",
+    "name",
+    "contract",
+    "is_trading",
+    "price_digits",
+    "qty_digits",
+    "tick",
+    "step",
+    "qty_min",
+    "qty_max",
+    "notional_min",
+    "multiplier",
+    "base",
+    "quote",
+    "settle",
+];
+const SIGNALS: &[&str] = record!["side", "strength", "reason"];
+const DECISIONS: &[&str] = record![
+    "order_id",
+    "verdict",
+    "code",
+    "limit_value",
+    "measured",
+    "side",
+    "qty",
+    "price",
+    "qty_asked",
+    "price_asked"
+];
+const ORDERS: &[&str] = record![
+    "order_id",
+    "side",
+    "kind",
+    "flags",
+    "qty",
+    "price",
+    "arrival_mid",
+    "reason",
+    "status",
+    "status_reason",
+    "filled_qty",
+    "updated_seq",
+    "updated_idx",
+    "updated_ns"
+];
+const ORDER_EVENTS: &[&str] = record![
+    "order_id",
+    "status_from",
+    "status_to",
+    "reason",
+    "filled_qty",
+    "venue_time_ns"
+];
+const FILLS: &[&str] = record![
+    "order_id",
+    "fill_id",
+    "side",
+    "liquidity",
+    "rule",
+    "price",
+    "qty",
+    "fee",
+    "fee_currency",
+    "realized",
+    "closed_qty",
+    "venue_time_ns",
+    "decided_by_seq",
+    "arrived_ns",
+    "queue_ahead",
+    "queue_traded",
+    "queue_cancelled"
+];
+const POSITIONS: &[&str] = record!["qty", "cost", "realized", "fees"];
+const BALANCES: &[&str] = record!["currency", "total"];
+const PORTFOLIO_SNAPSHOTS: &[&str] = record![
+    "equity",
+    "realized",
+    "unrealized",
+    "fees",
+    "exposure",
+    "peak"
+];
+const RISK_EVENTS: &[&str] = record![
+    "code",
+    "state_from",
+    "state_to",
+    "limit_value",
+    "measured",
+    "note"
+];
+const ALERTS: &[&str] = record!["kind", "note"];
