@@ -25,7 +25,7 @@ struct Phrase {
 }
 
 /// Where whole-system tests and benches stand: they measure, and they look behind every border.
-const OUTSIDE: [&str; 3] = ["tests/", "benches/", "perf/"];
+const OUTSIDE: [&str; 4] = ["tests/", "benches/", "perf/", "strategies/examples/"];
 
 const fn word(
     word: &'static str,
