@@ -46,7 +46,7 @@ pub enum RunError {
     #[error("{0}")]
     Usage(String),
     /// A script is wrong.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", script_faults(.0))]
     Script(Vec<claire_strategies::Diagnostic>),
     /// A recording cannot be opened.
     #[error("{0}")]
@@ -359,6 +359,13 @@ impl Assembly<'_> {
             cause,
         })
     }
+}
+
+/// Joins diagnostics as a compiler prints them; the first one's `error:` is the printer's.
+fn script_faults(faults: &[claire_strategies::Diagnostic]) -> String {
+    let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let text = texts.join("\n");
+    text.strip_prefix("error: ").unwrap_or(&text).to_owned()
 }
 
 const fn wait_of(choice: WaitChoice) -> WaitStrategy {

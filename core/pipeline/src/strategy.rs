@@ -4,7 +4,7 @@
 
 use crate::config::section::{Parameter, StrategyConfig};
 use claire_engine::strategy::Strategy;
-use claire_strategies::{Diagnostic, Limits, RhaiStrategy, Script, Value, bundled};
+use claire_strategies::{BUNDLED, Diagnostic, Limits, RhaiStrategy, Script, Value, bundled};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -46,7 +46,8 @@ pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
     let file = entry.file.to_string_lossy();
     let script = match bundled(&file) {
         Some(text) if !Path::new(&*file).exists() => Script::compile(&file, text, &overrides)?,
-        _ => Script::load(&Limits::default(), &entry.file, &overrides)?,
+        _ => Script::load(&Limits::default(), &entry.file, &overrides)
+            .map_err(|faults| name_bundled(&entry.file, faults))?,
     };
     let parameters = script.parameters().iter();
     let source = ScriptSource {
@@ -60,6 +61,19 @@ pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
     };
     let strategy = Box::new(RhaiStrategy::new(Arc::new(script)));
     Ok(Loaded { strategy, source })
+}
+
+/// Names the bundled strategies where a file does not exist.
+fn name_bundled(file: &Path, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if let Some(fault) = faults.first_mut()
+        && !file.exists()
+    {
+        let names: Vec<_> = BUNDLED.iter().map(|(name, _)| *name).collect();
+        fault
+            .hint
+            .get_or_insert_with(|| format!("bundled strategies are: {}", names.join(", ")));
+    }
+    faults
 }
 
 /// Returns a parameter's value as scripts know it; texts are numbers or switches written as text.
