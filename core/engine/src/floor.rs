@@ -21,7 +21,7 @@ use crate::market::{BookChange, BookView};
 use crate::order::{Change, OrderTable};
 use crate::outputs::{OutputMark, Outputs};
 use crate::paper::PaperVenue;
-use crate::portfolio::{FeeTable, Portfolio};
+use crate::portfolio::{BookingFault, FeeTable, Portfolio};
 use crate::probe::{NoProbe, Probe};
 use crate::risk::{DailyLoss, Gate, LatchedState, RateWindow};
 use crate::strategy::{BarView, FillView, MarketFacts, OrderView};
@@ -133,7 +133,7 @@ impl Floor {
             papers: Vec::with_capacity(VENUES),
             pending_halt: false,
             closed_bars: Vec::with_capacity(64),
-            portfolio: Portfolio::new(&config).map_err(|fault| fault.to_string())?,
+            portfolio: portfolio_of(&config).map_err(|fault| fault.to_string())?,
             fees: FeeTable::new(tables.instruments_max),
             rates: seats.iter().map(|_| window()).collect(),
             seats,
@@ -489,4 +489,18 @@ impl Floor {
             crate::convert::qty_to_f64(level.qty, level.price, facts),
         ))
     }
+}
+
+/// Returns the account at the start, with the conversions that have a fixed rate.
+fn portfolio_of(config: &EngineConfig) -> Result<Portfolio, BookingFault> {
+    let mut portfolio = Portfolio::new(config)?;
+    for entry in config
+        .account
+        .conversions
+        .iter()
+        .filter(|entry| entry.rate.is_some())
+    {
+        portfolio.convert(entry.currency, entry.rate)?;
+    }
+    Ok(portfolio)
 }
