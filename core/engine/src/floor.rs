@@ -4,6 +4,7 @@
 //! parts (markets, orders, gate, paper venue, portfolio) do not know each other; the floor joins
 //! them. Engine thread only.
 
+mod bars;
 mod desk;
 mod facts;
 mod market;

@@ -41,7 +41,7 @@ fn deviation(values: &[f64]) -> f64 {
     let mean = mean(values);
     (values
         .iter()
-        .map(|value| (value - mean).powi(2))
+        .map(|value| (value - mean) * (value - mean))
         .sum::<f64>()
         / values.len() as f64)
         .sqrt()
