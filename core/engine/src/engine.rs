@@ -71,6 +71,10 @@ impl Engine {
         floor.now = floor.now.max(header.recv);
         let now = floor.now;
         floor.outputs.begin(seq, now);
+        // FEED says that a book is stale also because the venue said nothing.
+        if !matches!(input, Input::BookStale(_)) {
+            floor.hear_of(header.instrument);
+        }
         floor.probe.enter(Part::Book);
         match input {
             Input::Depth(depth) => self.on_depth(header, depth),
@@ -172,6 +176,7 @@ impl Engine {
             time: header.venue_time,
         };
         floor.feed_indicators(IndicatorSource::Trades(instrument), view.price);
+        self.settle();
         self.call_watchers(
             instrument,
             &StrategyEvent::Trade {
@@ -187,8 +192,6 @@ impl Engine {
     fn begin_event(&mut self, header: &Header, is_first: bool) -> Option<Moment> {
         let seq = self.seq.0;
         let floor = self.floor_mut();
-        let venue = floor.market_of(header.instrument)?.instrument.key.venue;
-        floor.hear(venue);
         let market = floor.markets.get_mut(header.instrument.index())?;
         market.see(header.venue_time);
         let venue_time = match header.venue_time.is_some() {
@@ -225,6 +228,8 @@ impl Engine {
             floor.feed_mid(instrument);
         }
         if floor.is_fresh(instrument) {
+            // What became known before this event is told before it.
+            self.settle();
             self.call_watchers(instrument, &StrategyEvent::Book { market: instrument });
         }
     }
@@ -235,6 +240,10 @@ impl Engine {
         let now = floor.now;
         floor.watch_day();
         floor.watch_profit();
+        if !floor.papers_idle() {
+            floor.arrive_on_time();
+        }
+        floor.refresh_all_holdings();
         for index in 0..floor.markets.len() {
             let Some(instrument) = floor.markets.get(index).map(|market| market.instrument.id)
             else {

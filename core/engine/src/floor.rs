@@ -5,6 +5,7 @@
 //! them. Engine thread only.
 
 mod bars;
+mod closing;
 mod desk;
 mod facts;
 mod market;
@@ -25,7 +26,7 @@ use crate::paper::PaperVenue;
 use crate::portfolio::{BookingFault, FeeTable, Portfolio};
 use crate::probe::{NoProbe, Probe};
 use crate::risk::{DailyLoss, Gate, LatchedState, RateWindow};
-use crate::strategy::{BarView, FillView, MarketFacts, OrderView};
+use crate::strategy::{BarView, Fault, FaultKind, FillView, MarketFacts, OrderView};
 use crate::timers::{TimerName, Timers};
 use claire_types::record::RECORD_CELLS_MAX;
 use claire_types::{
@@ -35,8 +36,10 @@ use claire_types::{
 
 /// Room for the records of one input before the buffer must grow.
 const OUTPUT_CELLS: usize = 1_024 * RECORD_CELLS_MAX;
-/// Events for strategies that one input may cause before the list must grow.
-const CALLS_ROOM: usize = 1_024;
+/// Most events that strategies have not been told yet; who causes more is not called any more.
+const CALLS_MAX: usize = 4_096;
+/// Orders and cancels of one call before their list must grow.
+const STAGED_ROOM: usize = 1_024;
 
 /// The engine without its strategies.
 pub struct Floor {
@@ -55,6 +58,10 @@ pub struct Floor {
     pub(crate) papers: Vec<(Venue, PaperVenue)>,
     /// A state got stricter and has not acted yet.
     pending_halt: bool,
+    /// A loss limit tripped, and positions have not begun to be closed yet.
+    pending_flatten: bool,
+    /// Positions that are being closed, in the order in which that began.
+    pub(crate) closings: Vec<closing::Closing>,
     pub(crate) closed_bars: Vec<(u16, crate::market::Bar)>,
     pub(crate) portfolio: Portfolio,
     pub(crate) fees: FeeTable,
@@ -101,6 +108,7 @@ struct Saved {
     timers: Timers,
     signal: Option<(Side, Amount, claire_types::Note)>,
     tally: Tally,
+    closings: usize,
 }
 
 impl Floor {
@@ -133,6 +141,8 @@ impl Floor {
             daily_loss: DailyLoss::default(),
             papers: Vec::with_capacity(VENUES),
             pending_halt: false,
+            pending_flatten: false,
+            closings: Vec::with_capacity(closing::CLOSINGS_MAX),
             closed_bars: Vec::with_capacity(64),
             portfolio: portfolio_of(&config).map_err(|fault| fault.to_string())?,
             fees: FeeTable::new(tables.instruments_max),
@@ -141,9 +151,9 @@ impl Floor {
             offsets: [None; VENUES],
             heard: [WallNs(0); VENUES],
             probe: Box::new(NoProbe),
-            calls: Vec::with_capacity(CALLS_ROOM),
+            calls: Vec::with_capacity(CALLS_MAX),
             caller: StrategyId::NONE,
-            staged: Vec::with_capacity(CALLS_ROOM),
+            staged: Vec::with_capacity(STAGED_ROOM),
             order_number: 0,
             fill_number: 0,
             saved: Saved {
@@ -151,6 +161,7 @@ impl Floor {
                 timers: Timers::new(),
                 signal: None,
                 tally: Tally::default(),
+                closings: 0,
             },
             scratch_ids: Vec::with_capacity(tables.orders_working_max as usize),
             config,
@@ -162,8 +173,9 @@ impl Floor {
         self.caller = strategy;
         self.staged.clear();
         self.saved.outputs = Some(self.outputs.mark());
+        self.saved.closings = self.closings.len();
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
-            self.saved.timers.clone_from(&seat.timers);
+            self.saved.timers.copy_from(&seat.timers);
             self.saved.signal = seat.signal;
             self.saved.tally = seat.tally;
             let now = self.now.0;
@@ -191,12 +203,14 @@ impl Floor {
         let mut staged = std::mem::take(&mut self.staged);
         for step in staged.drain(..) {
             if let Staged::Place(id) = step {
-                // Never sent, never recorded: its reservations go with it.
+                // Never sent, never recorded: its reservations and its place in the rates go with it.
+                self.take_back_rate(id);
                 let change = Change::Rejected(OrderReason::CancelledByEngine);
                 let _ = self.orders.apply(id, change, self.now);
             }
         }
         self.staged = staged;
+        self.closings.truncate(self.saved.closings);
         if let Some(mark) = self.saved.outputs.take() {
             self.outputs.roll_back(mark);
         }
@@ -273,6 +287,25 @@ impl Floor {
         Some(net)
     }
 
+    /// Notes that a strategy is to be told of something.
+    pub(crate) fn tell(&mut self, strategy: StrategyId, call: Call) {
+        let Some(seat) = self.seats.get(strategy.index()) else {
+            return;
+        };
+        if !seat.is_called() {
+            return;
+        }
+        if self.calls.len() < CALLS_MAX {
+            self.calls.push(call);
+            return;
+        }
+        let fault = Fault {
+            kind: FaultKind::Cut,
+            text: claire_types::Note::cut("it causes more events than it can be told"),
+        };
+        self.note_fault(strategy, &fault);
+    }
+
     pub(super) fn tally(&mut self, strategy: StrategyId, count: impl FnOnce(&mut Tally)) {
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             count(&mut seat.tally);
@@ -297,10 +330,12 @@ impl Floor {
         self.seats.get(strategy.index())
     }
 
-    /// Takes note that a venue said something.
+    /// Takes note that a venue said something: whatever is about one of its instruments.
     #[inline]
-    pub(crate) fn hear(&mut self, venue: Venue) {
-        self.heard[venue as usize % VENUES] = self.now;
+    pub(crate) fn hear_of(&mut self, instrument: InstrumentId) {
+        if let Some(market) = self.markets.get(instrument.index()) {
+            self.heard[market.instrument.key.venue as usize % VENUES] = self.now;
+        }
     }
 
     pub(super) fn heard(&self, venue: Venue) -> WallNs {
@@ -382,18 +417,29 @@ impl Floor {
         let silent = self.now.since(self.heard(market.instrument.key.venue));
         let quiet = self.now.since(market.changed);
         market.book.is_proven()
-            && silent <= DurationNs::from_ms(i64::from(limits.data_stale_ms))
-            && quiet <= DurationNs::from_ms(i64::from(limits.quiet_max_ms))
+            && silent < DurationNs::from_ms(i64::from(limits.data_stale_ms))
+            && quiet < DurationNs::from_ms(i64::from(limits.quiet_max_ms))
     }
 
     fn refresh_book(&mut self, instrument: InstrumentId) {
         let Some(market) = self.markets.get(instrument.index()) else {
             return;
         };
-        for seat in &mut self.seats {
+        for (index, seat) in (0_u16..).zip(&mut self.seats) {
             if let Some(numbers) = seat.facts_mut(instrument) {
                 facts::write_book(numbers, &market.book, &market.instrument);
+                if numbers.position != 0.0 {
+                    let open = self.portfolio.unrealized(StrategyId(index), instrument);
+                    numbers.unrealized = open.map_or(numbers.unrealized, Amount::to_f64);
+                }
             }
+        }
+    }
+
+    /// Brings what all strategies see of their positions, budgets and equity up to date.
+    pub(crate) fn refresh_all_holdings(&mut self) {
+        for strategy in (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok()) {
+            self.refresh_holdings(StrategyId(strategy));
         }
     }
 

@@ -129,11 +129,17 @@ impl Portfolio {
         Ok(())
     }
 
-    /// Takes an instrument's mark at 10^-12; `None` where there is none any more.
-    pub fn mark(&mut self, instrument: InstrumentId, mark: Option<Amount>) {
-        if let Some(total) = self.totals.get_mut(instrument.index()) {
-            total.mark = mark;
-        }
+    /// Takes an instrument's mark at 10^-12, `None` where there is none any more; returns whether it changed.
+    pub fn mark(&mut self, instrument: InstrumentId, mark: Option<Amount>) -> bool {
+        let Some(total) = self.totals.get_mut(instrument.index()) else {
+            return false;
+        };
+        std::mem::replace(&mut total.mark, mark) != mark
+    }
+
+    /// Returns an instrument's last mark, if it ever had one.
+    pub fn last_mark(&self, instrument: InstrumentId) -> Option<Amount> {
+        self.totals.get(instrument.index())?.mark
     }
 
     /// Takes the value of one unit of a currency in account currency; `None` where it is not known any more.

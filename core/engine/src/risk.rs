@@ -3,7 +3,7 @@
 //! Called by the engine on the engine thread, for every order of every mode. It measures nothing
 //! itself: what was measured is handed in, and what was not measured denies.
 
-mod check;
+pub(crate) mod check;
 pub mod funds;
 pub mod gate;
 pub mod input;

@@ -65,6 +65,12 @@ impl Timers {
         self.arm(now, ms, 0, name)
     }
 
+    /// Becomes a copy of other timers, in the room that is there.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.timers.clone_from(&other.timers);
+        self.armed_count = other.armed_count;
+    }
+
     /// Stops a timer; an unknown name is no error.
     pub fn stop(&mut self, name: &str) {
         self.timers.retain(|timer| timer.name.as_str() != name);

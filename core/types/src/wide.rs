@@ -11,7 +11,7 @@ pub(crate) fn mul_div_half_even(a: i128, b: i128, d: i128) -> Option<i128> {
     let negative = (a < 0) ^ (b < 0) ^ (d < 0);
     let divisor = d.unsigned_abs();
     let (quotient, rest) = match a.unsigned_abs().checked_mul(b.unsigned_abs()) {
-        Some(product) => (product / divisor, product % divisor),
+        Some(product) => div_rem(product, divisor),
         None => {
             let (high, low) = widening_mul(a.unsigned_abs(), b.unsigned_abs());
             wide_div(high, low, divisor)?
@@ -26,6 +26,40 @@ pub(crate) fn mul_div_half_even(a: i128, b: i128, d: i128) -> Option<i128> {
     let magnitude = i128::try_from(quotient.checked_add(up)?).ok()?;
     Some(if negative { -magnitude } else { magnitude })
 }
+
+/// Returns quotient and rest, without a 128-bit division for the divisor of almost all calls.
+#[inline]
+fn div_rem(product: u128, divisor: u128) -> (u128, u128) {
+    if divisor == ONE {
+        return div_rem_by_one(product);
+    }
+    if let (Ok(product), Ok(divisor)) = (u64::try_from(product), u64::try_from(divisor)) {
+        return (u128::from(product / divisor), u128::from(product % divisor));
+    }
+    let quotient = product / divisor;
+    (quotient, product - quotient * divisor)
+}
+
+/// Divides by 10^12 = 2^12 × 5^12: a shift, and four steps by a constant, which compile to multiplications.
+#[inline]
+fn div_rem_by_one(product: u128) -> (u128, u128) {
+    let shifted = product >> TWOS;
+    let (mut quotient, mut rest) = (0_u128, 0_u64);
+    for digit in (0..4).rev() {
+        // The rest is below 2^28, so the step is below 2^60.
+        let step = rest << 32 | (shifted >> (32 * digit)) as u32 as u64;
+        quotient = quotient << 32 | u128::from(step / FIVES);
+        rest = step % FIVES;
+    }
+    let low = product & ((1 << TWOS) - 1);
+    (quotient, u128::from(rest) << TWOS | low)
+}
+
+/// The unit of amounts, by which almost all products are divided.
+const ONE: u128 = 10_u128.pow(12);
+const TWOS: u32 = 12;
+const FIVES: u64 = 5_u64.pow(12);
+const _: () = assert!((FIVES as u128) << TWOS == ONE && FIVES < 1 << 28);
 
 /// Returns the high and low halves of the product.
 fn widening_mul(a: u128, b: u128) -> (u128, u128) {
@@ -76,6 +110,28 @@ mod tests {
             assert_eq!(mul_div_half_even(a, b, d), Some(want), "{a} * {b} / {d}");
         }
         assert_eq!(mul_div_half_even(1, 1, 0), None);
+    }
+
+    #[test]
+    fn every_way_to_divide_gives_what_the_plain_one_gives() {
+        let mut product = 1_u128;
+        for step in 0..2_000_u128 {
+            // All widths, and what stands next to whole multiples.
+            product = product
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(step);
+            let product = product >> (step % 128);
+            for near in [
+                product,
+                product - product % ONE,
+                (product - product % ONE).wrapping_sub(1),
+            ] {
+                for divisor in [ONE, 2, 7, 1 << 40, u128::from(u64::MAX), 3 << 100] {
+                    let want = (near / divisor, near % divisor);
+                    assert_eq!(div_rem(near, divisor), want, "{near} / {divisor}");
+                }
+            }
+        }
     }
 
     #[test]

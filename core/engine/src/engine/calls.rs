@@ -25,8 +25,10 @@ impl Engine {
         floor.take_reports();
         floor.collect_timers();
         for _ in 0..ROUNDS_MAX {
-            self.floor_mut().act_on_halt();
-            if self.floor_mut().calls.is_empty() {
+            let floor = self.floor_mut();
+            floor.act_on_halt();
+            floor.work_closings();
+            if floor.calls.is_empty() {
                 return;
             }
             self.deliver();
@@ -141,7 +143,7 @@ impl Engine {
 }
 
 impl Floor {
-    fn note_fault(&mut self, strategy: StrategyId, fault: &Fault) {
+    pub(crate) fn note_fault(&mut self, strategy: StrategyId, fault: &Fault) {
         let kind = match fault.kind {
             FaultKind::Error => NoteKind::Error,
             FaultKind::Cut => NoteKind::Cut,

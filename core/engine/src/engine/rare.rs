@@ -5,10 +5,9 @@
 use super::Engine;
 use crate::floor::{Floor, Market, Phase};
 use crate::paper::PaperVenue;
-use crate::risk::state::Cause;
+use crate::risk::state::{Cause, StateChange};
 use crate::strategy::StrategyEvent;
 use claire_types::input::{Command, FrameError};
-use claire_types::record::{NoteKind, NoteRecord};
 use claire_types::{
     Amount, BookReason, CommandKind, GateCode, Header, Input, Instrument, InstrumentId, Note,
     OrderReason, Record, StrategyId, TradingState,
@@ -19,17 +18,11 @@ impl Engine {
     pub(super) fn on_rare(&mut self, header: &Header, input: &Input<'_>) {
         match input {
             Input::Instrument(facts) => self.on_instrument(facts),
-            Input::Mark(mark) => {
-                let floor = self.floor_mut();
-                let now = floor.now;
-                if let Some(market) = floor.markets.get_mut(header.instrument.index()) {
-                    market.mark = Some((mark.mark, now));
-                }
-            }
+            Input::Mark(mark) => self.floor_mut().take_mark(header.instrument, mark.mark),
             Input::BookStale(reason) => self.lose_book(header.instrument, *reason),
             Input::FrameError(error) => self.on_frame_error(header, error),
             Input::ClockOffset(clock) => self.floor_mut().take_offset(clock.venue, clock.offset),
-            Input::Command(command) => self.on_command(command),
+            Input::Command(command) => self.on_command(header, command),
             Input::SessionReset => self.on_session_reset(header),
             Input::End => self.on_end(header),
             // Klines and liquidations are counted by the feed; nothing here is moved by them yet.
@@ -41,7 +34,7 @@ impl Engine {
         let floor = self.floor_mut();
         // Facts come in the order of ids and do not change within a run.
         if facts.id.index() != floor.markets.len() {
-            return;
+            return floor.refuse_instrument(facts);
         }
         let venue = facts.key.venue;
         if !floor.papers.iter().any(|(name, _)| *name == venue) {
@@ -49,10 +42,12 @@ impl Engine {
             floor.papers.push((venue, paper));
         }
         floor.markets.push(Market::new(*facts));
-        let described = floor.portfolio.describe(facts).is_ok();
         let config = floor.config.clone();
-        if floor.fees.describe(&config, facts).is_err() || !described {
-            floor.warn_instrument(facts);
+        if floor.fees.describe(&config, facts).is_err() {
+            floor.warn_instrument(facts, "no fee schedule");
+        }
+        if floor.portfolio.describe(facts).is_err() {
+            floor.warn_instrument(facts, "tables.instruments_max are known already");
         }
         self.open_seats(facts);
     }
@@ -111,44 +106,40 @@ impl Engine {
         }
     }
 
-    fn on_command(&mut self, command: &Command) {
+    fn on_command(&mut self, header: &Header, command: &Command) {
         let floor = self.floor_mut();
-        let cause = |code, state| Cause {
-            code,
-            state,
-            limit: Amount::ZERO,
-            measured: Amount::ZERO,
-            time: floor.now,
-        };
-        let (halt, reduce) = (
-            cause(GateCode::Operator, TradingState::Halted),
-            cause(GateCode::Operator, TradingState::Reducing),
-        );
-        let kill = cause(GateCode::KillSwitch, TradingState::Killed);
+        let strategy = command.strategy;
+        let recorded = floor.outputs.mark();
+        let account = StrategyId::NONE;
         match command.kind {
-            CommandKind::Kill => floor.tighten(StrategyId::NONE, kill, command.note),
-            CommandKind::Halt => floor.tighten(StrategyId::NONE, halt, command.note),
-            CommandKind::Reduce => floor.tighten(StrategyId::NONE, reduce, command.note),
-            CommandKind::Pause => floor.tighten(command.strategy, halt, command.note),
-            CommandKind::Resume | CommandKind::Unpause => {
-                if let Ok(Some(change)) = floor.state.resume(command.strategy) {
-                    let nothing = (Amount::ZERO, Amount::ZERO);
-                    floor.record_state(
-                        command.strategy,
-                        GateCode::Operator,
-                        change,
-                        nothing,
-                        command.note,
-                    );
-                }
-            }
+            CommandKind::Kill => floor.order_state(account, TradingState::Killed, command.note),
+            CommandKind::Halt => floor.order_state(account, TradingState::Halted, command.note),
+            CommandKind::Reduce => floor.order_state(account, TradingState::Reducing, command.note),
+            CommandKind::Pause => floor.order_state(strategy, TradingState::Halted, command.note),
+            CommandKind::Resume | CommandKind::Unpause => floor.resume(strategy, command.note),
             CommandKind::CancelAll => {
-                for id in floor.orders_where(|_| true) {
-                    floor.send_cancel(id, OrderReason::CancelledByOperator);
-                }
+                floor.cancel_orders(strategy, OrderReason::CancelledByOperator)
             }
-            CommandKind::Flatten => floor.flatten_all("operator"),
+            CommandKind::Flatten => {
+                floor.cancel_orders(strategy, OrderReason::CancelledByOperator);
+                floor.begin_closings(strategy, Note::cut("operator"));
+            }
             CommandKind::Stop => {}
+        }
+        let changed_state = matches!(
+            command.kind,
+            CommandKind::Kill
+                | CommandKind::Halt
+                | CommandKind::Reduce
+                | CommandKind::Pause
+                | CommandKind::Resume
+                | CommandKind::Unpause
+        ) && floor.outputs.mark() != recorded;
+        if !changed_state {
+            floor.record_command(command);
+        }
+        if command.kind == CommandKind::Stop {
+            self.on_end(header);
         }
     }
 
@@ -185,9 +176,16 @@ impl Engine {
                     self.call(strategy, &StrategyEvent::Stop);
                 }
             }
+            if let Some(seat) = self.floor_mut().seats.get_mut(index) {
+                seat.phase = Phase::Stopped;
+            }
         }
         let floor = self.floor_mut();
+        floor.closings.clear();
         floor.end_orders(OrderReason::RunEnd, header.recv);
+        // What happened at the venue happened, also where its report is still on its way.
+        floor.take_last_reports();
+        floor.calls.clear();
         floor.record_portfolio();
         for index in 0..floor.markets.len() {
             if let Some((id, end)) = floor
@@ -204,14 +202,81 @@ impl Engine {
 }
 
 impl Floor {
-    fn warn_instrument(&mut self, facts: &Instrument) {
-        let text = format!("no fee schedule for {}: its orders are denied", facts.key);
-        let record = Record::Note(NoteRecord {
-            kind: NoteKind::Alert,
-            text: Note::cut(&text),
-        });
+    /// Takes a perpetual's mark price, which values what is held of it.
+    fn take_mark(&mut self, instrument: InstrumentId, mark: Amount) {
+        let now = self.now;
+        if let Some(market) = self.markets.get_mut(instrument.index()) {
+            market.mark = Some((mark, now));
+            self.refresh_marks(instrument);
+        }
+    }
+
+    /// Follows an operator to a stricter state.
+    fn order_state(&mut self, strategy: StrategyId, state: TradingState, note: Note) {
+        let code = match state {
+            TradingState::Killed => GateCode::KillSwitch,
+            _ => GateCode::Operator,
+        };
+        let cause = Cause {
+            code,
+            state,
+            limit: Amount::ZERO,
+            measured: Amount::ZERO,
+            time: self.now,
+        };
+        self.tighten(strategy, cause, note);
+    }
+
+    /// Follows an operator back to ACTIVE; the day's loss then counts from here.
+    fn resume(&mut self, strategy: StrategyId, note: Note) {
+        let Ok(Some(change)) = self.state.resume(strategy) else {
+            return;
+        };
+        if strategy == StrategyId::NONE {
+            self.daily_loss.restart();
+        }
+        let nothing = (Amount::ZERO, Amount::ZERO);
+        self.record_state(strategy, GateCode::Operator, change, nothing, note);
+    }
+
+    /// Records a command that changed no state, or could not.
+    fn record_command(&mut self, command: &Command) {
+        let Some(state) = self.state.strategy(command.strategy) else {
+            let text = format!("{}: no such strategy", command.kind);
+            return self.alert(StrategyId::NONE, InstrumentId::NONE, Note::cut(&text));
+        };
+        let text = format!("{}: {}", command.kind, command.note);
+        let change = StateChange {
+            from: state,
+            to: state,
+        };
+        let nothing = (Amount::ZERO, Amount::ZERO);
+        let note = Note::cut(&text);
+        self.record_state(command.strategy, GateCode::Operator, change, nothing, note);
+    }
+
+    /// Alerts where an instrument's facts cannot be taken; the same facts again are no news.
+    fn refuse_instrument(&mut self, facts: &Instrument) {
+        let known = self.market_of(facts.id).map(|market| &market.instrument);
+        if known == Some(facts) {
+            return;
+        }
+        let text = match known {
+            Some(_) => format!("{}: its facts changed within the run", facts.key),
+            None => format!(
+                "{}: instrument {} came as number {}",
+                facts.key,
+                facts.id.0,
+                self.markets.len()
+            ),
+        };
+        self.alert(StrategyId::NONE, InstrumentId::NONE, Note::cut(&text));
+    }
+
+    fn warn_instrument(&mut self, facts: &Instrument, what: &str) {
+        let text = format!("{}: {what}: its orders are denied", facts.key);
         if !self.seats.is_empty() {
-            self.outputs.emit(StrategyId::NONE, facts.id, &record);
+            self.alert(StrategyId::NONE, facts.id, Note::cut(&text));
         }
     }
 }

@@ -39,6 +39,9 @@ pub(super) fn write_instrument(facts: &mut MarketFacts, instrument: &Instrument)
 /// Writes the facts of the merged book; leaves the last prices where a side is empty or the book stale.
 pub(super) fn write_book(facts: &mut MarketFacts, view: &impl BookView, instrument: &Instrument) {
     facts.stale = !view.is_proven();
+    if facts.stale {
+        return;
+    }
     let (Some(bid), Some(ask)) = (view.best(Side::Buy), view.best(Side::Sell)) else {
         return;
     };
@@ -49,6 +52,7 @@ pub(super) fn write_book(facts: &mut MarketFacts, view: &impl BookView, instrume
     facts.mid = (facts.bid + facts.ask) / 2.0;
     facts.spread = facts.ask - facts.bid;
     facts.spread_ticks = (ask.price.0 - bid.price.0) / instrument.tick.0.max(1);
+    facts.exposure = facts.position * facts.mid;
     let depth = facts.bid_qty + facts.ask_qty;
     facts.microprice = if depth > 0.0 {
         (facts.bid * facts.ask_qty + facts.ask * facts.bid_qty) / depth

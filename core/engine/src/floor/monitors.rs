@@ -3,17 +3,25 @@
 //! Called by the engine when the touch of an instrument changed, after fills and on the clock's ticks.
 
 use super::Floor;
+use crate::risk::LatchedState;
 use crate::risk::state::{Cause, StateChange};
-use claire_types::record::RiskRecord;
+use claire_types::record::{NoteKind, NoteRecord, RiskRecord};
 use claire_types::{
     Amount, Contract, GateCode, InstrumentId, Note, OrderReason, Record, StrategyId, TradingState,
 };
 
 impl Floor {
     /// Marks an instrument at its reference price, and what it converts.
-    pub(super) fn refresh_marks(&mut self, instrument: InstrumentId) {
-        let reference = self.reference(instrument);
-        self.portfolio.mark(instrument, reference);
+    ///
+    /// Without a reference the last mark stays in force: equity does not jump while a book is stale, and
+    /// orders in the instrument are denied by the age of its data.
+    pub(crate) fn refresh_marks(&mut self, instrument: InstrumentId) {
+        let Some(reference) = self.reference(instrument) else {
+            return;
+        };
+        if !self.portfolio.mark(instrument, Some(reference)) {
+            return;
+        }
         self.refresh_rate(instrument, reference);
         if self.portfolio.net(instrument).qty.0 != 0 {
             self.watch_profit();
@@ -21,7 +29,7 @@ impl Floor {
     }
 
     /// Values the currency that the instrument converts: by configuration, else its own base.
-    fn refresh_rate(&mut self, instrument: InstrumentId, reference: Option<Amount>) {
+    fn refresh_rate(&mut self, instrument: InstrumentId, reference: Amount) {
         let Some(facts) = self.instrument(instrument) else {
             return;
         };
@@ -36,16 +44,22 @@ impl Floor {
             None if conversions.iter().any(|entry| entry.currency == base) => return,
             None => base,
         };
-        let rate = reference.zip(self.portfolio.rate(quote));
-        // The last known rate stays in force while the book is stale: equity does not vanish.
-        if let Some(rate) = rate.and_then(|(price, rate)| price.times(rate)) {
+        let rate = self.portfolio.rate(quote);
+        if let Some(rate) = rate.and_then(|rate| reference.times(rate)) {
             let _ = self.portfolio.convert(currency, Some(rate));
         }
     }
 
     /// Measures the day's loss and halts where it reaches its limit.
     pub(crate) fn watch_profit(&mut self) {
-        let Some((equity, profit)) = self.portfolio.equity().zip(self.portfolio.profit()) else {
+        // Equity is measured once a day; on every mark, only what it changed.
+        let day = self.now.utc_day();
+        let known = self.daily_loss.mark().filter(|mark| mark.day >= day);
+        let equity = match known {
+            Some(mark) => Some(mark.equity),
+            None => self.portfolio.equity(),
+        };
+        let Some((equity, profit)) = equity.zip(self.portfolio.profit()) else {
             return;
         };
         let share = self.gate.limits().daily_loss_share;
@@ -75,19 +89,24 @@ impl Floor {
         }
     }
 
-    /// Adds a cause; where the state got stricter, it is recorded and acts.
+    /// Adds a cause; what is new, or makes the state stricter, is recorded and acts.
+    ///
+    /// A monitor that trips in a state that is strict enough already must act all the same.
     pub(crate) fn tighten(&mut self, strategy: StrategyId, cause: Cause, note: Note) {
-        let Ok(Some(change)) = self.state.tighten(strategy, cause) else {
+        let is_known = |known: &Cause| known.code == cause.code && known.state >= cause.state;
+        let is_new = !self.state.causes(strategy).iter().any(is_known);
+        let before = self.state.strategy(strategy);
+        let Some((change, from)) = self.state.tighten(strategy, cause).ok().zip(before) else {
             return;
         };
-        self.record_state(
-            strategy,
-            cause.code,
-            change,
-            (cause.limit, cause.measured),
-            note,
-        );
+        if change.is_none() && !is_new {
+            return;
+        }
+        let change = change.unwrap_or(StateChange { from, to: from });
+        let numbers = (cause.limit, cause.measured);
+        self.record_state(strategy, cause.code, change, numbers, note);
         self.pending_halt |= change.to >= TradingState::Halted;
+        self.pending_flatten |= matches!(cause.code, GateCode::DailyLoss | GateCode::Drawdown);
         if change.to == TradingState::Killed {
             self.killed = Some(true);
         }
@@ -100,44 +119,48 @@ impl Floor {
         if !std::mem::take(&mut self.pending_halt) {
             return;
         }
-        let killed = self.killed != Some(false);
-        for id in self.orders_where(|order| killed || !order.is_exit) {
-            self.send_cancel(id, OrderReason::CancelledByEngine);
-        }
-        let causes = self.state.causes(StrategyId::NONE);
-        let flattens = causes
-            .iter()
-            .any(|cause| matches!(cause.code, GateCode::DailyLoss | GateCode::Drawdown));
-        if flattens && !killed {
-            self.flatten_all("halt: loss limit");
-        }
-    }
-
-    /// Sends an exit for every position of every strategy.
-    pub(crate) fn flatten_all(&mut self, reason: &str) {
-        for strategy in (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok()) {
-            for market in 0..self.markets.len() {
-                let Some(market) = self.markets.get(market).map(|market| market.instrument.id)
-                else {
-                    continue;
-                };
-                self.begin_call(StrategyId(strategy));
-                self.exit(market, Note::cut(reason));
-                self.commit_call();
-            }
-        }
-    }
-
-    /// Returns the ids of working orders that `wanted` picks, in the order of placing.
-    pub(crate) fn orders_where(
-        &self,
-        wanted: impl Fn(&crate::order::Order) -> bool,
-    ) -> Vec<claire_types::OrderId> {
-        self.orders
+        let is_killed = self.killed != Some(false);
+        let is_account = self.state.account() >= TradingState::Halted;
+        let halted = |state: &LatchedState, strategy| {
+            is_account || state.strategy(strategy) >= Some(TradingState::Halted)
+        };
+        let mut ids = std::mem::take(&mut self.scratch_ids);
+        ids.clear();
+        let state = &self.state;
+        let stopped = self
+            .orders
             .working()
-            .filter(|order| wanted(order))
-            .map(|order| order.id)
-            .collect()
+            .filter(|order| is_killed || (!order.is_exit && halted(state, order.strategy)));
+        ids.extend(stopped.map(|order| order.id));
+        for id in &ids {
+            self.send_cancel(*id, OrderReason::CancelledByEngine);
+        }
+        self.scratch_ids = ids;
+        if std::mem::take(&mut self.pending_flatten) && !is_killed {
+            self.begin_closings(StrategyId::NONE, Note::cut("halt: loss limit"));
+        }
+    }
+
+    /// Asks for the cancel of every working order of a strategy, or with [`StrategyId::NONE`] of all.
+    pub(crate) fn cancel_orders(&mut self, strategy: StrategyId, reason: OrderReason) {
+        let mut ids = std::mem::take(&mut self.scratch_ids);
+        ids.clear();
+        let concerned = self
+            .orders
+            .working()
+            .filter(|order| strategy == StrategyId::NONE || order.strategy == strategy);
+        ids.extend(concerned.map(|order| order.id));
+        for id in &ids {
+            self.send_cancel(*id, reason);
+        }
+        self.scratch_ids = ids;
+    }
+
+    /// Says aloud what nobody else would notice.
+    pub(crate) fn alert(&mut self, strategy: StrategyId, instrument: InstrumentId, text: Note) {
+        let kind = NoteKind::Alert;
+        let record = Record::Note(NoteRecord { kind, text });
+        self.outputs.emit(strategy, instrument, &record);
     }
 
     pub(crate) fn record_state(

@@ -11,14 +11,14 @@ use crate::order::{OrderStamp, Reservation};
 use crate::probe::Part;
 use crate::risk::funds::{funds_currency, room_without_margin};
 use crate::risk::{
-    Answer, Approved, DataFacts, GateInputs, Intent, MarketPrices, Purpose, Rates, Ruling, Scope,
-    StrategyFacts, funds_needed,
+    Answer, Approved, DataFacts, GateInputs, Intent, MarketPrices, Purpose, RateWindow, Rates,
+    Ruling, Scope, StrategyFacts, funds_needed,
 };
 use crate::strategy::{OrderHandle, OrderRequest};
 use claire_types::record::{Decision, NewOrder, Verdict};
 use claire_types::{
     Amount, GateCode, Instrument, InstrumentId, Liquidity, Note, OrderFlags, OrderId, OrderKind,
-    OrderReason, Price, Qty, Record, StrategyId,
+    OrderReason, Price, Qty, Record, Side, StrategyId,
 };
 
 /// What was asked for, before rounding.
@@ -81,61 +81,67 @@ impl Floor {
 
     /// Closes what the strategy holds in the market with a market order, after its entries are cancelled.
     pub(super) fn close(&mut self, market: InstrumentId, reason: Note) -> OrderHandle {
-        self.cancel_entries(self.caller, market, OrderReason::CancelledByStrategy);
+        for side in [Side::Buy, Side::Sell] {
+            self.cancel_entries(market, side, OrderReason::CancelledByStrategy);
+        }
+        if !self
+            .market_of(market)
+            .is_some_and(|market| market.book.is_proven())
+        {
+            // Nothing can be matched now: the exit goes as soon as the book is proven, or after 2 s.
+            self.begin_closing(self.caller, market, reason);
+            return OrderHandle::NONE;
+        }
         self.exit(market, reason)
     }
 
-    /// Sends the exit of what the caller holds, less working exits.
+    /// Sends the exit of what the caller holds, less working exits, at the market.
     pub(super) fn exit(&mut self, market: InstrumentId, reason: Note) -> OrderHandle {
+        self.exit_with(market, None, reason)
+    }
+
+    /// Sends the exit of what the caller holds, less working exits, at this limit or at the market.
+    pub(super) fn exit_with(
+        &mut self,
+        market: InstrumentId,
+        price: Option<Price>,
+        reason: Note,
+    ) -> OrderHandle {
         let position = *self.portfolio.position(self.caller, market);
-        let Some(side) = position.closing_side() else {
+        let Some((side, facts)) = position.closing_side().zip(self.instrument(market)) else {
             return OrderHandle::NONE;
         };
-        let scope = self.scope(self.caller, market);
-        let room = scope.exit_room(side);
-        let Some(facts) = self.instrument(market) else {
-            return OrderHandle::NONE;
-        };
-        let step = facts.step.0.max(1);
-        let qty = Qty(room.0 - room.0 % step);
+        let room = self.scope(self.caller, market).exit_room(side);
+        let qty = Qty(room.0 - room.0 % facts.step.0.max(1));
         if qty.0 <= 0 {
             return OrderHandle::NONE;
         }
-        let intent = Intent {
-            strategy: self.caller,
-            instrument: market,
-            side,
-            kind: OrderKind::Market,
-            flags: OrderFlags::REDUCE_ONLY,
-            qty,
-            price: Price(0),
-            purpose: Purpose::Flatten,
+        let (price_digits, qty_digits) = (facts.scale.price_digits, facts.scale.qty_digits);
+        let amount = |units: i64, digits| {
+            Amount::from_fixed(i128::from(units), digits).unwrap_or(Amount::ZERO)
         };
-        let digits = facts.scale.qty_digits;
-        let qty = Amount::from_fixed(i128::from(qty.0), digits).unwrap_or(Amount::ZERO);
-        self.submit(
-            &intent,
-            Asked {
-                qty,
-                price: Amount::ZERO,
-                reason,
-            },
-        )
+        let asked = Asked {
+            qty: amount(qty.0, qty_digits),
+            price: price.map_or(Amount::ZERO, |price| amount(price.0, price_digits)),
+            reason,
+        };
+        let intent = Intent {
+            qty,
+            ..self.exit_intent(market, side, price)
+        };
+        self.submit(&intent, asked)
     }
 
-    /// Asks for the cancel of every working entry of a strategy in a market.
-    pub(super) fn cancel_entries(
-        &mut self,
-        strategy: StrategyId,
-        market: InstrumentId,
-        reason: OrderReason,
-    ) {
+    /// Asks for the cancel of every working entry of the caller on a side of a market.
+    fn cancel_entries(&mut self, market: InstrumentId, side: Side, reason: OrderReason) {
+        let caller = self.caller;
         let is_entry = |order: &&crate::order::Order| {
-            order.strategy == strategy && order.instrument == market && !order.is_exit
+            order.instrument == market && order.side == side && !order.is_exit
         };
         let mut ids = std::mem::take(&mut self.scratch_ids);
         ids.clear();
-        ids.extend(self.orders.working().filter(is_entry).map(|order| order.id));
+        let entries = self.orders.working_of(caller).filter(is_entry);
+        ids.extend(entries.map(|order| order.id));
         for id in &ids {
             self.staged.push(Staged::Cancel(*id, reason));
         }
@@ -198,7 +204,7 @@ impl Floor {
     }
 
     fn add_order(&mut self, id: OrderId, approved: Approved<Intent>, asked: &Asked) -> OrderHandle {
-        let intent = *approved.value();
+        let (intent, is_exit) = (*approved.value(), approved.is_exit());
         let stamp = OrderStamp {
             id,
             placed: self.now,
@@ -226,8 +232,16 @@ impl Floor {
         self.outputs
             .emit(intent.strategy, intent.instrument, &record);
         self.tally(intent.strategy, |tally| tally.orders += 1);
+        if is_exit {
+            // Both together would take the position past zero; the cancels reach the venue first.
+            self.cancel_entries(
+                intent.instrument,
+                intent.side,
+                OrderReason::CancelledByEngine,
+            );
+        }
         self.staged.push(Staged::Place(id));
-        self.note_rate(intent.strategy);
+        self.note_rate(intent.strategy, is_exit);
         self.refresh_holding(intent.strategy, intent.instrument);
         OrderHandle {
             order: id,
@@ -420,19 +434,26 @@ impl Floor {
         }
     }
 
-    fn note_rate(&mut self, strategy: StrategyId) {
-        let is_exit = self
-            .orders
-            .working()
-            .last()
-            .is_some_and(|order| order.is_exit);
-        if let Some((orders, exits)) = self.rates.get_mut(strategy.index()) {
-            if is_exit {
-                exits.note(self.now);
-            } else {
-                orders.note(self.now);
-            }
+    fn note_rate(&mut self, strategy: StrategyId, is_exit: bool) {
+        let now = self.now;
+        if let Some(window) = self.rate_window(strategy, is_exit) {
+            window.note(now);
         }
+    }
+
+    /// Takes the place of an order that was never sent out of the rates.
+    pub(super) fn take_back_rate(&mut self, id: OrderId) {
+        let Some(order) = self.orders.order(id).copied() else {
+            return;
+        };
+        if let Some(window) = self.rate_window(order.strategy, order.is_exit) {
+            window.take_back();
+        }
+    }
+
+    fn rate_window(&mut self, strategy: StrategyId, is_exit: bool) -> Option<&mut RateWindow> {
+        let (orders, exits) = self.rates.get_mut(strategy.index())?;
+        Some(if is_exit { exits } else { orders })
     }
 
     /// Returns the instrument's facts.

@@ -13,8 +13,12 @@ use crate::strategy::{FillView, OrderHandle, OrderView};
 use claire_types::record::{BalanceRecord, Fill, OrderEvent};
 use claire_types::time::NS_PER_MS;
 use claire_types::{
-    Amount, GateCode, InstrumentId, OrderId, OrderReason, Record, StrategyId, VenueNs, WallNs,
+    Amount, DurationNs, GateCode, InstrumentId, OrderId, OrderReason, Record, StrategyId, VenueNs,
+    WallNs,
 };
+
+/// How late a market event may come after its venue time: as for bars, 250 ms (SPEC 2).
+const LATE_MAX: DurationNs = DurationNs::from_ms(250);
 
 impl Floor {
     /// Sends an order of a committed call on its way.
@@ -99,6 +103,44 @@ impl Floor {
         }
     }
 
+    /// Takes every report, also those that could not be known yet: the run is over.
+    pub(crate) fn take_last_reports(&mut self) {
+        for index in 0..self.papers.len() {
+            while let Some(report) = self
+                .papers
+                .get_mut(index)
+                .and_then(|(_, paper)| paper.due(WallNs(i64::MAX)))
+            {
+                self.take_report(&report);
+            }
+        }
+    }
+
+    /// Lets messages of ours arrive that no market event has met, once none can come from before them.
+    pub(crate) fn arrive_on_time(&mut self) {
+        let seq = self.outputs.seq().0;
+        for index in 0..self.markets.len() {
+            let Some(market) = self.markets.get(index) else {
+                return;
+            };
+            let (instrument, venue) = (market.instrument.id, market.instrument.key.venue);
+            let settled = VenueNs(self.venue_now(instrument).0.saturating_sub(LATE_MAX.0));
+            let arrives = self
+                .papers
+                .iter()
+                .find(|(name, _)| *name == venue)
+                .and_then(|(_, paper)| paper.arrives_next());
+            if arrives.is_some_and(|at| at <= settled) {
+                let moment = Moment {
+                    venue_time: settled,
+                    recv: self.now,
+                    seq,
+                };
+                self.arrive(instrument, moment);
+            }
+        }
+    }
+
     fn take_report(&mut self, report: &Report) {
         let venue_time = report.venue_time;
         match report.kind {
@@ -155,8 +197,8 @@ impl Floor {
                 order: id,
                 denied: GateCode::Ok,
             });
-            self.calls
-                .push(Call::Order(order.strategy, order.instrument, view));
+            let call = Call::Order(order.strategy, order.instrument, view);
+            self.tell(order.strategy, call);
         }
         Some(transition)
     }
@@ -247,8 +289,8 @@ impl Floor {
             realized: booked.realized.to_f64(),
             queue_ahead: qty_to_f64(fill.queue_ahead, fill.price, facts),
         };
-        self.calls
-            .push(Call::Fill(order.strategy, order.instrument, view));
+        let call = Call::Fill(order.strategy, order.instrument, view);
+        self.tell(order.strategy, call);
     }
 
     /// Returns what a strategy sees of an order.

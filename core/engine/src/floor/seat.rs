@@ -27,6 +27,8 @@ pub enum Phase {
     Running,
     /// `on_stop` runs or ran: no entries.
     Stopping,
+    /// The run ended for it: it is not called any more.
+    Stopped,
     /// Its `init` failed, or too many of its calls did: it is not called any more.
     Failed,
 }

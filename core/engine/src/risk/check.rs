@@ -198,7 +198,7 @@ fn measure_price(intent: &Intent, inputs: &GateInputs<'_>, facts: &Instrument) -
 }
 
 /// Returns the reference in the instrument's units, rounded half to even.
-fn reference_price(reference: Amount, facts: &Instrument) -> Option<Price> {
+pub(crate) fn reference_price(reference: Amount, facts: &Instrument) -> Option<Price> {
     let units = claire_types::number::pow10(facts.scale.price_digits);
     let units = claire_types::number::mul_div(reference.0, units, Amount::ONE.0)?;
     i64::try_from(units).ok().map(Price)

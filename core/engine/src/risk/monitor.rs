@@ -67,6 +67,11 @@ impl DailyLoss {
         })
     }
 
+    /// Begins to count anew: an operator took note of the loss and resumed.
+    pub fn restart(&mut self) {
+        self.mark = None;
+    }
+
     /// Returns the day's beginning, if there was a valuation.
     pub const fn mark(&self) -> Option<DayMark> {
         self.mark

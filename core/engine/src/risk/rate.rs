@@ -44,6 +44,11 @@ impl RateWindow {
         self.stamps.push_back(now);
     }
 
+    /// Takes the last event back: it never happened.
+    pub fn take_back(&mut self) {
+        self.stamps.pop_back();
+    }
+
     /// Returns the events of the last second, from `now` back, the second's border left out.
     pub fn second(&self, now: WallNs) -> u32 {
         self.since(now, NS_PER_S)

@@ -7,9 +7,10 @@
 /// Most levels in a leaf.
 const LEAF_LEVELS: usize = 64;
 /// Two neighbours that together hold no more than this become one leaf.
-const MERGED_LEVELS_MAX: usize = LEAF_LEVELS / 2;
-/// Leaves that a new overflow has room for: 1,536 levels where every leaf is half full.
-const LEAVES_RESERVED: usize = 48;
+const MERGED_LEVELS_MAX: usize = LEAF_LEVELS / 4 * 3;
+/// Leaves that a new overflow has room for: 1,792 levels where every leaf is half full.
+/// More would take an instrument of 1,000 levels on each side beyond its 256 KB.
+const LEAVES_RESERVED: usize = 56;
 
 /// Levels by key, ascending.
 #[derive(Clone, Debug)]
@@ -173,6 +174,16 @@ impl Overflow {
             }
             return;
         }
+        // A snapshot comes in order: at either end a leaf of its own leaves full ones behind.
+        let is_lowest = at == 0 && level == 0;
+        let is_highest = level == LEAF_LEVELS && at + 1 == self.order.len();
+        if is_lowest || is_highest {
+            let place = if is_lowest { 0 } else { at + 1 };
+            return self.insert_leaf(place, Leaf::of(&[key], &[qty]));
+        }
+        let Some(leaf) = self.leaf_mut(at) else {
+            return;
+        };
         let upper = leaf.split();
         self.insert_leaf(at + 1, upper);
         let half = LEAF_LEVELS / 2;

@@ -1,0 +1,219 @@
+//! Positions that the engine closes: for a halt, for an operator, for a script's `flatten`.
+//!
+//! Called by the engine at the end of each input. A closing goes on until nothing is left to order: what
+//! the venue did not fill is sent again with the next tick. Engine thread only.
+
+use super::Floor;
+use crate::market::BookView;
+use crate::risk::{Intent, Purpose};
+use claire_types::{
+    Amount, DurationNs, InstrumentId, Note, OrderFlags, OrderKind, Price, Qty, Side, StrategyId,
+    WallNs,
+};
+use serde::{Deserialize, Serialize};
+
+/// How long an exit waits for a stale book to be proven again (SPEC 6).
+const STALE_WAIT_MAX: DurationNs = DurationNs::from_ms(2_000);
+/// How far beyond the last proven price an exit goes then: 2 %, as one part in so many.
+const STALE_PRICE_PART: i128 = 50;
+/// Pause after the first try of a closing; it doubles with each, up to the longest.
+const RETRY_MS_MIN: i64 = 100;
+const RETRY_MS_MAX: i64 = 10_000;
+
+/// A position that is being closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Closing {
+    strategy: StrategyId,
+    market: InstrumentId,
+    reason: Note,
+    /// When the first try found the book stale.
+    stale_since: Option<WallNs>,
+    /// When it is tried next.
+    due: WallNs,
+    /// Exits sent so far.
+    tries: u32,
+}
+
+impl Floor {
+    /// Begins to close what a strategy holds in a market; what is being closed already goes on.
+    pub(super) fn begin_closing(
+        &mut self,
+        strategy: StrategyId,
+        market: InstrumentId,
+        reason: Note,
+    ) {
+        let is_known = self
+            .closings
+            .iter()
+            .any(|closing| closing.strategy == strategy && closing.market == market);
+        let is_flat = self.portfolio.position(strategy, market).qty.0 == 0;
+        if is_known || is_flat || self.closings.len() >= CLOSINGS_MAX {
+            return;
+        }
+        self.closings.push(Closing {
+            strategy,
+            market,
+            reason,
+            stale_since: None,
+            due: self.now,
+            tries: 0,
+        });
+    }
+
+    /// Begins to close every position of a strategy, or with [`StrategyId::NONE`] of all.
+    pub(crate) fn begin_closings(&mut self, strategy: StrategyId, reason: Note) {
+        for seat in (0..self.seats.len()).filter_map(|seat| u16::try_from(seat).ok()) {
+            let seat = StrategyId(seat);
+            if strategy != StrategyId::NONE && strategy != seat {
+                continue;
+            }
+            for place in 0..self.markets.len() {
+                if let Some(market) = self.markets.get(place).map(|market| market.instrument.id) {
+                    self.begin_closing(seat, market, reason);
+                }
+            }
+        }
+    }
+
+    /// Sends the exits of closings that are due. Called when no handler runs.
+    #[inline]
+    pub(crate) fn work_closings(&mut self) {
+        if !self.closings.is_empty() {
+            self.work_each_closing();
+        }
+    }
+
+    fn work_each_closing(&mut self) {
+        let mut index = 0;
+        while let Some(closing) = self.closings.get(index).copied() {
+            if closing.due > self.now {
+                index += 1;
+                continue;
+            }
+            match self.work_closing(&closing) {
+                Some(later) => {
+                    if let Some(place) = self.closings.get_mut(index) {
+                        *place = later;
+                    }
+                    index += 1;
+                }
+                None => {
+                    self.closings.remove(index);
+                }
+            }
+        }
+    }
+
+    /// Tries one closing; `None` where nothing is left to be ordered.
+    fn work_closing(&mut self, closing: &Closing) -> Option<Closing> {
+        let (strategy, market) = (closing.strategy, closing.market);
+        let facts = self.instrument(market)?;
+        let step = facts.step.0.max(1);
+        let side = self.portfolio.position(strategy, market).closing_side()?;
+        let held = self.portfolio.position(strategy, market).qty.0;
+        if held.saturating_abs() < step.max(facts.qty_min.0) || self.killed != Some(false) {
+            return None;
+        }
+        let later = Closing {
+            due: self.now.after(DurationNs::from_ms(RETRY_MS_MIN)),
+            ..*closing
+        };
+        if self.scope(strategy, market).exit_room(side).0 < step {
+            return Some(later);
+        }
+        if self
+            .market_of(market)
+            .is_some_and(|market| market.book.is_proven())
+        {
+            self.act_as(strategy, |floor| floor.exit(market, closing.reason));
+            return Some(tried(Closing {
+                stale_since: None,
+                ..later
+            }));
+        }
+        let since = closing.stale_since.unwrap_or(self.now);
+        let waits = Closing {
+            stale_since: Some(since),
+            ..later
+        };
+        if self.now.since(since) < STALE_WAIT_MAX {
+            return Some(waits);
+        }
+        self.exit_blind(closing, side);
+        Some(tried(waits))
+    }
+
+    /// Sends a marketable limit order at the last proven price and 2 % beyond it, with an alert.
+    fn exit_blind(&mut self, closing: &Closing, side: Side) {
+        let (strategy, market) = (closing.strategy, closing.market);
+        let Some(price) = self.blind_price(market, side) else {
+            return;
+        };
+        let text = "the book is stale: the exit goes 2 % beyond the last proven price";
+        self.alert(strategy, market, Note::cut(text));
+        self.act_as(strategy, |floor| {
+            floor.exit_with(market, Some(price), closing.reason)
+        });
+    }
+
+    fn blind_price(&self, market: InstrumentId, side: Side) -> Option<Price> {
+        let facts = self.instrument(market)?;
+        let mark = self.portfolio.last_mark(market)?;
+        let beyond = Amount(mark.0 / STALE_PRICE_PART * i128::from(side.sign()));
+        let price = crate::risk::check::reference_price(mark.checked_add(beyond)?, facts)?;
+        let tick = facts.tick.0.max(1);
+        // Toward the market's far side: a buy rounds up, a sell down.
+        let steps = match side {
+            Side::Buy => price.0.checked_add(tick - 1)?.div_euclid(tick),
+            Side::Sell => price.0.div_euclid(tick).max(1),
+        };
+        steps.checked_mul(tick).map(Price)
+    }
+
+    /// Acts on the desk for a strategy outside of its handlers, and lets it take effect.
+    pub(super) fn act_as<T>(&mut self, strategy: StrategyId, act: impl FnOnce(&mut Self) -> T) {
+        self.begin_call(strategy);
+        act(self);
+        self.commit_call();
+    }
+
+    /// Returns the intent of an exit of the caller.
+    pub(super) fn exit_intent(
+        &self,
+        market: InstrumentId,
+        side: Side,
+        price: Option<Price>,
+    ) -> Intent {
+        Intent {
+            strategy: self.caller,
+            instrument: market,
+            side,
+            kind: match price {
+                Some(_) => OrderKind::Limit,
+                None => OrderKind::Market,
+            },
+            flags: OrderFlags::REDUCE_ONLY,
+            qty: Qty::ZERO,
+            price: price.unwrap_or(Price(0)),
+            purpose: Purpose::Flatten,
+        }
+    }
+}
+
+/// Returns the closing after an exit was sent: what is refused again and again is tried less often.
+fn tried(closing: Closing) -> Closing {
+    let pause_ms = RETRY_MS_MIN << closing.tries.min(RETRY_DOUBLINGS_MAX);
+    let more_ms = pause_ms.min(RETRY_MS_MAX) - RETRY_MS_MIN;
+    Closing {
+        due: closing.due.after(DurationNs::from_ms(more_ms)),
+        tries: closing.tries.saturating_add(1),
+        ..closing
+    }
+}
+
+/// Beyond so many doublings the longest pause is reached.
+const RETRY_DOUBLINGS_MAX: u32 = 7;
+const _: () = assert!(RETRY_MS_MIN << RETRY_DOUBLINGS_MAX >= RETRY_MS_MAX);
+
+/// Most closings at once: every market of every strategy of a full desk.
+pub(crate) const CLOSINGS_MAX: usize = 1_024;
