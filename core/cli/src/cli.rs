@@ -1,6 +1,6 @@
 //! The arguments: one struct for the program, one enum entry per command.
 
-use crate::command::{completions, config, db, init, replay};
+use crate::command::{completions, config, db, init, paper, replay};
 use claire_pipeline::config::{Config, ConfigFaults, Override, Sources};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use std::path::PathBuf;
 )]
 #[command(after_help = "\
 Examples:
+  claire paper                            watch strategies trade; q quits
   claire config check                     find mistakes in the configuration
   CLAIRE_MODE=paper claire config show    print what is in effect, and why
   claire init                             prepare the data directory
@@ -35,6 +36,8 @@ pub struct Cli {
 pub enum Command {
     /// Prepare the data directory: state ACTIVE, kill switch inactive.
     Init(init::Arguments),
+    /// Trade on paper: the bundled market at real speed, simulated fills, a live screen.
+    Paper(Box<paper::Arguments>),
     /// Send recorded frames through the live pipeline: books, strategies, paper fills, timing.
     Replay(Box<replay::Arguments>),
     /// Check or show the configuration.
@@ -52,6 +55,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Init(_) => "init",
+            Self::Paper(_) => "paper",
             Self::Replay(_) => "replay",
             Self::Db(db::Action::Migrate(_)) => "db migrate",
             Self::Config(config::Action::Check(_)) => "config check",
@@ -64,6 +68,7 @@ impl Command {
     pub const fn is_json(&self) -> bool {
         match self {
             Self::Init(arguments) => arguments.json,
+            Self::Paper(arguments) => arguments.json,
             Self::Replay(arguments) => arguments.json,
             Self::Db(db::Action::Migrate(arguments)) => arguments.json,
             Self::Config(config::Action::Check(output) | config::Action::Show(output)) => {

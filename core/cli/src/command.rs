@@ -44,6 +44,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
     let name = cli.command.name();
     match &cli.command {
         Command::Init(arguments) => init::run(cli, arguments, Envelope::new(name)),
+        Command::Paper(arguments) => paper::run(cli, arguments, Envelope::new(name)),
         Command::Replay(arguments) => replay::run(cli, arguments, Envelope::new(name)),
         Command::Db(action) => db::run(cli, action, Envelope::new(name)),
         Command::Config(action) => config::run(cli, action, Envelope::new(name)),

@@ -131,8 +131,14 @@ pub fn replay(
         journal: journal_dir.map(|dir| dir.display().to_string()),
         ..RunFigures::default()
     };
+    let counts = finished.feed.counts();
+    let traffic = Traffic {
+        sessions: sessions(&finished.feed, &detected.venues),
+        received: counts.first_recv.zip(counts.last_recv),
+        faults: counts.faults,
+    };
     Ok(Replayed {
-        summary: summarize(&finished, &detected.venues, &names, figures),
+        summary: summarize(&finished, traffic, &names, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
         script_hashes,
@@ -243,27 +249,38 @@ fn data_hash(inputs: &Value) -> Option<String> {
     Some(hex(&hash.finalize()))
 }
 
-fn summarize(
-    finished: &Finished<ReplayFeed>,
-    venues: &[Venue],
+/// Where a run's frames came from, and when.
+pub(crate) struct Traffic {
+    /// Its sessions.
+    pub sessions: Vec<SessionSummary>,
+    /// Receive times of the first and the last frame.
+    pub received: Option<(WallNs, WallNs)>,
+    /// What was no frame at all.
+    pub faults: u64,
+}
+
+/// Returns what a finished run came to.
+pub(crate) fn summarize<F: Feed>(
+    finished: &Finished<F>,
+    traffic: Traffic,
     names: &[String],
     mut figures: RunFigures,
 ) -> ReplaySummary {
-    let (feed, counts) = (finished.feed.line().feed.counters(), finished.feed.counts());
+    let feed = finished.feed.line().feed.counters();
     let floor = finished.engine.engine().floor();
     figures.elapsed_s = seconds(finished.elapsed_ns);
     figures.latency = latency_figures(&finished.latency);
-    let last = counts.last_recv.unwrap_or_default();
+    let (first, last) = traffic.received.unzip();
     let mut summary = ReplaySummary {
-        sessions: sessions(&finished.feed, venues),
+        sessions: traffic.sessions,
         frames: feed.frames,
         events: feed.events,
-        errors: feed.errors + counts.faults,
+        errors: feed.errors + traffic.faults,
         gaps: feed.sync.gaps,
-        first_recv_ns: counts.first_recv.map(|time| time.0),
-        first_recv: counts.first_recv.map(|time| time.to_string()),
-        last_recv_ns: counts.first_recv.map(|_| last.0),
-        last_recv: counts.first_recv.map(|_| WallNs(last.0).to_string()),
+        first_recv_ns: first.map(|time| time.0),
+        first_recv: first.map(|time| time.to_string()),
+        last_recv_ns: last.map(|time| time.0),
+        last_recv: last.map(|time| time.to_string()),
         signals: count(&finished.summary.counts, "signal"),
         orders: count(&finished.summary.counts, "order"),
         fills: finished.summary.fills(),
@@ -378,7 +395,7 @@ pub(crate) fn pnl(floor: &claire_engine::floor::Floor) -> PnlSummary {
     }
 }
 
-fn strategies(finished: &Finished<ReplayFeed>, names: &[String]) -> Vec<StrategySummary> {
+fn strategies<F>(finished: &Finished<F>, names: &[String]) -> Vec<StrategySummary> {
     let seats = finished.engine.engine().floor().seats();
     let counted = names.iter().zip(seats);
     counted

@@ -11,9 +11,11 @@ use crate::latency::{LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
 use crate::source::SourceError;
+use crate::state::StateError;
 use crate::strategy::{Loaded, ScriptSource, load};
 use crate::topology::{self, PipelineDown, Placed, RunSettings, Topology};
 use crate::wait::WaitStrategy;
+use crate::watch::{Watch, Watched};
 use claire_engine::Engine;
 use claire_engine::config::EngineConfig;
 use claire_engine::risk::LatchedState;
@@ -57,6 +59,9 @@ pub enum RunError {
     /// The store cannot be opened.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// The trading state cannot be kept.
+    #[error("{0}")]
+    State(#[from] StateError),
     /// A stage died.
     #[error("{0}")]
     Down(#[from] PipelineDown),
@@ -234,6 +239,20 @@ impl Assembly<'_> {
         engine: Engine,
         feed: impl FnOnce(FeedLine) -> F,
     ) -> Result<Finished<F>, RunError> {
+        let (finished, ()) = self.run_watched(engine, feed, ())?;
+        Ok(finished)
+    }
+
+    /// Runs the stages to the end of the input, and lets `watch` look on behind the journal.
+    ///
+    /// # Errors
+    /// As [`Assembly::run`].
+    pub fn run_watched<F: Feed, W: Watch>(
+        self,
+        engine: Engine,
+        feed: impl FnOnce(FeedLine) -> F,
+        watch: W,
+    ) -> Result<(Finished<F>, W), RunError> {
         let journal = match &self.plan.journal {
             Some(dir) => Some(open_journal(dir, &self.header, self.config)?),
             None => None,
@@ -242,8 +261,10 @@ impl Assembly<'_> {
             .as_ref()
             .map_or(self.header.run_id, |journal| journal.header().run_id);
         let projector = self.start_projector(journal.as_ref())?;
-        let ran = self.run_with(engine, feed, Recorder::new(journal))?;
-        let summary = ran.sink.finish()?;
+        let recorder = Recorder::new(journal);
+        let ran = self.run_with(engine, feed, Watched { recorder, watch })?;
+        let Watched { recorder, watch } = ran.sink;
+        let summary = recorder.finish()?;
         let store_lag = projector
             .map(|projector| projector.finish(STORE_WAIT_MAX))
             .and_then(|lag| {
@@ -260,7 +281,7 @@ impl Assembly<'_> {
         {
             store_latencies(url, run_id, self.header.started, &ran.intervals)?;
         }
-        Ok(Finished {
+        let finished = Finished {
             feed: ran.feed,
             engine: ran.engine,
             summary,
@@ -268,7 +289,8 @@ impl Assembly<'_> {
             elapsed_ns: ran.elapsed_ns,
             run_id,
             store_lag,
-        })
+        };
+        Ok((finished, watch))
     }
 
     /// Runs the stages with any sink for their records.

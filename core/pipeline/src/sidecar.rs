@@ -24,6 +24,9 @@ pub trait Sink: Send {
     /// # Errors
     /// As [`Sink::accept`].
     fn commit(&mut self) -> Result<(), JournalError>;
+
+    /// Looks at the latencies of an interval.
+    fn collect(&mut self, _set: &LatencySet) {}
 }
 
 /// The sidecar stage.
@@ -71,8 +74,10 @@ impl<S: Sink> SidecarStage<S> {
 
     fn collect(&mut self) {
         let (keeps, intervals) = (self.keeps_intervals, &mut self.intervals);
+        let sink = &mut self.sink;
         for latency in &mut self.latencies {
             latency.collect(|set| {
+                sink.collect(set);
                 if keeps {
                     intervals.push(set.clone());
                 }

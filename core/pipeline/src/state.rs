@@ -6,6 +6,7 @@
 
 mod audit;
 mod file;
+mod journals;
 #[cfg(test)]
 mod tests;
 

@@ -3,8 +3,79 @@
 //! Made by the sidecar's stage behind the journal, read by the live screen and the status line on the
 //! main thread. Plain values and finished decimal texts: whoever draws it does no arithmetic on money.
 
+pub mod board;
+pub mod keeper;
+
 use claire_types::{InstrumentKey, Mode, TradingState, WallNs};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// Where the status lies for its readers. The sidecar writes it, several times a second; no hot thread does.
+#[derive(Debug)]
+pub struct StatusCell {
+    status: Mutex<Status>,
+    gauge: Arc<FlowGauge>,
+}
+
+/// What FEED counts for the screen: it writes, others read, and nothing waits.
+#[derive(Debug, Default)]
+pub struct FlowGauge {
+    frames: AtomicU64,
+    errors: AtomicU64,
+    gaps: AtomicU64,
+}
+
+impl StatusCell {
+    /// Returns the cell of a run in this mode, before its first input.
+    pub fn new(mode: Mode) -> Self {
+        Self {
+            status: Mutex::new(Status::of(mode)),
+            gauge: Arc::default(),
+        }
+    }
+
+    /// Returns the latest status.
+    pub fn read(&self) -> Status {
+        self.status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Returns what FEED counts into.
+    pub fn gauge(&self) -> Arc<FlowGauge> {
+        Arc::clone(&self.gauge)
+    }
+
+    /// Adds a note, newest first; the oldest goes where there are too many.
+    pub fn note(&self, text: String) {
+        self.change(|status| {
+            status.notes.insert(0, text);
+            status.notes.truncate(NOTES_MAX);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Status)) {
+        // Plain values: a panic elsewhere leaves them whole.
+        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl FlowGauge {
+    /// Shows new counts.
+    #[inline]
+    pub fn set(&self, frames: u64, errors: u64, gaps: u64) {
+        // Relaxed: three numbers for people, none of which guards anything.
+        self.frames.store(frames, Ordering::Relaxed);
+        self.errors.store(errors, Ordering::Relaxed);
+        self.gaps.store(gaps, Ordering::Relaxed);
+    }
+}
+
+/// Most fills and notes of a status.
+const FILLS_MAX: usize = 50;
+const NOTES_MAX: usize = 20;
 
 /// A running engine at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,4 +212,24 @@ pub struct FlowStatus {
     pub frames_per_s: u64,
     /// Records waiting for the store.
     pub store_lag: u64,
+}
+
+impl Status {
+    /// Returns the status before anything happened.
+    pub fn of(mode: Mode) -> Self {
+        Self {
+            mode,
+            engine_time: WallNs(0),
+            uptime: Duration::ZERO,
+            state: TradingState::Active,
+            state_cause: None,
+            instruments: Vec::new(),
+            strategies: Vec::new(),
+            fills: Vec::new(),
+            money: MoneyStatus::default(),
+            latencies: Vec::new(),
+            flow: FlowStatus::default(),
+            notes: Vec::new(),
+        }
+    }
 }

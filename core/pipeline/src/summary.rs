@@ -143,6 +143,8 @@ pub struct RunFigures {
     pub topology: String,
     /// Where the journal was written, if it was.
     pub journal: Option<String>,
+    /// The database that was filled, if one was, without password.
+    pub store: Option<String>,
 }
 
 /// A stage's latency; a percentile is `None` where the samples do not carry it.

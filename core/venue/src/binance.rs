@@ -47,3 +47,8 @@ pub(crate) const fn product_of(venue: Venue) -> Option<u64> {
         _ => None,
     }
 }
+
+/// Returns whether a venue's depth changes name the change before: futures do, spot and who speaks like it do not.
+pub(crate) const fn is_chained(venue: Venue) -> bool {
+    matches!(venue, Venue::BinanceUsdm | Venue::BinanceCoinm)
+}

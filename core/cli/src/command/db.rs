@@ -47,7 +47,7 @@ impl Migrate {
 pub fn run(cli: &Cli, action: &Action, envelope: Envelope) -> Result<Outcome, Failure> {
     let Action::Migrate(arguments) = action;
     let config = cli.load(arguments.overrides())?;
-    let Some(url) = config.store.url.reveal() else {
+    let Some(url) = config.store_url() else {
         let failure = Failure::usage("NO_STORE", "no store is configured");
         return Err(failure.with_hint("name one: --store sqlite:claire.db or --store postgres://…"));
     };

@@ -9,7 +9,6 @@ use claire_pipeline::state::{Found, Journals, State, StateStore};
 use claire_types::{TradingState, WallNs};
 use clap::Args;
 use serde_json::json;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Arguments of `init`.
@@ -42,7 +41,7 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
     let options = folder.map(|folder| Override::of_option("--data-dir", "data_dir", folder));
     let config = cli.load(options.collect())?;
     let who = who();
-    let journals = journals(&config.journal_dir())?;
+    let journals = Journals::found_in(&config.journal_dir())?;
     let (mut store, found) = StateStore::open(&config.data_dir, journals, &who, now())?;
     if let Some(reason) = &arguments.lift {
         store.lift(reason, &who, now())?;
@@ -85,21 +84,8 @@ fn outcome(config: &Config, state: &State, found: &Found, envelope: Envelope) ->
     }
 }
 
-/// Returns whether the folder holds journals; a folder that is not there holds none.
-fn journals(directory: &Path) -> Result<Journals, Failure> {
-    match std::fs::read_dir(directory).map(|mut entries| entries.next().is_some()) {
-        Ok(true) => Ok(Journals::Present { epoch_max: 0 }),
-        Ok(false) => Ok(Journals::None),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Journals::None),
-        Err(cause) => {
-            let what = format!("{}: cannot be read: {cause}", directory.display());
-            Err(Failure::failed("JOURNAL", what))
-        }
-    }
-}
-
 /// Returns the user's name for the audit log.
-fn who() -> String {
+pub(super) fn who() -> String {
     std::env::var("USER").unwrap_or_else(|_| "operator".to_owned())
 }
 

@@ -1,9 +1,21 @@
-//! Arguments of `claire paper`.
+//! `claire paper`: the bundled market at real speed, on a screen.
 
-use super::duration;
-use super::replay::{Places, Strategies};
-use claire_pipeline::config::Override;
+use super::replay::{Places, Strategies, failure_of, stop_on_signals, topology_of};
+use super::{Outcome, duration, init};
+use crate::cli::Cli;
+use crate::envelope::Envelope;
+use crate::exit::{Exit, Failure};
+use crate::screen::{PAGE_INTERVAL, View, Wish};
+use claire_pipeline::config::section::Speed;
+use claire_pipeline::config::{Config, Override};
+use claire_pipeline::paper::{PaperRequest, Papered, paper};
+use claire_pipeline::run::RunError;
+use claire_pipeline::status::StatusCell;
+use claire_types::{Mode, TradingState};
 use clap::Args;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle, park_timeout};
 use std::time::Duration;
 
 /// Arguments of `paper`.
@@ -19,7 +31,10 @@ pub struct Arguments {
     /// Seed of the bundled market.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// End after this span: 500ms, 90s, 10m, 2h, 3d.
+    /// How fast the market's time passes: max, or times the real speed.
+    #[arg(long)]
+    pub speed: Option<Speed>,
+    /// End after this span of the market's time: 500ms, 90s, 10m, 2h, 3d.
     #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse)]
     pub span: Option<Duration>,
     /// Which strategies run, and how.
@@ -38,9 +53,109 @@ impl Arguments {
     pub fn overrides(&self) -> Vec<Override> {
         let seed = self.seed.iter();
         let seed = seed.map(|seed| Override::of_option("--seed", "paper.seed", seed.to_string()));
-        let mut overrides: Vec<_> = seed.collect();
+        let speed = self.speed.iter();
+        let speed =
+            speed.map(|speed| Override::of_option("--speed", "paper.speed", speed.to_string()));
+        let mut overrides: Vec<_> = seed.chain(speed).collect();
         overrides.extend(self.strategies.overrides());
         overrides.extend(self.places.overrides());
         overrides
     }
+}
+
+/// Runs the market until its span is over, `q`, Ctrl-C or TERM.
+///
+/// # Errors
+/// What a run refuses or fails for.
+pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure> {
+    let config = cli.load(arguments.overrides())?;
+    let mode = config.mode_of_command(Mode::Paper)?;
+    if config.paper.speed == Speed::Max && arguments.span.is_none() {
+        let failure = Failure::usage("SPEED", "--speed max has no end by itself");
+        return Err(failure.with_hint("say how much of the market's time: --speed max --for 10m"));
+    }
+    let request = PaperRequest {
+        selection: arguments.strategies.selection(None),
+        span: arguments.span,
+        journal: arguments.places.journal.clone(),
+        topology: topology_of(&config),
+        who: init::who(),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stop);
+    let shown = Arc::new(StatusCell::new(mode));
+    let running = start(config, request, &shown, &stop)?;
+    watch(&running, &shown, &stop, arguments.json);
+    let ended = running.join();
+    let ended = ended.map_err(|_| Failure::failed("RUN", "the run died; what it said is above"))?;
+    let envelope = Envelope {
+        mode: Some(mode),
+        ..envelope
+    };
+    answer(ended.map_err(failure_of)?, envelope)
+}
+
+type Running = JoinHandle<Result<Papered, RunError>>;
+
+fn start(
+    config: Config,
+    request: PaperRequest,
+    shown: &Arc<StatusCell>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Running, Failure> {
+    let (shown, stop) = (Arc::clone(shown), Arc::clone(stop));
+    let thread = Builder::new().name("claire-paper".to_owned());
+    let spawned = thread.spawn(move || paper(config, &request, &shown, stop));
+    spawned.map_err(|error| Failure::failed("RUN", format!("no thread for the run: {error}")))
+}
+
+/// Shows the run until it ends. Without a screen it goes on without one.
+fn watch(running: &Running, shown: &StatusCell, stop: &AtomicBool, is_json: bool) {
+    let mut view = View::open(Mode::Paper, is_json)
+        .inspect_err(|error| tracing::warn!(%error, "no screen"))
+        .ok();
+    while !running.is_finished() {
+        let status = shown.read();
+        match view.as_mut().map(|view| view.show(&status)) {
+            Some(Ok(Wish::Quit)) => stop.store(true, Ordering::Relaxed),
+            Some(Ok(Wish::GoOn)) | None => {}
+            Some(Err(_)) => view = None,
+        }
+        if !matches!(view, Some(View::Page(_))) {
+            park_timeout(PAGE_INTERVAL);
+        }
+    }
+}
+
+fn answer(ended: Papered, envelope: Envelope) -> Result<Outcome, Failure> {
+    if let Some(lag) = ended.store_lag {
+        let journal = ended.summary.run.journal.unwrap_or_default();
+        return Err(Failure::failed("STORE", lag).with_hint(format!(
+            "nothing is lost: the journal in {journal} is complete"
+        )));
+    }
+    let run = &ended.summary.run;
+    let mut text = ended.summary.to_string();
+    for (name, place) in [("journal", &run.journal), ("database", &run.store)] {
+        if let Some(place) = place {
+            text.push_str(&format!("{name:<9} {place}\n"));
+        }
+    }
+    if ended.state.trading_state != TradingState::Active {
+        let state = ended.state.trading_state;
+        text.push_str(&format!(
+            "state     {state}, latched; `claire init --lift REASON` lifts it\n"
+        ));
+    }
+    let envelope = Envelope {
+        run_id: Some(ended.run_id.to_string()),
+        config_hash: Some(ended.config_hash),
+        script_hashes: ended.script_hashes,
+        ..envelope
+    };
+    Ok(Outcome {
+        exit: Exit::Done,
+        text,
+        envelope: envelope.with_body(&ended.summary),
+    })
 }

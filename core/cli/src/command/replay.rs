@@ -200,7 +200,7 @@ fn plan_of(config: &Config, arguments: &Arguments) -> RecordPlan {
             .places
             .store
             .as_ref()
-            .and_then(|_| config.store.url.reveal()),
+            .and_then(|_| config.store_url()),
     }
 }
 
@@ -258,6 +258,7 @@ pub(super) fn failure_of(error: RunError) -> Failure {
         error if error.is_usage() => Failure::usage("USAGE", error.to_string()),
         RunError::Source(error) => Failure::failed("SOURCE", error.to_string()),
         RunError::Journal(error) => Failure::failed("JOURNAL", error.to_string()),
+        RunError::State(error) => error.into(),
         RunError::Store(error) => Failure::failed("STORE", error.to_string()),
         error => Failure::failed("RUN", error.to_string()),
     }

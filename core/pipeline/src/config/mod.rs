@@ -16,7 +16,7 @@ mod text;
 pub use fault::{ConfigFault, ConfigFaults, nearest};
 pub use layer::Override;
 pub use node::{Node, Origin, Value};
-use section::{JournalConfig, PaperConfig, PipelineConfig, StoreConfig, StrategyConfig};
+use section::{JournalConfig, PaperConfig, PipelineConfig, StoreConfig, StoreUrl, StrategyConfig};
 pub use select::Selection;
 pub use show::Origins;
 
@@ -68,6 +68,8 @@ pub const FILE_DEFAULT: &str = "config/claire.toml";
 /// The list of instruments that may be missing: the built-in one stands in for it.
 const INSTRUMENTS_DEFAULT: &str = "config/instruments.toml";
 const DEFAULTS: &str = include_str!("default.toml");
+/// The database in the data directory.
+const STORE_FILE: &str = "claire.db";
 /// Top-level keys that the environment may set without a section.
 const TOP_LEVEL: [&str; 3] = ["mode", "data_dir", "instruments_file"];
 /// Sections whose values can change what the engine puts out.
@@ -272,6 +274,17 @@ impl Config {
             digest.update(format!("{instrument:?}\n"));
         }
         hex(&digest.finalize())
+    }
+
+    /// Returns the database's address with its password, or `None` where none is wanted.
+    pub fn store_url(&self) -> Option<String> {
+        match self.store.url {
+            StoreUrl::Auto => Some(format!(
+                "sqlite:{}",
+                self.data_dir.join(STORE_FILE).display()
+            )),
+            _ => self.store.url.reveal(),
+        }
     }
 
     /// Returns the folder of journals.

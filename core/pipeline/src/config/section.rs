@@ -115,6 +115,8 @@ pub struct StoreConfig {
 /// The database's address. Its `Debug` and `Display` never show a password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreUrl {
+    /// `claire.db` in the data directory, for runs that always have a database.
+    Auto,
     /// No database.
     None,
     /// An SQLite file.
@@ -251,10 +253,11 @@ impl StrategyName {
 }
 
 impl StoreUrl {
-    /// Returns the address with its password, as the store needs it, or `None` without a database.
+    /// Returns the address with its password, as the store needs it; `None` without a database, and where
+    /// its place depends on the data directory, see [`super::Config::store_url`].
     pub fn reveal(&self) -> Option<String> {
         match self {
-            Self::None => None,
+            Self::Auto | Self::None => None,
             Self::Sqlite(path) => Some(format!("sqlite:{}", path.display())),
             Self::Postgres(url) => Some(url.clone()),
         }
@@ -265,8 +268,10 @@ impl std::str::FromStr for StoreUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.is_empty() || text == "none" {
-            return Ok(Self::None);
+        match text {
+            "auto" => return Ok(Self::Auto),
+            "" | "none" => return Ok(Self::None),
+            _ => {}
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(text.to_owned()));
@@ -274,7 +279,7 @@ impl std::str::FromStr for StoreUrl {
         let path = text.strip_prefix("sqlite:").unwrap_or(text);
         if path.contains("://") || path.is_empty() {
             return Err(format!(
-                "{:?} is no store; allowed: none, sqlite:PATH, postgres://…",
+                "{:?} is no store; allowed: auto, none, sqlite:PATH, postgres://…",
                 redacted(text)
             ));
         }
@@ -301,6 +306,7 @@ impl std::str::FromStr for Speed {
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Auto => f.write_str("auto"),
             Self::None => f.write_str("none"),
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(url) => f.write_str(&redacted(url)),

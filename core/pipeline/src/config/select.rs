@@ -64,6 +64,27 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Sets the bundled market's strategies where none is configured.
+    ///
+    /// # Errors
+    /// None with the built-in text, which a test reads.
+    pub fn strategies_of_paper(&mut self) -> Result<(), ConfigFaults> {
+        if !self.strategies.is_empty() {
+            return Ok(());
+        }
+        let built_in = super::text::parse(PAPER, None)?;
+        let path = ["strategy".to_owned()];
+        if let (Some(node), Some(table)) = (built_in.at(&path), super::table_mut(&mut self.tree)) {
+            self.strategies = read::read(node, "strategy")?;
+            table.insert("strategy".to_owned(), Origin::Default, node.clone());
+        }
+        Ok(())
+    }
+}
+
+const PAPER: &str = include_str!("paper.toml");
+
 /// Refuses two strategies of one name.
 pub(super) fn names_are_unique(
     tree: &Node,

@@ -71,7 +71,7 @@ fn without_any_layer_the_defaults_hold() {
     assert_eq!(config.pipeline.ring_cells.count(), 16_384);
     assert_eq!(config.journal.segment_mb.bytes(), 256_000_000);
     assert_eq!(config.journal_dir(), PathBuf::from("data/claire/journal"));
-    assert_eq!(config.store.url, StoreUrl::None);
+    assert_eq!(config.store.url, StoreUrl::Auto);
     assert_eq!(config.paper.speed, Speed::Times(1.0));
     assert!(config.strategies.is_empty());
     assert!(config.instruments.len() > 20);
@@ -165,7 +165,7 @@ fn faults_name_file_line_key_and_what_is_allowed() {
         ),
         (
             "[store]\nurl = \"mysql://u:secret@h/d\"",
-            "FILE:2:7: store.url: \"mysql://u:***@h/d\" is no store; allowed: none, sqlite:PATH, postgres://…",
+            "FILE:2:7: store.url: \"mysql://u:***@h/d\" is no store; allowed: auto, none, sqlite:PATH, postgres://…",
         ),
         (
             "[paper]\nsymbols = [\"sim:A\", \"mexc-spot:B\"]",

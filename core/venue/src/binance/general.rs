@@ -6,7 +6,7 @@
 use super::exchange_info::{self, is_exchange_info};
 use super::tape::{Field, Value};
 use super::typed::{first_time, interval_ns};
-use super::{Context, channel_of, is_partial_depth, product_of};
+use super::{Context, channel_of, is_chained, is_partial_depth, product_of};
 use crate::event::{
     DecodeError, Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, FrequentEvent, Place,
     fault_of,
@@ -14,7 +14,7 @@ use crate::event::{
 use claire_types::number::{DIGITS_MAX, parse_fixed, parse_signed};
 use claire_types::{
     Amount, Cell, FrameFault, Instrument, Kline, Level, Liquidation, Mark, Price, Qty, Side,
-    Symbol, Ticker, Trade, Venue,
+    Symbol, Ticker, Trade,
 };
 use simd_json::{Buffers, ErrorType, Tape};
 
@@ -287,10 +287,10 @@ impl Reader<'_, '_> {
         let place = self.place(symbol)?;
         let first_id = first_id.need()?.integer()?;
         let last_id = last_id.need()?.integer()?;
-        let previous_id = if self.context.venue == Venue::BinanceSpot {
-            0
-        } else {
+        let previous_id = if is_chained(self.context.venue) {
             previous_id.need()?.integer()?
+        } else {
+            0
         };
         let bids = self.sides(place, bids.need()?, asks.need()?)?;
         let event = if is_partial {

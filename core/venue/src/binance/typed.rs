@@ -7,7 +7,7 @@
 //! Layouts: recorded frames of 2021 to 2024 (spot, USD-M, COIN-M), and the field order of the official
 //! documentation and connector models for the fields `ps`, `st` and `nq` of 2026 (read 2026-11-21).
 
-use super::{Context, is_partial_depth, product_of};
+use super::{Context, is_chained, is_partial_depth, product_of};
 use crate::digits::Layout;
 use crate::event::{
     Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Frequent, FrequentEvent, Place, Target,
@@ -15,8 +15,7 @@ use crate::event::{
 use crate::scan::Cursor;
 use claire_types::number::{AMOUNT_DIGITS, parse_signed};
 use claire_types::{
-    Amount, Cell, InstrumentId, Kline, Level, Mark, Price, Qty, Scale, Side, Ticker, Trade, Venue,
-    VenueNs,
+    Amount, Cell, InstrumentId, Kline, Level, Mark, Price, Qty, Scale, Side, Ticker, Trade, VenueNs,
 };
 
 /// How the numbers of each instrument were laid out last.
@@ -364,7 +363,7 @@ fn depth(
     let first_id = cursor.integer()?;
     cursor.text(b",\"u\":")?;
     let last_id = cursor.integer()?;
-    let is_chained = context.venue != Venue::BinanceSpot;
+    let is_chained = is_chained(context.venue);
     let previous_id = if is_chained {
         cursor.text(b",\"pu\":")?;
         cursor.integer()?

@@ -1,0 +1,273 @@
+//! `claire paper`: the bundled market at real speed through the live pipeline, with simulated fills.
+//!
+//! Called by the command line on a thread that waits for the end. Same stages, engine and records as a
+//! replay; the source is the market's generator, every input is journaled, and the trading state outlives
+//! the process: the epoch is on the disk before the first order.
+
+use crate::clock::Clock;
+use crate::config::section::{Speed, redacted};
+use crate::config::{Config, ConfigFaults, Selection};
+use crate::feed::Feed;
+use crate::feed::paper::{Pace, PaperFeed};
+use crate::replay::{Traffic, summarize, topology_name};
+use crate::run::{Assembly, RecordPlan, RunError, header, prepare};
+use crate::state::{Found, Journals, State, StateStore};
+use crate::status::StatusCell;
+use crate::status::board::{Board, BoardStart};
+use crate::status::keeper::Keeper;
+use crate::summary::{ReplaySummary, RunFigures, SessionSummary};
+use crate::topology::Topology;
+use claire_engine::risk::LatchedState;
+use claire_engine::risk::state::Cause;
+use claire_sidecar::{JournalReader, RunId};
+use claire_sim::{Listing, Market, MarketConfig};
+use claire_types::{
+    Amount, DurationNs, GateCode, InstrumentKey, Mode, StrategyId, TradingState, Venue, VenueNs,
+    WallNs,
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// What is to be run, and how.
+#[derive(Clone, Debug)]
+pub struct PaperRequest {
+    /// Strategies, their market and settings.
+    pub selection: Selection,
+    /// What passes of the market's time until the end; `None` goes on until it is stopped.
+    pub span: Option<Duration>,
+    /// The journal's own folder; `None` makes one of the run's name in the folder of journals.
+    pub journal: Option<PathBuf>,
+    /// Where the stages run.
+    pub topology: Topology,
+    /// Who starts it, for the audit log.
+    pub who: String,
+}
+
+/// A finished paper run.
+pub struct Papered {
+    /// What it came to.
+    pub summary: ReplaySummary,
+    /// The run.
+    pub run_id: RunId,
+    /// Hash of the configuration.
+    pub config_hash: String,
+    /// Hashes of the scripts by strategy.
+    pub script_hashes: BTreeMap<String, String>,
+    /// What the store lacks, in words.
+    pub store_lag: Option<String>,
+    /// The state as it is on the disk.
+    pub state: State,
+}
+
+/// Start of a run whose time is the market's own: equal seeds give equal runs.
+const START_OF_MAX: WallNs = WallNs(claire_sim::recording::RECORDING_START.0);
+
+/// What passes between the start and the market's first frame: it needs some time to be in full swing.
+const START_DELAY: DurationNs = DurationNs::from_ms(500);
+
+/// Runs the bundled market until its span is over or it is stopped.
+///
+/// # Errors
+/// A [`RunError`]; without a trading state on the disk nothing runs.
+pub fn paper(
+    mut config: Config,
+    request: &PaperRequest,
+    shown: &Arc<StatusCell>,
+    stop: Arc<AtomicBool>,
+) -> Result<Papered, RunError> {
+    let clock = Clock::start();
+    select(&mut config, request)?;
+    let pace = pace_of(&config, request, &clock);
+    let market = market_of(&config, pace.start)?;
+    let mut state = open_state(&config, request, &clock, shown)?;
+    let latched = latched(state.state(), config.strategies.len());
+    let epoch = state.next_epoch(&request.who, clock.wall())?;
+    let prepared = prepare(&config, Mode::Paper, epoch, Some(latched))?;
+    let header = header(&config, &prepared, Mode::Paper, &inputs_of(&config));
+    let plan = plan_of(&config, request, header.run_id)?;
+    let figures = RunFigures {
+        topology: topology_name(request.topology).to_owned(),
+        journal: plan.journal.as_ref().map(|dir| dir.display().to_string()),
+        store: plan.store.as_deref().map(redacted),
+        ..RunFigures::default()
+    };
+    let scripts = prepared.scripts;
+    let start = BoardStart {
+        account: &prepared.engine_config.account,
+        strategies: &config.strategies,
+        state: state.state(),
+    };
+    let board = Board::new(&start, Arc::clone(shown));
+    let keeper = Keeper::new(state, board, Arc::clone(&stop));
+    let assembly = Assembly {
+        config: &config,
+        topology: request.topology,
+        stop,
+        plan,
+        header,
+        journals_inputs: true,
+        venue: Venue::Sim,
+    };
+    let gauge = shown.gauge();
+    let feed = |line| PaperFeed::new(line, market, pace, gauge);
+    let (finished, keeper) = assembly.run_watched(prepared.engine, feed, keeper)?;
+    let state = keeper.finish()?;
+    let names: Vec<_> = scripts
+        .iter()
+        .map(|script| script.strategy.clone())
+        .collect();
+    let hashes = scripts
+        .into_iter()
+        .map(|script| (script.strategy, script.sha256));
+    Ok(Papered {
+        summary: summarize(
+            &finished,
+            traffic_of(&finished.feed, &config),
+            &names,
+            figures,
+        ),
+        run_id: finished.run_id,
+        config_hash: config.hash(),
+        script_hashes: hashes.collect(),
+        store_lag: finished.store_lag,
+        state,
+    })
+}
+
+/// Chooses the strategies: those named, those configured, else the bundled market's own.
+fn select(config: &mut Config, request: &PaperRequest) -> Result<(), RunError> {
+    config.strategies_of_paper()?;
+    let mut selection = request.selection.clone();
+    let first = config.paper.symbols.keys().first().copied();
+    selection.market = selection.market.or(first);
+    config.select(&selection)?;
+    Ok(())
+}
+
+fn pace_of(config: &Config, request: &PaperRequest, clock: &Clock) -> Pace {
+    let span_ns = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+    Pace {
+        speed: config.paper.speed,
+        start: match config.paper.speed {
+            Speed::Max => START_OF_MAX,
+            Speed::Times(_) => clock.wall().after(START_DELAY),
+        },
+        span: request.span.map(|span| DurationNs(span_ns(span))),
+    }
+}
+
+/// Returns the market of the configured symbols, about to open.
+fn market_of(config: &Config, start: WallNs) -> Result<Market, RunError> {
+    let standard = Listing::standard();
+    let find = |key: &InstrumentKey| {
+        let listing = standard.iter().find(|listing| listing.symbol == key.symbol);
+        listing.cloned().ok_or_else(|| {
+            let known: Vec<_> = standard
+                .iter()
+                .map(|listing| format!("sim:{}", listing.symbol))
+                .collect();
+            let what = format!("`{key}` is not listed; allowed: {}", known.join(", "));
+            config.fault("paper.symbols", what)
+        })
+    };
+    let instruments: Result<Vec<_>, _> = config.paper.symbols.keys().iter().map(find).collect();
+    let market = Market::new(MarketConfig {
+        seed: config.paper.seed,
+        start: VenueNs(start.0),
+        instruments: instruments.map_err(ConfigFaults::from)?,
+    });
+    market.map_err(|fault| RunError::Usage(fault.to_string()))
+}
+
+/// Opens the trading state and says what is wrong with it.
+fn open_state(
+    config: &Config,
+    request: &PaperRequest,
+    clock: &Clock,
+    shown: &StatusCell,
+) -> Result<StateStore, RunError> {
+    let journals = Journals::found_in(&config.journal_dir())?;
+    let opened = StateStore::open(&config.data_dir, journals, &request.who, clock.wall());
+    let (store, found) = opened?;
+    let state = store.state();
+    let warning = match (&found, &state.cause) {
+        (Found::Unreadable(message), _) => message.clone(),
+        (_, Some(cause)) => format!(
+            "{}: {} since {}: {} {}; lift it with `claire init --lift REASON`",
+            config.data_dir.join("state.json").display(),
+            state.trading_state,
+            cause.at,
+            cause.code,
+            cause.measured
+        ),
+        (_, None) => return Ok(store),
+    };
+    tracing::warn!("{warning}");
+    shown.note(warning);
+    Ok(store)
+}
+
+/// Returns the state as the engine starts with it.
+fn latched(state: &State, strategies: usize) -> LatchedState {
+    let mut latched = LatchedState::new(strategies);
+    let of_state = |state: &State| match state.trading_state {
+        TradingState::Killed => GateCode::KillSwitch,
+        _ => GateCode::Operator,
+    };
+    if state.trading_state > TradingState::Active {
+        let named = state
+            .cause
+            .as_ref()
+            .and_then(|cause| cause.code.parse().ok());
+        let cause = Cause {
+            code: named.unwrap_or_else(|| of_state(state)),
+            state: state.trading_state,
+            limit: Amount::ZERO,
+            measured: Amount::ZERO,
+            time: WallNs(state.cause.as_ref().map_or(0, |cause| cause.at_ns)),
+        };
+        // The account is always known.
+        let _ = latched.tighten(StrategyId::NONE, cause);
+    }
+    latched
+}
+
+/// Returns what the journal says about its inputs: they stand in it, and the market makes them again.
+fn inputs_of(config: &Config) -> serde_json::Value {
+    json!({ "market": {
+        "seed": config.paper.seed,
+        "symbols": config.paper.symbols.keys(),
+        "speed": config.paper.speed.to_string(),
+    }})
+}
+
+/// Returns where the run is written down: a paper run always has a journal, and its own.
+fn plan_of(config: &Config, request: &PaperRequest, run_id: RunId) -> Result<RecordPlan, RunError> {
+    let own = || config.journal_dir().join(run_id.to_string());
+    let journal = request.journal.clone().unwrap_or_else(own);
+    if JournalReader::open(&journal).is_ok() {
+        let dir = journal.display();
+        let what = format!("{dir}: holds the journal of an earlier run; name another folder");
+        return Err(RunError::Usage(what));
+    }
+    Ok(RecordPlan {
+        journal: Some(journal),
+        store: config.store_url(),
+    })
+}
+
+fn traffic_of(feed: &PaperFeed, config: &Config) -> Traffic {
+    Traffic {
+        sessions: vec![SessionSummary {
+            files: vec![format!("bundled market, seed {}", config.paper.seed)],
+            venue: Venue::Sim.to_string(),
+            frames: feed.line().feed.counters().frames,
+        }],
+        received: feed.received(),
+        faults: 0,
+    }
+}

@@ -1,0 +1,100 @@
+//! Keeps the trading state on the disk while a run goes on: what the engine latches is latched there.
+//!
+//! Sidecar thread, behind the journal. Where the disk refuses, the run stops with the reason.
+
+use super::board::Board;
+use crate::latency::LatencySet;
+use crate::state::{Cause, State, StateError, StateStore};
+use crate::watch::Watch;
+use claire_types::cell::Tag;
+use claire_types::record::{RecordHeader, RiskRecord};
+use claire_types::{Cells, Record, StrategyId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The state's keeper, with the board that it shows on the way.
+pub struct Keeper {
+    state: StateStore,
+    board: Board,
+    stop: Arc<AtomicBool>,
+    /// Changes of the account's state that are not committed yet.
+    seen: Vec<(RecordHeader, RiskRecord)>,
+    failure: Option<StateError>,
+}
+
+impl Keeper {
+    /// Returns the keeper; `stop` ends the run where the state cannot be kept.
+    pub fn new(state: StateStore, board: Board, stop: Arc<AtomicBool>) -> Self {
+        Self {
+            state,
+            board,
+            stop,
+            seen: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Returns the state at the end.
+    ///
+    /// # Errors
+    /// Why it could not be kept.
+    pub fn finish(mut self) -> Result<State, StateError> {
+        self.board.publish_last();
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(self.state.state().clone()),
+        }
+    }
+
+    /// Latches what got stricter; lifts what the engine left by its own rules, as a new day's.
+    fn keep(&mut self, header: RecordHeader, risk: RiskRecord) -> Result<(), StateError> {
+        let now = header.time;
+        let kept = self.state.state().trading_state;
+        let code = risk.code.as_str();
+        if risk.to > kept {
+            let measured = format!("{} of {} {}", risk.measured, risk.limit, risk.note);
+            let cause = Cause::new(code, measured.trim(), "engine", now);
+            return self.state.latch(risk.to, cause, now);
+        }
+        if risk.to < kept && risk.to == claire_types::TradingState::Active {
+            let reason = format!("{code} {}", risk.note);
+            return self.state.lift(reason.trim(), "engine", now);
+        }
+        Ok(())
+    }
+}
+
+impl Watch for Keeper {
+    fn see(&mut self, message: &Cells<'_>) {
+        self.board.see(message);
+        let is_risk = message
+            .at(0)
+            .is_ok_and(|cell| Tag::of(cell.low).kind == RISK_KIND);
+        if is_risk
+            && let Ok((header, Record::Risk(risk))) = Record::decode(message)
+            && header.strategy == StrategyId::NONE
+            && risk.from != risk.to
+        {
+            self.seen.push((header, risk));
+        }
+    }
+
+    fn collect(&mut self, set: &LatencySet) {
+        self.board.collect(set);
+    }
+
+    fn committed(&mut self) {
+        for (header, risk) in std::mem::take(&mut self.seen) {
+            if let Err(failure) = self.keep(header, risk) {
+                tracing::error!(%failure, "the trading state cannot be kept: the run stops");
+                // Relaxed: the flag carries no data; the first stage sees it a turn later.
+                self.stop.store(true, Ordering::Relaxed);
+                self.failure.get_or_insert(failure);
+            }
+        }
+        self.board.committed();
+    }
+}
+
+/// The kind of a change of trading state.
+const RISK_KIND: u8 = 136;

@@ -1,0 +1,55 @@
+//! Who looks on behind the journal: the screen, and the keeper of the state file.
+//!
+//! Sidecar thread. A watch sees each message when the journal has taken it and says nothing before the
+//! journal's commit: what a screen shows is on the disk.
+
+use crate::latency::LatencySet;
+use crate::sidecar::Sink;
+use claire_sidecar::{JournalError, Recorder};
+use claire_types::Cells;
+
+/// Looks on.
+pub trait Watch: Send {
+    /// Sees the next message; it is not committed yet.
+    fn see(&mut self, message: &Cells<'_>);
+
+    /// Sees the latencies of an interval.
+    fn collect(&mut self, set: &LatencySet);
+
+    /// Everything that was seen is committed now.
+    fn committed(&mut self);
+}
+
+/// Nobody looks on.
+impl Watch for () {
+    fn see(&mut self, _: &Cells<'_>) {}
+    fn collect(&mut self, _: &LatencySet) {}
+    fn committed(&mut self) {}
+}
+
+/// A recorder and who looks on behind it.
+pub struct Watched<W> {
+    /// Writes the journal.
+    pub recorder: Recorder,
+    /// Looks on.
+    pub watch: W,
+}
+
+impl<W: Watch> Sink for Watched<W> {
+    #[inline]
+    fn accept(&mut self, message: Cells<'_>) -> Result<(), JournalError> {
+        self.recorder.accept(message)?;
+        self.watch.see(&message);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        self.recorder.commit()?;
+        self.watch.committed();
+        Ok(())
+    }
+
+    fn collect(&mut self, set: &LatencySet) {
+        self.watch.collect(set);
+    }
+}
