@@ -1,6 +1,6 @@
 //! The arguments: one struct for the program, one enum entry per command.
 
-use crate::command::{completions, config, db, init, paper, replay};
+use crate::command::{completions, config, db, init, paper, replay, verify};
 use claire_pipeline::config::{Config, ConfigFaults, Override, Sources};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -40,6 +40,8 @@ pub enum Command {
     Paper(Box<paper::Arguments>),
     /// Send recorded frames through the live pipeline: books, strategies, paper fills, timing.
     Replay(Box<replay::Arguments>),
+    /// Run a journal again and compare every output.
+    Verify(verify::Arguments),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Action),
@@ -57,6 +59,7 @@ impl Command {
             Self::Init(_) => "init",
             Self::Paper(_) => "paper",
             Self::Replay(_) => "replay",
+            Self::Verify(_) => "verify",
             Self::Db(db::Action::Migrate(_)) => "db migrate",
             Self::Config(config::Action::Check(_)) => "config check",
             Self::Config(config::Action::Show(_)) => "config show",
@@ -70,6 +73,7 @@ impl Command {
             Self::Init(arguments) => arguments.json,
             Self::Paper(arguments) => arguments.json,
             Self::Replay(arguments) => arguments.json,
+            Self::Verify(arguments) => arguments.json,
             Self::Db(db::Action::Migrate(arguments)) => arguments.json,
             Self::Config(config::Action::Check(output) | config::Action::Show(output)) => {
                 output.json

@@ -21,5 +21,6 @@ pub mod status;
 pub mod strategy;
 pub mod summary;
 pub mod topology;
+pub mod verify;
 pub mod wait;
 pub mod watch;

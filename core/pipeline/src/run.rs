@@ -99,6 +99,8 @@ pub struct Prepared {
     pub scripts: Vec<ScriptSource>,
     /// The engine's configuration.
     pub engine_config: EngineConfig,
+    /// The trading states that it starts with.
+    pub state: LatchedState,
 }
 
 /// What the stages left behind.
@@ -158,11 +160,13 @@ pub fn prepare(
         .map(|Loaded { strategy, source }| (strategy, source))
         .unzip();
     let state = state.unwrap_or_else(|| LatchedState::new(config.strategies.len()));
-    let engine = Engine::new(engine_config.clone(), state, strategies).map_err(RunError::Usage)?;
+    let engine =
+        Engine::new(engine_config.clone(), state.clone(), strategies).map_err(RunError::Usage)?;
     Ok(Prepared {
         engine,
         scripts,
         engine_config,
+        state,
     })
 }
 
@@ -175,11 +179,17 @@ pub fn header(config: &Config, prepared: &Prepared, mode: Mode, inputs: &Value) 
         mode,
         epoch: prepared.engine_config.epoch,
         started: Clock::start().wall(),
-        host: json!({ "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id() }),
+        // What does not decide the outputs: equal runs may differ in it.
+        host: json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "config": config.show(crate::config::Origins::Hidden),
+        }),
         body: json!({
             "config_hash": config.hash(),
-            "config": config.show(crate::config::Origins::Hidden),
             "engine": serde_json::to_value(&prepared.engine_config).unwrap_or(Value::Null),
+            "state": serde_json::to_value(&prepared.state).unwrap_or(Value::Null),
+            "instruments": config.instruments,
             "scripts": prepared.scripts,
             "inputs": inputs,
         }),

@@ -5,7 +5,7 @@
 use crate::config::section::{Parameter, StrategyConfig};
 use claire_engine::strategy::Strategy;
 use claire_strategies::{BUNDLED, Diagnostic, Limits, RhaiStrategy, Script, Value, bundled};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct Loaded {
 }
 
 /// A script as the journal keeps it: with its text, a run can be repeated without the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptSource {
     /// The strategy's name.
     pub strategy: String,

@@ -1,16 +1,23 @@
-//! Arguments of `claire verify`.
+//! `claire verify`: runs a journal again and compares every output.
 
+use super::Outcome;
+use super::replay::failure_of;
+use crate::envelope::Envelope;
+use crate::exit::{Exit, Failure};
+use claire_pipeline::verify::{Verdict, Verified, verify};
 use clap::Args;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Arguments of `verify`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  claire verify data/claire/journal
+  claire verify data/claire/journal/3f2a...
   claire verify run1 --json
 
-Exit status 3 where an output differs, with the first difference, or where the journal is of other semantics.")]
+Exit status 3 where an output differs, with the first difference, or where the journal is of other semantics;
+1 where the journal is damaged, with file and byte offset.")]
 pub struct Arguments {
     /// The journal's folder.
     #[arg(value_name = "DIR")]
@@ -18,4 +25,71 @@ pub struct Arguments {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Runs the verification.
+///
+/// # Errors
+/// A journal that cannot be read or run again.
+pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure> {
+    let verified = verify(&arguments.journal).map_err(failure_of)?;
+    let (exit, verdict, text) = words(&verified);
+    let difference = match &verified.verdict {
+        Verdict::Differs {
+            place,
+            recorded,
+            made,
+        } => json!({ "place": place, "recorded": recorded, "made": made }),
+        _ => json!(null),
+    };
+    let body = json!({
+        "verdict": verdict,
+        "inputs": verified.inputs,
+        "records": verified.records,
+        "digest": verified.digest,
+        "difference": difference,
+    });
+    Ok(Outcome {
+        exit,
+        text,
+        envelope: envelope.with_body(&body),
+    })
+}
+
+fn words(verified: &Verified) -> (Exit, &'static str, String) {
+    let Verified {
+        records,
+        inputs,
+        digest,
+        ..
+    } = verified;
+    match &verified.verdict {
+        Verdict::Equal => (
+            Exit::Done,
+            "equal",
+            format!("equal: {records} records of {inputs} journaled inputs\ndigest    {digest}\n"),
+        ),
+        Verdict::EqualSoFar => {
+            let text = format!(
+                "equal so far: {records} records; the journal was never finished\ndigest    {digest}\n"
+            );
+            (Exit::Done, "equal so far", text)
+        }
+        Verdict::Differs {
+            place,
+            recorded,
+            made,
+        } => {
+            let text = format!(
+                "differs at {place}, after {records} equal records\njournal   {recorded}\nthis run  {made}\n"
+            );
+            (Exit::No, "differs", text)
+        }
+        Verdict::OtherSemantics { journal, ours } => {
+            let text = format!(
+                "not comparable: the journal is of engine semantics {journal}, this program of {ours}\n"
+            );
+            (Exit::No, "other semantics", text)
+        }
+    }
 }

@@ -1,0 +1,349 @@
+//! `claire verify`: runs a journal again and compares every output with what it holds.
+//!
+//! Called by the command line on its thread. All that decides the outputs comes from the journal's
+//! header: configuration, instruments, scripts with their text, states, and the inputs, in full or as
+//! files by their SHA-256. Nothing is written.
+
+use crate::config::{Config, Sources};
+use crate::feed::replay::{ReplayFeed, Speed};
+use crate::run::{Assembly, Prepared, RecordPlan, RunError, SEMANTICS_VERSION};
+use crate::sidecar::Sink;
+use crate::source::Recording;
+use crate::strategy::{ScriptSource, hex};
+use crate::topology::Topology;
+use claire_engine::Engine;
+use claire_engine::config::EngineConfig;
+use claire_engine::risk::LatchedState;
+use claire_engine::strategy::Strategy;
+use claire_sidecar::journal::EndMark;
+use claire_sidecar::{Digest, JournalError, JournalHeader, JournalReader, Place, Tail};
+use claire_strategies::{RhaiStrategy, Script, Value as Parameter};
+use claire_types::record::Record;
+use claire_types::{Cell, Cells, Input, Instrument, Venue};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What a verification came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The journal's run.
+    pub run_id: String,
+    /// Inputs applied, where the journal holds them; 0 for files by reference.
+    pub inputs: u64,
+    /// Records compared and found equal.
+    pub records: u64,
+    /// Digest of the records of this run.
+    pub digest: String,
+    /// How it ended.
+    pub verdict: Verdict,
+}
+
+/// How a verification ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every record is equal, and the journal is finished.
+    Equal,
+    /// Every record that is there is equal, but the journal was never finished.
+    EqualSoFar,
+    /// The first difference: where, what the journal holds and what was made.
+    Differs {
+        /// File and byte offset, or the journal's end.
+        place: String,
+        /// The journal's record.
+        recorded: String,
+        /// This run's record.
+        made: String,
+    },
+    /// The journal is of another version of the engine's meaning: not comparable.
+    OtherSemantics {
+        /// The journal's version.
+        journal: u32,
+        /// This program's version.
+        ours: u32,
+    },
+}
+
+/// Runs the journal in `dir` again.
+///
+/// # Errors
+/// A journal that is damaged, whose files are missing or changed, or whose header lacks what a run needs.
+pub fn verify(dir: &Path) -> Result<Verified, RunError> {
+    let reader = JournalReader::open(dir)?;
+    let header = reader.header().clone();
+    if header.semantics_version != SEMANTICS_VERSION {
+        let verdict = Verdict::OtherSemantics {
+            journal: header.semantics_version,
+            ours: SEMANTICS_VERSION,
+        };
+        return Ok(Verified {
+            run_id: header.run_id.to_string(),
+            inputs: 0,
+            records: 0,
+            digest: String::new(),
+            verdict,
+        });
+    }
+    let prepared = prepared_of(&header)?;
+    let sink = Comparison::new(reader);
+    let (sink, inputs) = match header.body["inputs"]["files"].as_array() {
+        Some(files) => (verify_files(&header, files, prepared, sink)?, 0),
+        None => verify_inputs(prepared.engine, sink)?,
+    };
+    let (records, digest, verdict) = sink.finish()?;
+    Ok(Verified {
+        run_id: header.run_id.to_string(),
+        inputs,
+        records,
+        digest: digest.to_string(),
+        verdict,
+    })
+}
+
+/// Replays the files that the header names, after checking that they are the same.
+fn verify_files(
+    header: &JournalHeader,
+    files: &[Value],
+    prepared: Prepared,
+    sink: Comparison,
+) -> Result<Comparison, RunError> {
+    let paths: Option<Vec<PathBuf>> = files
+        .iter()
+        .map(|file| file["path"].as_str().map(PathBuf::from))
+        .collect();
+    let paths = paths.ok_or_else(|| lacks("inputs.files.path"))?;
+    let recording = Recording::open(&paths)?;
+    for (file, entry) in recording.files().iter().zip(files) {
+        let sha256 = hex(&file.sha256());
+        if entry["sha256"].as_str() != Some(sha256.as_str()) {
+            return Err(RunError::Usage(format!(
+                "{}: not the file of the run: its SHA-256 is {sha256}, the journal's {}",
+                file.path().display(),
+                entry["sha256"].as_str().unwrap_or("missing")
+            )));
+        }
+    }
+    let venue_of = |file: &Value| {
+        file["venue"]
+            .as_str()
+            .and_then(|venue| venue.parse::<Venue>().ok())
+    };
+    let venues: Option<Vec<Venue>> = files.iter().map(venue_of).collect();
+    let venues = venues.ok_or_else(|| lacks("inputs.files.venue"))?;
+    let passes = header.body["inputs"]["passes"]
+        .as_u64()
+        .and_then(|passes| u32::try_from(passes).ok());
+    let passes = passes.ok_or_else(|| lacks("inputs.passes"))?;
+    let mut config = Config::load(&Sources::default())?;
+    config.instruments = part::<Vec<Instrument>>(header, "instruments")?;
+    let assembly = Assembly {
+        config: &config,
+        topology: Topology::Fused,
+        stop: Arc::new(AtomicBool::new(false)),
+        plan: RecordPlan::default(),
+        header: header.clone(),
+        journals_inputs: false,
+        venue: venues.first().copied().unwrap_or(Venue::BinanceSpot),
+    };
+    let ran = assembly.run_with(
+        prepared.engine,
+        |line| ReplayFeed::new(line, recording, venues, Speed::Max, passes),
+        sink,
+    )?;
+    Ok(ran.sink)
+}
+
+/// Applies the inputs that the journal holds.
+fn verify_inputs(mut engine: Engine, mut sink: Comparison) -> Result<(Comparison, u64), RunError> {
+    let mut inputs = 0;
+    while let Some(input) = sink.next_input()? {
+        let cells = Cells::new(&input, &[]);
+        let decoded = Input::decode(&cells);
+        let (header, decoded) = decoded.map_err(|fault| JournalError::Message { fault })?;
+        inputs += 1;
+        engine.apply(&header, &decoded);
+        let mut rest = Cells::new(engine.records(), &[]);
+        while let Ok((record, after)) = rest.split_message() {
+            sink.accept(record)?;
+            rest = after;
+        }
+    }
+    Ok((sink, inputs))
+}
+
+/// Compares records with a journal's, in lock-step.
+struct Comparison {
+    reader: JournalReader,
+    /// The journal's next message, read and not yet compared.
+    held: Option<(Vec<Cell>, Place)>,
+    digest: Digest,
+    records: u64,
+    difference: Option<Verdict>,
+}
+
+impl Comparison {
+    const fn new(reader: JournalReader) -> Self {
+        Self {
+            reader,
+            held: None,
+            digest: Digest::START,
+            records: 0,
+            difference: None,
+        }
+    }
+
+    /// Reads the next message into `held`; false at the journal's end.
+    fn hold(&mut self) -> Result<bool, JournalError> {
+        if self.held.is_none()
+            && let Some(message) = self.reader.next_message()?
+        {
+            self.held = Some((message.cells.iter().collect(), message.place));
+        }
+        Ok(self.held.is_some())
+    }
+
+    /// Returns the next input; where a record stands in its place, the engine made one too few.
+    fn next_input(&mut self) -> Result<Option<Vec<Cell>>, JournalError> {
+        if self.difference.is_some() || !self.hold()? {
+            return Ok(None);
+        }
+        let is_record = |cells: &[Cell]| {
+            cells
+                .first()
+                .is_some_and(|cell| Record::is_record(cell.low))
+        };
+        match self.held.take() {
+            Some((cells, place)) if is_record(&cells) => {
+                self.differ(place.to_string(), &Cells::new(&cells, &[]), None);
+                Ok(None)
+            }
+            held => Ok(held.map(|(cells, _)| cells)),
+        }
+    }
+
+    fn differ(&mut self, place: String, recorded: &Cells<'_>, made: Option<&Cells<'_>>) {
+        let nothing = || "nothing".to_owned();
+        self.difference.get_or_insert(Verdict::Differs {
+            place,
+            recorded: if recorded.is_empty() {
+                nothing()
+            } else {
+                describe(recorded)
+            },
+            made: made.map_or_else(nothing, describe),
+        });
+    }
+
+    /// Returns how many records were equal, the digest, and the verdict.
+    fn finish(mut self) -> Result<(u64, Digest, Verdict), RunError> {
+        if self.difference.is_none() && self.hold()? {
+            if let Some((cells, place)) = self.held.take() {
+                self.differ(place.to_string(), &Cells::new(&cells, &[]), None);
+            }
+        }
+        let verdict = match (self.difference.take(), self.reader.tail()) {
+            (Some(difference), _) => difference,
+            (None, Tail::Finished(end)) => verdict_of_end(end, self.digest),
+            (None, _) => Verdict::EqualSoFar,
+        };
+        Ok((self.records, self.digest, verdict))
+    }
+}
+
+impl Sink for Comparison {
+    fn accept(&mut self, message: Cells<'_>) -> Result<(), JournalError> {
+        if self.difference.is_some() {
+            return Ok(());
+        }
+        if !self.hold()? {
+            // An unfinished journal ends before its run does.
+            if matches!(self.reader.tail(), Tail::Finished(_)) {
+                self.differ(
+                    "the journal's end".to_owned(),
+                    &Cells::new(&[], &[]),
+                    Some(&message),
+                );
+            }
+            return Ok(());
+        }
+        if let Some((cells, place)) = self.held.take() {
+            if cells.iter().copied().eq(message.iter()) {
+                self.digest.add(&message);
+                self.records += 1;
+            } else {
+                self.differ(place.to_string(), &Cells::new(&cells, &[]), Some(&message));
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+fn verdict_of_end(end: EndMark, digest: Digest) -> Verdict {
+    if end.digest == digest {
+        return Verdict::Equal;
+    }
+    Verdict::Differs {
+        place: "the end mark".to_owned(),
+        recorded: end.digest.to_string(),
+        made: digest.to_string(),
+    }
+}
+
+/// Returns a message in words.
+fn describe(message: &Cells<'_>) -> String {
+    match Record::decode(message) {
+        Ok((header, record)) => format!(
+            "sequence {} record {}: {record:?}",
+            header.seq, header.index
+        ),
+        Err(_) => match Input::decode(message) {
+            Ok((_, input)) => format!("input {input:?}"),
+            Err(fault) => format!("{} cells that are no message: {fault}", message.len()),
+        },
+    }
+}
+
+/// Builds the engine of a journal's run from its header alone.
+fn prepared_of(header: &JournalHeader) -> Result<Prepared, RunError> {
+    let engine_config: EngineConfig = part(header, "engine")?;
+    let state: LatchedState = part(header, "state")?;
+    let scripts: Vec<ScriptSource> = part(header, "scripts")?;
+    let strategies = scripts
+        .iter()
+        .map(strategy_of)
+        .collect::<Result<Vec<_>, _>>()?;
+    let engine =
+        Engine::new(engine_config.clone(), state.clone(), strategies).map_err(RunError::Usage)?;
+    Ok(Prepared {
+        engine,
+        scripts,
+        engine_config,
+        state,
+    })
+}
+
+fn strategy_of(source: &ScriptSource) -> Result<Box<dyn Strategy>, RunError> {
+    let parameters = source.parameters.iter().filter_map(|text| {
+        let (name, value) = text.split_once('=')?;
+        Some((name.to_owned(), value.parse::<Parameter>().ok()?))
+    });
+    let parameters: Vec<_> = parameters.collect();
+    let script =
+        Script::compile(&source.file, &source.text, &parameters).map_err(RunError::Script)?;
+    Ok(Box::new(RhaiStrategy::new(Arc::new(script))))
+}
+
+fn part<T: serde::de::DeserializeOwned>(header: &JournalHeader, name: &str) -> Result<T, RunError> {
+    let value = header.body.get(name).cloned().unwrap_or(Value::Null);
+    serde_json::from_value(value)
+        .map_err(|cause| RunError::Usage(format!("the journal's header: {name}: {cause}")))
+}
+
+fn lacks(name: &str) -> RunError {
+    RunError::Usage(format!("the journal's header lacks `{name}`"))
+}
