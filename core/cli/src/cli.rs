@@ -1,6 +1,6 @@
 //! The arguments: one struct for the program, one enum entry per command.
 
-use crate::command::{completions, config, db, init, paper, replay, verify};
+use crate::command::{completions, config, db, explain, init, paper, replay, verify};
 use claire_pipeline::config::{Config, ConfigFaults, Override, Sources};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub enum Command {
     Replay(Box<replay::Arguments>),
     /// Run a journal again and compare every output.
     Verify(verify::Arguments),
+    /// Print the way of one order, from its decision to its fills, or why it had none.
+    Explain(explain::Arguments),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Action),
@@ -60,6 +62,7 @@ impl Command {
             Self::Paper(_) => "paper",
             Self::Replay(_) => "replay",
             Self::Verify(_) => "verify",
+            Self::Explain(_) => "explain",
             Self::Db(db::Action::Migrate(_)) => "db migrate",
             Self::Config(config::Action::Check(_)) => "config check",
             Self::Config(config::Action::Show(_)) => "config show",
@@ -74,6 +77,7 @@ impl Command {
             Self::Paper(arguments) => arguments.json,
             Self::Replay(arguments) => arguments.json,
             Self::Verify(arguments) => arguments.json,
+            Self::Explain(arguments) => arguments.json,
             Self::Db(db::Action::Migrate(arguments)) => arguments.json,
             Self::Config(config::Action::Check(output) | config::Action::Show(output)) => {
                 output.json

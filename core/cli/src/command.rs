@@ -48,6 +48,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Replay(arguments) => replay::run(cli, arguments, Envelope::new(name)),
         Command::Db(action) => db::run(cli, action, Envelope::new(name)),
         Command::Verify(arguments) => verify::run(arguments, Envelope::new(name)),
+        Command::Explain(arguments) => explain::run(arguments, Envelope::new(name)),
         Command::Config(action) => config::run(cli, action, Envelope::new(name)),
         Command::Completions(arguments) => Ok(completions::run(arguments, Envelope::new(name))),
     }

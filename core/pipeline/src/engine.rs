@@ -178,7 +178,8 @@ impl Step<'_> {
     #[inline]
     fn apply(&mut self, message: &Cells<'_>) -> Result<bool, ()> {
         let (header, input) = Input::decode(message).map_err(|_| ())?;
-        if self.journals_inputs {
+        // What numbers mean is always in the journal, also where inputs are journaled by reference.
+        if self.journals_inputs || matches!(input, Input::Instrument(_)) {
             self.pending.extend(*message);
         }
         self.engine.apply(&header, &input);
