@@ -182,8 +182,7 @@ fn check_12_what_works_counts_towards_the_position() {
         assert_eq!(play.place(limit(Side::Buy, 5.0, 99.0)).denied, GateCode::Ok);
     }
     play.assert_denied(limit(Side::Buy, 2.0, 99.0), GateCode::Position);
-    let handles = play.act(0, |desk| desk.cancel_all(BTC));
-    let () = handles;
+    play.act(0, |desk| desk.cancel_all(BTC));
     play.settle(10_000);
     let again = play.place(limit(Side::Buy, 2.0, 99.0));
     assert_eq!(
