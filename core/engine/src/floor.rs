@@ -74,6 +74,8 @@ pub struct Floor {
     pub(crate) probe: Box<dyn Probe + Send>,
     /// What strategies are to be told, in order.
     pub(crate) calls: Vec<Call>,
+    /// The list that strategies are told from; empty between inputs.
+    pub(crate) calls_told: Vec<Call>,
     /// The strategy whose call runs.
     caller: StrategyId,
     staged: Vec<Staged>,
@@ -152,6 +154,7 @@ impl Floor {
             heard: [WallNs(0); VENUES],
             probe: Box::new(NoProbe),
             calls: Vec::with_capacity(CALLS_MAX),
+            calls_told: Vec::with_capacity(CALLS_MAX),
             caller: StrategyId::NONE,
             staged: Vec::with_capacity(STAGED_ROOM),
             order_number: 0,

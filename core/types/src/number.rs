@@ -117,9 +117,21 @@ fn fault_of(byte: u8) -> Option<NumberFault> {
 ///
 /// # Panics
 /// Where `digits` is over 38.
+#[inline]
 pub const fn pow10(digits: u8) -> i128 {
-    10_i128.pow(digits as u32)
+    POWERS[digits as usize]
 }
+
+/// A power in a table: computing it takes longer than all comparisons of the gate together.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut digits = 1;
+    while digits < powers.len() {
+        powers[digits] = powers[digits - 1] * 10;
+        digits += 1;
+    }
+    powers
+};
 
 /// A value with its number of decimals, shown without exponent or trailing zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +220,13 @@ impl Amount {
 
     /// Returns the amount of `value` in units of 10^-`digits`, rounded half to even at 10^-12.
     pub fn from_fixed(value: i128, digits: u8) -> Option<Self> {
-        mul_div_half_even(value, Self::ONE.0, 10_i128.checked_pow(u32::from(digits))?).map(Self)
+        match AMOUNT_DIGITS.checked_sub(digits) {
+            Some(finer) => checked_mul(value, pow10(finer)).map(Self),
+            None => {
+                let unit = *POWERS.get(usize::from(digits))?;
+                mul_div_half_even(value, Self::ONE.0, unit).map(Self)
+            }
+        }
     }
 
     /// Returns `self * numerator / denominator`, rounded half to even, or `None` on overflow or division by zero.
@@ -276,6 +294,15 @@ fn parse_rounded(text: &str) -> Option<i128> {
         None => text.len(),
     };
     parse_signed(text.get(..end)?.as_bytes(), AMOUNT_DIGITS).ok()
+}
+
+/// Returns the product, or `None` on overflow; quick where both factors have at most 64 bits.
+#[inline]
+pub fn checked_mul(a: i128, b: i128) -> Option<i128> {
+    match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
+        _ => a.checked_mul(b),
+    }
 }
 
 /// Returns `a * b / divisor` rounded half to even, or `None` where it has no value or does not fit.

@@ -10,7 +10,7 @@ pub(crate) fn mul_div_half_even(a: i128, b: i128, d: i128) -> Option<i128> {
     }
     let negative = (a < 0) ^ (b < 0) ^ (d < 0);
     let divisor = d.unsigned_abs();
-    let (quotient, rest) = match a.unsigned_abs().checked_mul(b.unsigned_abs()) {
+    let (quotient, rest) = match product(a.unsigned_abs(), b.unsigned_abs()) {
         Some(product) => div_rem(product, divisor),
         None => {
             let (high, low) = widening_mul(a.unsigned_abs(), b.unsigned_abs());
@@ -25,6 +25,15 @@ pub(crate) fn mul_div_half_even(a: i128, b: i128, d: i128) -> Option<i128> {
     };
     let magnitude = i128::try_from(quotient.checked_add(up)?).ok()?;
     Some(if negative { -magnitude } else { magnitude })
+}
+
+/// Returns the product where it fits; almost all factors have at most 64 bits.
+#[inline]
+fn product(a: u128, b: u128) -> Option<u128> {
+    match (u64::try_from(a), u64::try_from(b)) {
+        (Ok(a), Ok(b)) => Some(u128::from(a) * u128::from(b)),
+        _ => a.checked_mul(b),
+    }
 }
 
 /// Returns quotient and rest, without a 128-bit division for the divisor of almost all calls.

@@ -37,7 +37,10 @@ impl Engine {
     }
 
     pub(super) fn deliver(&mut self) {
-        let mut calls = std::mem::take(&mut self.floor_mut().calls);
+        let floor = self.floor_mut();
+        // Two lists take turns: what the handlers cause waits in the other one.
+        std::mem::swap(&mut floor.calls, &mut floor.calls_told);
+        let mut calls = std::mem::take(&mut floor.calls_told);
         for call in &calls {
             match call {
                 Call::Bar(strategy, market, bar) => {
@@ -70,8 +73,7 @@ impl Engine {
             }
         }
         calls.clear();
-        let later = std::mem::replace(&mut self.floor_mut().calls, calls);
-        self.floor_mut().calls.extend(later);
+        self.floor_mut().calls_told = calls;
     }
 
     /// Tells every strategy that looks at the market and has the handler.

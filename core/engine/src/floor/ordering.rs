@@ -241,7 +241,7 @@ impl Floor {
             );
         }
         self.staged.push(Staged::Place(id));
-        self.note_rate(intent.strategy, is_exit);
+        self.note_rate(id);
         self.refresh_holding(intent.strategy, intent.instrument);
         OrderHandle {
             order: id,
@@ -434,26 +434,25 @@ impl Floor {
         }
     }
 
-    fn note_rate(&mut self, strategy: StrategyId, is_exit: bool) {
+    fn note_rate(&mut self, id: OrderId) {
         let now = self.now;
-        if let Some(window) = self.rate_window(strategy, is_exit) {
+        if let Some(window) = self.rate_window(id) {
             window.note(now);
         }
     }
 
     /// Takes the place of an order that was never sent out of the rates.
     pub(super) fn take_back_rate(&mut self, id: OrderId) {
-        let Some(order) = self.orders.order(id).copied() else {
-            return;
-        };
-        if let Some(window) = self.rate_window(order.strategy, order.is_exit) {
+        if let Some(window) = self.rate_window(id) {
             window.take_back();
         }
     }
 
-    fn rate_window(&mut self, strategy: StrategyId, is_exit: bool) -> Option<&mut RateWindow> {
-        let (orders, exits) = self.rates.get_mut(strategy.index())?;
-        Some(if is_exit { exits } else { orders })
+    /// Returns the window that the order counts in: its strategy's orders, or its exits.
+    fn rate_window(&mut self, id: OrderId) -> Option<&mut RateWindow> {
+        let order = self.orders.order(id)?;
+        let (orders, exits) = self.rates.get_mut(order.strategy.index())?;
+        Some(if order.is_exit { exits } else { orders })
     }
 
     /// Returns the instrument's facts.

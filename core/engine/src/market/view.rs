@@ -10,7 +10,7 @@ mod tests;
 
 use super::book::state::{level_of, state_of};
 use super::book::{Book, BookChange, Touch};
-use claire_types::number::{mul_div, pow10};
+use claire_types::number::{AMOUNT_DIGITS, checked_mul, mul_div, pow10};
 use claire_types::{Amount, BookReason, Depth, Level, Price, Qty, Side, Ticker};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -143,8 +143,14 @@ impl MergedBook {
     pub fn mid(&self) -> Option<Amount> {
         let touch = self.touch();
         let sum = i128::from(touch.bid?.price.0) + i128::from(touch.ask?.price.0);
+        if let Some(finer) = AMOUNT_DIGITS.checked_sub(self.price_digits)
+            && finer > 0
+        {
+            // A power of ten above 1 is even: nothing has to be rounded, so nothing is divided.
+            return checked_mul(sum, pow10(finer) / 2).map(Amount);
+        }
         let unit = 10_i128.checked_pow(u32::from(self.price_digits))?;
-        mul_div(sum, pow10(claire_types::number::AMOUNT_DIGITS), 2 * unit).map(Amount)
+        mul_div(sum, pow10(AMOUNT_DIGITS), 2 * unit).map(Amount)
     }
 
     /// Returns whether a ticker newer than the depth is in force.

@@ -213,8 +213,11 @@ fn profit(facts: &Instrument, cost: i128, value: i128) -> Option<Amount> {
 
 /// Returns the value of a signed quantity at a price of 10^-12 in quote or settle currency, rounded half to even.
 pub fn value_at(facts: &Instrument, mark: Amount, qty: Qty) -> Option<Amount> {
-    let units = i128::from(qty.0).checked_mul(facts.multiplier.0)?;
     let qty_units = pow10(facts.scale.qty_digits);
+    if facts.multiplier == Amount::ONE && facts.contract != Contract::Inverse {
+        return mul_div(i128::from(qty.0), mark.0, qty_units).map(Amount);
+    }
+    let units = i128::from(qty.0).checked_mul(facts.multiplier.0)?;
     match facts.contract {
         Contract::Spot | Contract::Linear => {
             mul_div(units, mark.0, qty_units.checked_mul(Amount::ONE.0)?).map(Amount)

@@ -11,6 +11,7 @@ mod supply;
 use super::input::{GateInputs, Intent};
 use super::limits::RiskLimits;
 use super::measure;
+use claire_types::number::checked_mul;
 use claire_types::{Amount, GateCode, Instrument, OrderKind, Price, Qty, Side};
 
 /// One order with what was measured for it.
@@ -210,5 +211,5 @@ const fn whole(count: i128) -> Amount {
 
 /// Returns whether `value` is at most `share` of `base`, without dividing; `None` where it does not fit.
 fn is_within(value: Amount, base: Amount, share: Amount) -> Option<bool> {
-    Some(value.0.checked_mul(Amount::ONE.0)? <= base.0.checked_mul(share.0)?)
+    Some(checked_mul(value.0, Amount::ONE.0)? <= checked_mul(base.0, share.0)?)
 }

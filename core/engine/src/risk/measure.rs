@@ -3,7 +3,7 @@
 //! Called by the checks, several times for each order. A 128-bit division takes longer than all the
 //! comparisons of the gate together; prices and quantities of at most 12 decimals together need none.
 
-use claire_types::number::{AMOUNT_DIGITS, pow10};
+use claire_types::number::{AMOUNT_DIGITS, checked_mul, pow10};
 use claire_types::{Amount, Contract, Instrument, Price, Qty};
 
 /// Returns what [`Instrument::notional`] returns.
@@ -19,9 +19,9 @@ pub(super) fn notional(facts: &Instrument, price: Price, qty: Qty) -> Option<Amo
 pub(super) fn notional_quote(facts: &Instrument, price: Price, qty: Qty) -> Option<Amount> {
     match facts.contract {
         Contract::Spot | Contract::Linear => notional(facts, price, qty),
-        Contract::Inverse if facts.scale.qty_digits == 0 => i128::from(qty.0)
-            .checked_mul(facts.multiplier.0)
-            .map(Amount),
+        Contract::Inverse if facts.scale.qty_digits == 0 => {
+            checked_mul(i128::from(qty.0), facts.multiplier.0).map(Amount)
+        }
         Contract::Inverse => facts.notional_quote(price, qty),
     }
 }
@@ -29,7 +29,7 @@ pub(super) fn notional_quote(facts: &Instrument, price: Price, qty: Qty) -> Opti
 /// Returns the price at 10^-12, `None` where it does not fit.
 pub(super) fn price_amount(facts: &Instrument, price: Price) -> Option<Amount> {
     match AMOUNT_DIGITS.checked_sub(facts.scale.price_digits) {
-        Some(finer) => i128::from(price.0).checked_mul(pow10(finer)).map(Amount),
+        Some(finer) => checked_mul(i128::from(price.0), pow10(finer)).map(Amount),
         None => Amount::from_fixed(i128::from(price.0), facts.scale.price_digits),
     }
 }
@@ -52,8 +52,8 @@ fn exact(facts: &Instrument, price: Price, qty: Qty) -> Option<Amount> {
     if facts.multiplier != Amount::ONE {
         return None;
     }
-    let product = i128::from(price.0).checked_mul(i128::from(qty.0))?;
-    product.checked_mul(pow10(finer)).map(Amount)
+    let product = checked_mul(i128::from(price.0), i128::from(qty.0))?;
+    checked_mul(product, pow10(finer)).map(Amount)
 }
 
 #[cfg(test)]

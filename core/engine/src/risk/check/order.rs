@@ -4,6 +4,7 @@
 
 use super::super::measure;
 use super::{Case, Failure, Outcome, is_within};
+use claire_types::number::checked_mul;
 use claire_types::{Amount, Contract, GateCode, Instrument, OrderKind, Qty, Side};
 
 /// 9: steps, smallest and largest quantity, smallest notional; entries keep room to exit.
@@ -73,8 +74,8 @@ fn exit_notional(case: &Case<'_>, facts: &Instrument) -> Outcome {
     let share = Amount::ONE
         .checked_add(case.limits.exit_room_share)
         .ok_or(missing)?;
-    let measured = notional.0.checked_mul(Amount::ONE.0).ok_or(missing)?;
-    let needed = facts.notional_min.0.checked_mul(share.0).ok_or(missing)?;
+    let measured = checked_mul(notional.0, Amount::ONE.0).ok_or(missing)?;
+    let needed = checked_mul(facts.notional_min.0, share.0).ok_or(missing)?;
     if measured >= needed {
         return Ok(());
     }

@@ -1,0 +1,6 @@
+//! The real engine, moved input by input: what a market and a strategy do to it, and what it records.
+
+mod checks;
+mod exits;
+mod flow;
+mod play;
