@@ -251,7 +251,7 @@ impl Assembly<'_> {
         self,
         engine: Engine,
         feed: impl FnOnce(FeedLine) -> F,
-        watch: W,
+        mut watch: W,
     ) -> Result<(Finished<F>, W), RunError> {
         let journal = match &self.plan.journal {
             Some(dir) => Some(open_journal(dir, &self.header, self.config)?),
@@ -261,6 +261,9 @@ impl Assembly<'_> {
             .as_ref()
             .map_or(self.header.run_id, |journal| journal.header().run_id);
         let projector = self.start_projector(journal.as_ref())?;
+        if let Some(projector) = &projector {
+            watch.store(Box::new(projector.behind()));
+        }
         let recorder = Recorder::new(journal);
         let ran = self.run_with(engine, feed, Watched { recorder, watch })?;
         let Watched { recorder, watch } = ran.sink;
