@@ -7,7 +7,7 @@ use crate::config::section::{Fsync, WaitChoice};
 use crate::config::{Config, ConfigFaults};
 use crate::engine::EngineStage;
 use crate::feed::{Feed, FeedLine};
-use crate::latency::{LatencySet, latency};
+use crate::latency::{LatencySet, PackedSet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
 use crate::source::SourceError;
@@ -130,7 +130,7 @@ pub struct Ran<F, S> {
     /// Latencies of the whole run.
     pub latency: LatencySet,
     /// Latencies by interval, where the store wants them.
-    pub intervals: Vec<LatencySet>,
+    pub intervals: Vec<PackedSet>,
     /// From the start of the stages to the end of the last.
     pub elapsed_ns: u64,
 }
@@ -357,7 +357,7 @@ impl Assembly<'_> {
         }
         for last in [feed.line().latency.current(), engine.latency().current()] {
             total.merge(last);
-            intervals.push(last.clone());
+            intervals.push(PackedSet::of(last));
         }
         Ok(Ran {
             feed,
@@ -406,15 +406,12 @@ fn store_latencies(
     url: &str,
     run_id: RunId,
     started: WallNs,
-    intervals: &[LatencySet],
+    intervals: &[PackedSet],
 ) -> Result<(), StoreError> {
     let mut store = claire_sidecar::Store::open(url)?;
     for set in intervals {
-        for span in crate::latency::Span::ALL {
-            let latency = set.at(span);
-            if latency.samples() == 0 {
-                continue;
-            }
+        for unpacked in set.unpack() {
+            let (span, latency) = unpacked.expect("the bytes are those that were packed");
             store.write_histogram(&claire_sidecar::store::StageLatency {
                 run_id,
                 stage: span.as_str(),
