@@ -1,6 +1,9 @@
 //! Logs on stderr, filtered by `CLAIRE_LOG` (`info` if not set, as in `CLAIRE_LOG=debug`).
 
 use crate::output::is_colored;
+use crate::screen;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
 
 /// Directs log lines to stderr. A filter that does not parse is said, and `info` holds.
@@ -11,7 +14,7 @@ pub fn install() {
         Err(fault) => (EnvFilter::new(DEFAULT), Some(fault)),
     };
     let subscriber = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Logged)
         .with_ansi(is_colored(&std::io::stderr()))
         .with_target(false)
         .with_env_filter(filter);
@@ -19,6 +22,34 @@ pub fn install() {
     let _ = subscriber.try_init();
     if let Some(fault) = fault {
         tracing::warn!("CLAIRE_LOG={wanted:?} is no filter ({fault}); using {DEFAULT}");
+    }
+}
+
+/// Where log lines go: to stderr, but not across a page on the terminal; they follow when it is given back.
+struct Logged;
+
+/// Lines that wait for the terminal.
+static HELD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Prints what was held back.
+pub fn release() {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    // Nobody is left to tell where stderr is closed too.
+    let _ = std::io::stderr().write_all(&std::mem::take(&mut *held));
+}
+
+impl Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !screen::is_taken() {
+            return std::io::stderr().write(bytes);
+        }
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
     }
 }
 

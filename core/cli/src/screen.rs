@@ -130,7 +130,13 @@ pub fn restore() {
         // Nothing better can be done with a terminal that refuses.
         let _ = terminal::disable_raw_mode();
         let _ = execute!(io::stdout(), LeaveAlternateScreen, crossterm::cursor::Show);
+        crate::log::release();
     }
+}
+
+/// Returns whether a page is on the terminal.
+pub fn is_taken() -> bool {
+    IS_TAKEN.load(Ordering::SeqCst)
 }
 
 impl Lines {

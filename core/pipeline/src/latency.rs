@@ -6,6 +6,10 @@
 //! interval is longer; nothing is lost and nobody waits.
 #![forbid(unsafe_code)]
 
+mod packed;
+
+pub use packed::PackedSet;
+
 use claire_types::MonoNs;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};

@@ -145,6 +145,18 @@ fn select(config: &mut Config, request: &PaperRequest) -> Result<(), RunError> {
     let first = config.paper.symbols.keys().first().copied();
     selection.market = selection.market.or(first);
     config.select(&selection)?;
+    let listed = config.paper.symbols.keys();
+    for strategy in &config.strategies {
+        if !listed.contains(&strategy.market) {
+            let known: Vec<_> = listed.iter().map(ToString::to_string).collect();
+            return Err(RunError::Usage(format!(
+                "strategy {}: `{}` is not on the bundled market; listed in paper.symbols: {}",
+                strategy.name,
+                strategy.market,
+                known.join(", ")
+            )));
+        }
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::config::section::{Fsync, WaitChoice};
 use crate::config::{Config, ConfigFaults};
 use crate::engine::EngineStage;
 use crate::feed::{Feed, FeedLine};
-use crate::latency::{LatencySet, latency};
+use crate::latency::{LatencySet, PackedSet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
 use crate::source::SourceError;
@@ -132,7 +132,7 @@ pub struct Ran<F, S> {
     /// Latencies of the whole run.
     pub latency: LatencySet,
     /// Latencies by interval, where the store wants them.
-    pub intervals: Vec<LatencySet>,
+    pub intervals: Vec<PackedSet>,
     /// From the start of the stages to the end of the last.
     pub elapsed_ns: u64,
 }
@@ -261,7 +261,7 @@ impl Assembly<'_> {
         self,
         engine: Engine,
         feed: impl FnOnce(FeedLine) -> F,
-        watch: W,
+        mut watch: W,
     ) -> Result<(Finished<F>, W), RunError> {
         let journal = match &self.plan.journal {
             Some(dir) => Some(open_journal(dir, &self.header, self.config)?),
@@ -271,6 +271,9 @@ impl Assembly<'_> {
             .as_ref()
             .map_or(self.header.run_id, |journal| journal.header().run_id);
         let projector = self.start_projector(journal.as_ref())?;
+        if let Some(projector) = &projector {
+            watch.store(Box::new(projector.behind()));
+        }
         let recorder = Recorder::new(journal);
         let ran = self.run_with(engine, feed, Watched { recorder, watch })?;
         let Watched { recorder, watch } = ran.sink;
@@ -364,7 +367,7 @@ impl Assembly<'_> {
         }
         for last in [feed.line().latency.current(), engine.latency().current()] {
             total.merge(last);
-            intervals.push(last.clone());
+            intervals.push(PackedSet::of(last));
         }
         Ok(Ran {
             feed,
@@ -413,15 +416,12 @@ fn store_latencies(
     url: &str,
     run_id: RunId,
     started: WallNs,
-    intervals: &[LatencySet],
+    intervals: &[PackedSet],
 ) -> Result<(), StoreError> {
     let mut store = claire_sidecar::Store::open(url)?;
     for set in intervals {
-        for span in crate::latency::Span::ALL {
-            let latency = set.at(span);
-            if latency.samples() == 0 {
-                continue;
-            }
+        for unpacked in set.unpack() {
+            let (span, latency) = unpacked.expect("the bytes are those that were packed");
             store.write_histogram(&claire_sidecar::store::StageLatency {
                 run_id,
                 stage: span.as_str(),

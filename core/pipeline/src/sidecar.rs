@@ -3,7 +3,7 @@
 //! Everything here may block and allocate. The database is behind the journal, on the projector's
 //! thread: it cannot slow this one. Where the journal cannot be written the run stops with the reason.
 
-use crate::latency::{LatencyCollector, LatencySet};
+use crate::latency::{LatencyCollector, LatencySet, PackedSet};
 use crate::ring::MessageConsumer;
 use crate::stage::{Stage, StageName, Turn};
 use claire_sidecar::{JournalError, Recorder};
@@ -34,7 +34,7 @@ pub struct SidecarStage<S> {
     sink: S,
     records: MessageConsumer,
     latencies: Vec<LatencyCollector>,
-    intervals: Vec<LatencySet>,
+    intervals: Vec<PackedSet>,
     keeps_intervals: bool,
     stop: Arc<AtomicBool>,
     failure: Option<JournalError>,
@@ -66,7 +66,7 @@ impl<S: Sink> SidecarStage<S> {
     ) -> (
         S,
         Vec<LatencyCollector>,
-        Vec<LatencySet>,
+        Vec<PackedSet>,
         Option<JournalError>,
     ) {
         (self.sink, self.latencies, self.intervals, self.failure)
@@ -79,7 +79,7 @@ impl<S: Sink> SidecarStage<S> {
             latency.collect(|set| {
                 sink.collect(set);
                 if keeps {
-                    intervals.push(set.clone());
+                    intervals.push(PackedSet::of(set));
                 }
             });
         }

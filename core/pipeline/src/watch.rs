@@ -8,8 +8,14 @@ use crate::sidecar::Sink;
 use claire_sidecar::{JournalError, Recorder};
 use claire_types::Cells;
 
+/// Counts committed messages that are not in the store.
+pub type Behind = Box<dyn Fn() -> u64 + Send>;
+
 /// Looks on.
 pub trait Watch: Send {
+    /// Learns how to count what the store lacks, before the first message, where there is a store.
+    fn store(&mut self, _behind: Behind) {}
+
     /// Sees the next message; it is not committed yet.
     fn see(&mut self, message: &Cells<'_>);
 

@@ -170,6 +170,15 @@ impl Projector {
         self.lag()
     }
 
+    /// Returns a count of the committed messages that are not in the store, for a screen; it outlives the projector.
+    pub fn behind(&self) -> impl Fn() -> u64 + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || {
+            let applied = shared.lock().applied.messages;
+            shared.committed.messages().saturating_sub(applied)
+        }
+    }
+
     /// Returns how far the store is behind the journal.
     pub fn lag(&self) -> Lag {
         let progress = self.shared.lock();

@@ -3,6 +3,7 @@
 //! Pure: from a status to cells of any size of terminal, the smallest included.
 
 use claire_pipeline::status::Status;
+use claire_pipeline::status::board::clock;
 use claire_pipeline::summary::span;
 use claire_types::TradingState;
 use ratatui::Frame;
@@ -126,7 +127,7 @@ fn latencies(frame: &mut Frame<'_>, area: Rect, status: &Status) {
 
 fn table(frame: &mut Frame<'_>, area: Rect, heads: &[&str], rows: Vec<Row<'_>>, first: u16) {
     let widths = heads.iter().enumerate().map(|(index, _)| match index {
-        0 => Constraint::Min(first),
+        0 => Constraint::Length(first),
         _ => Constraint::Length(11),
     });
     let head = Row::new(heads.iter().map(|head| head.to_string()));
@@ -139,7 +140,12 @@ fn fills(frame: &mut Frame<'_>, area: Rect, status: &Status) {
     let lines = status.fills.iter().map(|fill| {
         Line::from(format!(
             "{}  {}  {} {} @ {}  {}",
-            fill.at, fill.key, fill.side, fill.qty, fill.price, fill.explanation
+            clock(fill.at),
+            fill.key,
+            fill.side,
+            fill.qty,
+            fill.price,
+            fill.explanation
         ))
     });
     listed(frame, area, "fills", lines.collect());

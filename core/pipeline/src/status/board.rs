@@ -11,6 +11,7 @@ use super::{
 use crate::config::section::StrategyConfig;
 use crate::latency::LatencySet;
 use crate::state::State;
+use crate::watch::Behind;
 use claire_engine::config::AccountConfig;
 use claire_engine::portfolio::value_at;
 use claire_types::cell::Tag;
@@ -37,6 +38,7 @@ pub struct Board {
     due: WallNs,
     /// Where the last second began, and the frames by then.
     second: (WallNs, u64),
+    behind: Option<Behind>,
 }
 
 /// What a board starts from.
@@ -100,7 +102,13 @@ impl Board {
             started: None,
             due: WallNs(0),
             second: (WallNs(0), 0),
+            behind: None,
         }
+    }
+
+    /// Counts what the store lacks with this.
+    pub fn store(&mut self, behind: Behind) {
+        self.behind = Some(behind);
     }
 
     /// Takes a message; what cannot be read is the journal's business.
@@ -149,11 +157,7 @@ impl Board {
         self.flow();
         self.money();
         let status = self.status.clone();
-        self.shown.change(|shown| {
-            let lag = shown.flow.store_lag;
-            *shown = status;
-            shown.flow.store_lag = lag;
-        });
+        self.shown.change(|shown| *shown = status);
     }
 
     fn see_input(&mut self, header: &Header, input: &Input<'_>) {
@@ -275,6 +279,7 @@ impl Board {
         flow.frames = gauge.frames.load(Ordering::Relaxed);
         flow.errors = gauge.errors.load(Ordering::Relaxed);
         flow.gaps = gauge.gaps.load(Ordering::Relaxed);
+        flow.store_lag = self.behind.as_ref().map_or(0, |behind| behind());
         let started = self.started.unwrap_or(now);
         self.status.uptime = Duration::from_nanos(now.since(started).0.max(0).unsigned_abs());
         let (since, before) = self.second;
@@ -451,7 +456,7 @@ fn fixed(value: i128, digits: u8) -> String {
 }
 
 /// Returns the time of day, to the millisecond.
-fn clock(time: WallNs) -> String {
+pub fn clock(time: WallNs) -> String {
     let text = time.to_string();
     text.get(11..23).unwrap_or(&text).to_owned()
 }

@@ -5,7 +5,7 @@
 use super::board::Board;
 use crate::latency::LatencySet;
 use crate::state::{Cause, State, StateError, StateStore};
-use crate::watch::Watch;
+use crate::watch::{Behind, Watch};
 use claire_types::cell::Tag;
 use claire_types::record::{RecordHeader, RiskRecord};
 use claire_types::{Cells, Record, StrategyId};
@@ -65,6 +65,10 @@ impl Keeper {
 }
 
 impl Watch for Keeper {
+    fn store(&mut self, behind: Behind) {
+        self.board.store(behind);
+    }
+
     fn see(&mut self, message: &Cells<'_>) {
         self.board.see(message);
         let is_risk = message

@@ -1,0 +1,244 @@
+//! `claire paper` from outside: it trades, writes everything down, and obeys its state file.
+
+use claire_sidecar::{JournalReader, Store, Tail};
+use claire_types::Record;
+use claire_types::cell::Tag;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A working directory of one test, removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Only a number that differs between tests of this process is needed.
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("claire-paper-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("the temporary folder is writable");
+        Self(path)
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_claire"));
+        command.args(line.split_whitespace()).current_dir(&self.0);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CLAIRE_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    fn run(&self, line: &str) -> Output {
+        self.command(line).output().expect("the binary runs")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.0.join("data/claire/state.json")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    let complaint = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{complaint}");
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+/// Counts the journal's messages by kind, and checks that the run is finished in it.
+fn kinds(dir: &Path) -> BTreeMap<u8, u64> {
+    let mut reader = JournalReader::open(dir).expect("a journal");
+    let mut kinds = BTreeMap::new();
+    while let Some(message) = reader.next_message().expect("a whole journal") {
+        let tag = Tag::of(message.cells.at(0).expect("a first cell").low);
+        if Record::is_record(tag.word()) {
+            Record::decode(&message.cells).expect("a record of this version");
+        }
+        *kinds.entry(tag.kind).or_default() += 1;
+    }
+    assert!(matches!(reader.tail(), Tail::Finished(_)));
+    kinds
+}
+
+/// Each table and the kind of record that becomes its rows.
+const TABLES: [(&str, u8); 6] = [
+    ("signals", 128),
+    ("decisions", 129),
+    ("orders", 130),
+    ("order_events", 131),
+    ("fills", 132),
+    ("portfolio_snapshots", 135),
+];
+
+const RUN: &str = "paper --speed max --seed 7 --for 120s --json";
+
+#[test]
+fn a_seed_trades_the_same_twice_and_the_store_agrees_with_the_journal() {
+    let mut digests = Vec::new();
+    for topology in ["fused", "split"] {
+        let folder = Folder::new();
+        let mut command = folder.command(RUN);
+        let output = command.env("CLAIRE_PIPELINE__TOPOLOGY", topology).output();
+        let value = json(&output.expect("the binary runs"));
+        assert!(value["fills"].as_u64() > Some(0), "{value}");
+        assert_eq!((&value["errors"], &value["gaps"]), (&0.into(), &0.into()));
+        assert_eq!(
+            value["books"].as_object().map(serde_json::Map::len),
+            Some(3)
+        );
+        let dir = value["run"]["journal"].as_str().expect("a journal");
+        let kinds = kinds(&folder.0.join(dir));
+        let path = folder.0.join("data/claire/claire.db");
+        let mut store = Store::open(&format!("sqlite:{}", path.display())).expect("a store");
+        let run_id = value["run_id"].as_str().expect("a run").parse();
+        let counts = store.counts(run_id.expect("an id")).expect("counts");
+        for (table, kind) in TABLES {
+            let journaled = kinds.get(&kind).copied().unwrap_or_default();
+            assert_eq!(counts.get(table), Some(&journaled), "{table}");
+        }
+        assert!(counts["latency_histograms"] > 0, "{counts:?}");
+        assert_eq!(Some(counts["fills"]), value["fills"].as_u64());
+        digests.push(value["digest"].clone());
+    }
+    assert_eq!(digests[0], digests[1]);
+}
+
+#[test]
+fn the_first_fill_comes_within_a_minute_whatever_the_seed() {
+    for seed in [1, 2, 3] {
+        let folder = Folder::new();
+        let line = format!("paper --speed max --seed {seed} --for 60s --store none --json");
+        let value = json(&folder.run(&line));
+        assert!(value["fills"].as_u64() > Some(0), "seed {seed}: {value}");
+        assert_eq!(value["run"]["store"], Value::Null);
+    }
+}
+
+#[test]
+fn a_lost_state_beside_a_journal_denies_every_order_until_it_is_lifted() {
+    type Damage = fn(&Path);
+    let damages: [Damage; 4] = [
+        |state| std::fs::remove_file(state).expect("the first run wrote it"),
+        |state| std::fs::write(state, "").expect("writable"),
+        |state| {
+            let whole = std::fs::read(state).expect("readable");
+            std::fs::write(state, &whole[..whole.len() / 2]).expect("writable");
+        },
+        |state| std::fs::write(state, "{\"format\":\"other\"}").expect("writable"),
+    ];
+    for damage in damages {
+        let folder = Folder::new();
+        json(&folder.run("paper --speed max --for 1s --json"));
+        damage(&folder.state());
+        for _ in 0..2 {
+            let output = folder.run(RUN);
+            let value = json(&output);
+            assert_eq!(value["state"], "KILLED");
+            assert_eq!(value["fills"], 0);
+            assert!(value["denied"]["KILL_SWITCH"].as_u64() > Some(0), "{value}");
+            let complaint = text(&output.stderr);
+            for part in ["state.json", "KILLED", "claire init --lift"] {
+                assert!(complaint.contains(part), "{part} in {complaint}");
+            }
+        }
+        json(&folder.run("init --lift checked --json"));
+        let value = json(&folder.run(RUN));
+        assert_eq!(value["state"], "ACTIVE");
+        assert!(value["fills"].as_u64() > Some(0), "{value}");
+        let state = std::fs::read_to_string(folder.state()).expect("readable");
+        let state: Value = serde_json::from_str(&state).expect("JSON");
+        // The first run's epoch was read from its journal: no order id repeats.
+        assert_eq!(state["state"]["epoch"], 4, "{state}");
+    }
+}
+
+#[test]
+fn what_the_engine_latches_outlives_the_process() {
+    let folder = Folder::new();
+    let limited = |line: &str| {
+        let mut command = folder.command(line);
+        let limit = command.env("CLAIRE_RISK__DAILY_LOSS_SHARE", "0.00001");
+        limit.output().expect("the binary runs")
+    };
+    assert_eq!(json(&limited(RUN))["state"], "HALTED");
+    let state = std::fs::read_to_string(folder.state()).expect("readable");
+    let state: Value = serde_json::from_str(&state).expect("JSON");
+    assert_eq!(state["state"]["trading_state"], "HALTED");
+    assert_eq!(state["state"]["cause"]["code"], "DAILY_LOSS");
+    let output = limited(RUN);
+    let value = json(&output);
+    assert_eq!(
+        (&value["state"], &value["fills"]),
+        (&"HALTED".into(), &0.into())
+    );
+    assert!(
+        value["denied"]["TRADING_STATE"].as_u64() > Some(0),
+        "{value}"
+    );
+    assert!(text(&output.stderr).contains("DAILY_LOSS"));
+}
+
+#[test]
+fn a_signal_ends_the_run_with_its_summary_and_a_finished_journal() {
+    let folder = Folder::new();
+    let mut command = folder.command("paper --json");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().expect("the binary runs");
+    let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    errors.read_line(&mut line).expect("the status line");
+    assert!(line.starts_with("paper "), "{line}");
+    let pid = child.id().to_string();
+    let killed = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(killed.expect("kill is there").success());
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).expect("text");
+    let output = child.wait_with_output().expect("it ends");
+    let value = json(&output);
+    assert_eq!(value["mode"], "paper", "{rest}");
+    let dir = value["run"]["journal"].as_str().expect("a journal");
+    kinds(&folder.0.join(dir));
+}
+
+#[test]
+fn what_contradicts_is_refused() {
+    let folder = Folder::new();
+    for (line, mode, expected) in [
+        ("paper --for 1s", Some("replay"), "`replay` is configured"),
+        ("paper --speed max", None, "--for"),
+        (
+            "paper --for 1s --market sim:X --strategy churn",
+            None,
+            "is not on the bundled market",
+        ),
+        (
+            "paper --for 1s --strategy none.rhai",
+            None,
+            "bundled strategies are",
+        ),
+    ] {
+        let mut command = folder.command(line);
+        if let Some(mode) = mode {
+            command.env("CLAIRE_MODE", mode);
+        }
+        let output = command.output().expect("the binary runs");
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}: {complaint}");
+        assert!(complaint.contains(expected), "{line}: {complaint}");
+    }
+}
