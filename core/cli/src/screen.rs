@@ -7,8 +7,9 @@ mod draw;
 
 pub use draw::draw;
 
+use claire_pipeline::clock::Clock;
 use claire_pipeline::status::Status;
-use claire_types::Mode;
+use claire_types::{Mode, MonoNs};
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, SetTitle};
 use crossterm::{event, execute, terminal};
@@ -16,7 +17,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use std::io::{self, IsTerminal, Stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where a run's status is shown.
 pub enum View {
@@ -38,12 +39,14 @@ pub enum Wish {
 /// The page; gives the terminal back when dropped.
 pub struct Page {
     terminal: Terminal<CrosstermBackend<Stdout>>,
+    clock: Clock,
 }
 
 /// Lines for logs and pipes.
 #[derive(Debug, Default)]
 pub struct Lines {
-    last: Option<Instant>,
+    clock: Option<Clock>,
+    last: Option<MonoNs>,
 }
 
 /// Time between two pages: five a second.
@@ -74,7 +77,8 @@ impl View {
         match self {
             Self::Page(page) => page.show(status),
             Self::Lines(lines) => {
-                lines.show(status, Instant::now());
+                let now = lines.clock.get_or_insert_with(Clock::start).mono();
+                lines.show(status, now);
                 Ok(Wish::GoOn)
             }
         }
@@ -91,13 +95,16 @@ impl Page {
             Terminal::new(CrosstermBackend::new(io::stdout()))
         };
         let terminal = opened().inspect_err(|_| restore())?;
-        Ok(Self { terminal })
+        Ok(Self {
+            terminal,
+            clock: Clock::start(),
+        })
     }
 
     fn show(&mut self, status: &Status) -> io::Result<Wish> {
         self.terminal.draw(|frame| draw(frame, status))?;
-        let deadline = Instant::now() + PAGE_INTERVAL;
-        while event::poll(deadline.saturating_duration_since(Instant::now()))? {
+        let begun = self.clock.mono();
+        while event::poll(PAGE_INTERVAL.saturating_sub(passed(&self.clock, begun)))? {
             if let Event::Key(key) = event::read()?
                 && key.kind == KeyEventKind::Press
                 && is_quit(key.code, key.modifiers)
@@ -107,6 +114,10 @@ impl Page {
         }
         Ok(Wish::GoOn)
     }
+}
+
+fn passed(clock: &Clock, since: MonoNs) -> Duration {
+    Duration::from_nanos(clock.mono().since(since))
 }
 
 /// In raw mode Ctrl-C is a key, not a signal.
@@ -140,10 +151,10 @@ pub fn is_taken() -> bool {
 }
 
 impl Lines {
-    fn show(&mut self, status: &Status, now: Instant) {
+    fn show(&mut self, status: &Status, now: MonoNs) {
         let is_due = self
             .last
-            .is_none_or(|last| now.duration_since(last) >= LINE_INTERVAL);
+            .is_none_or(|last| Duration::from_nanos(now.since(last)) >= LINE_INTERVAL);
         if is_due {
             self.last = Some(now);
             crate::output::complain_raw(&format!("{}\n", line(status)));

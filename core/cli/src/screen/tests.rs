@@ -116,12 +116,13 @@ fn line_says_the_same_in_short() {
 #[test]
 fn lines_come_every_few_seconds_only() {
     let mut lines = Lines::default();
-    let start = Instant::now();
+    let start = MonoNs(1_000);
+    let later = |span: Duration| MonoNs(start.0 + span.as_nanos() as u64);
     lines.show(&status(), start);
-    lines.show(&status(), start + LINE_INTERVAL / 2);
+    lines.show(&status(), later(LINE_INTERVAL / 2));
     assert_eq!(lines.last, Some(start));
-    lines.show(&status(), start + LINE_INTERVAL);
-    assert_eq!(lines.last, Some(start + LINE_INTERVAL));
+    lines.show(&status(), later(LINE_INTERVAL));
+    assert_eq!(lines.last, Some(later(LINE_INTERVAL)));
 }
 
 #[test]

@@ -7,16 +7,18 @@
 //! Layouts: recorded frames of 2021 to 2024 (spot, USD-M, COIN-M), and the field order of the official
 //! documentation and connector models for the fields `ps`, `st` and `nq` of 2026 (read 2026-11-21).
 
+mod rare;
+
+pub use rare::decode as decode_rare;
+pub(super) use rare::interval_ns;
+
 use super::{Context, is_chained, is_partial_depth, product_of};
 use crate::digits::Layout;
 use crate::event::{
-    Decoded, DepthDiff, DepthImage, Event, FRAME_LEVELS_MAX, Frequent, FrequentEvent, Place, Target,
+    DepthDiff, DepthImage, FRAME_LEVELS_MAX, Frequent, FrequentEvent, Place, Target,
 };
 use crate::scan::Cursor;
-use claire_types::number::{AMOUNT_DIGITS, parse_signed};
-use claire_types::{
-    Amount, Cell, InstrumentId, Kline, Level, Mark, Price, Qty, Scale, Side, Ticker, Trade, VenueNs,
-};
+use claire_types::{Cell, InstrumentId, Level, Price, Qty, Scale, Side, Ticker, Trade, VenueNs};
 
 /// How the numbers of each instrument were laid out last.
 #[derive(Clone, Debug, Default)]
@@ -60,23 +62,6 @@ pub fn decode(
     let mut cursor = Cursor::new(frame);
     let (stream, is_combined) = opening(&mut cursor)?;
     let decoded = payload(context, stream, &mut cursor, layouts, levels)?;
-    closing(&mut cursor, is_combined)?;
-    Some(decoded)
-}
-
-/// Returns the frame's one event where it is a candle or a mark price.
-///
-/// `None` as from [`decode`].
-pub fn decode_rare(context: &Context<'_>, frame: &[u8], layouts: &mut Layouts) -> Option<Decoded> {
-    let mut cursor = Cursor::new(frame);
-    let (_, is_combined) = opening(&mut cursor)?;
-    cursor.text(b"\"e\":\"")?;
-    let decoded = if cursor.has(b"kline\",\"E\":") {
-        kline(context, &mut cursor, layouts)?
-    } else {
-        cursor.text(b"markPriceUpdate\",\"E\":")?;
-        mark(context, &mut cursor)?
-    };
     closing(&mut cursor, is_combined)?;
     Some(decoded)
 }
@@ -477,134 +462,6 @@ fn side(
     }
 }
 
-/// Reads a candle after `"E":`.
-fn kline(context: &Context<'_>, cursor: &mut Cursor<'_>, layouts: &mut Layouts) -> Option<Decoded> {
-    let event_time = cursor.time()?;
-    let (id, scale) = symbol(context, cursor)?;
-    cursor.text(b",\"k\":{\"t\":")?;
-    let open_time = cursor.time()?;
-    cursor.text(b",\"T\":")?;
-    cursor.time()?;
-    cursor.text(b",\"s\":\"")?;
-    cursor.plain_text()?;
-    cursor.text(b",\"i\":\"")?;
-    let interval_ns = interval_ns(cursor.plain_text()?)?;
-    cursor.text(b",\"f\":")?;
-    cursor.integer()?;
-    cursor.text(b",\"L\":")?;
-    cursor.integer()?;
-    let layout = layouts.of(id)?;
-    cursor.text(b",\"o\":\"")?;
-    let open = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
-    cursor.text(b",\"c\":\"")?;
-    let close = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
-    cursor.text(b",\"h\":\"")?;
-    let high = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
-    cursor.text(b",\"l\":\"")?;
-    let low = Price(cursor.decimal(scale.price_digits, &mut layout.price)?);
-    cursor.text(b",\"v\":\"")?;
-    let volume = count(cursor)?;
-    cursor.text(b",\"n\":")?;
-    let trade_count = cursor.integer()?;
-    cursor.text(b",\"x\":")?;
-    let is_closed = cursor.boolean()?;
-    cursor.text(b",\"q\":\"")?;
-    let quote_volume = count(cursor)?;
-    cursor.text(b",\"V\":\"")?;
-    cursor.plain_text()?;
-    cursor.text(b",\"Q\":\"")?;
-    cursor.plain_text()?;
-    cursor.text(b",\"B\":\"")?;
-    cursor.plain_text()?;
-    cursor.text(b"}}")?;
-    let kline = Kline {
-        open_time,
-        interval_ns,
-        is_closed,
-        open,
-        high,
-        low,
-        close,
-        volume,
-        quote_volume,
-        trade_count,
-    };
-    Some(rare(id, event_time, Event::Kline(kline)))
-}
-
-/// Reads a mark price after `"E":`; `"P"` and `"i"` come in either order.
-fn mark(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<Decoded> {
-    let event_time = cursor.time()?;
-    let (id, _) = symbol(context, cursor)?;
-    cursor.text(b",\"p\":\"")?;
-    let mark = amount(cursor)?;
-    let index = if cursor.has(b",\"P\":\"") {
-        cursor.plain_text()?;
-        cursor.text(b",\"i\":\"")?;
-        amount(cursor)?
-    } else {
-        cursor.text(b",\"i\":\"")?;
-        let index = amount(cursor)?;
-        cursor.text(b",\"P\":\"")?;
-        cursor.plain_text()?;
-        index
-    };
-    cursor.text(b",\"r\":\"")?;
-    let funding_rate = amount(cursor)?;
-    if cursor.has(b",\"ap\":\"") {
-        cursor.plain_text()?;
-    }
-    cursor.text(b",\"T\":")?;
-    let next_funding = cursor.time()?;
-    product(context, cursor)?;
-    cursor.text(b"}")?;
-    if mark.0 < 0 || index.0 < 0 {
-        return None;
-    }
-    let mark = Mark {
-        mark,
-        index,
-        funding_rate,
-        next_funding,
-    };
-    Some(rare(id, event_time, Event::Mark(mark)))
-}
-
-fn amount(cursor: &mut Cursor<'_>) -> Option<Amount> {
-    parse_signed(cursor.decimal_text()?, AMOUNT_DIGITS)
-        .ok()
-        .map(Amount)
-}
-
-fn count(cursor: &mut Cursor<'_>) -> Option<Amount> {
-    amount(cursor).filter(|amount| amount.0 >= 0)
-}
-
-/// Returns the length of a candle of this name; 0 for the calendar month.
-pub(super) fn interval_ns(name: &[u8]) -> Option<i64> {
-    const SECOND: i64 = 1_000_000_000;
-    const INTERVALS: [(&[u8], i64); 16] = [
-        (b"1s", 1),
-        (b"1m", 60),
-        (b"3m", 180),
-        (b"5m", 300),
-        (b"15m", 900),
-        (b"30m", 1_800),
-        (b"1h", 3_600),
-        (b"2h", 7_200),
-        (b"4h", 14_400),
-        (b"6h", 21_600),
-        (b"8h", 28_800),
-        (b"12h", 43_200),
-        (b"1d", 86_400),
-        (b"3d", 259_200),
-        (b"1w", 604_800),
-        (b"1M", 0),
-    ];
-    let found = INTERVALS.iter().find(|(known, _)| *known == name);
-    found.map(|(_, seconds)| seconds * SECOND)
-}
-
 /// Reads `,"s":"..."` and finds the instrument.
 #[inline(always)]
 fn symbol(context: &Context<'_>, cursor: &mut Cursor<'_>) -> Option<(InstrumentId, Scale)> {
@@ -655,14 +512,6 @@ pub(super) const fn first_time(time: VenueNs, event_time: VenueNs) -> VenueNs {
 const fn decoded(instrument: InstrumentId, venue_time: VenueNs, event: FrequentEvent) -> Frequent {
     Frequent {
         instrument,
-        venue_time,
-        event,
-    }
-}
-
-const fn rare(id: InstrumentId, venue_time: VenueNs, event: Event) -> Decoded {
-    Decoded {
-        target: Target::Known(id),
         venue_time,
         event,
     }
