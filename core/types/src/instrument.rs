@@ -4,7 +4,7 @@
 //! run (SPEC 4). The money arithmetic of a contract is here, once, for engine, checks and reports.
 
 use crate::id::InstrumentId;
-use crate::number::{Amount, Price, Qty, mul_div, pow10};
+use crate::number::{Amount, Price, Qty, checked_mul, mul_div, pow10};
 use crate::text::Currency;
 use crate::venue::InstrumentKey;
 use serde::{Deserialize, Serialize};
@@ -78,21 +78,21 @@ impl Instrument {
     /// Linear and spot: qty × multiplier × price. Inverse: qty × multiplier / price. Signed as `qty`.
     /// `None` where the price is not above zero (inverse) or the result does not fit.
     pub fn notional(&self, price: Price, qty: Qty) -> Option<Amount> {
-        let units = i128::from(qty.0).checked_mul(self.multiplier.0)?;
+        let units = checked_mul(i128::from(qty.0), self.multiplier.0)?;
         let price_units = pow10(self.scale.price_digits);
         let qty_units = pow10(self.scale.qty_digits);
         match self.contract {
             Contract::Spot | Contract::Linear => mul_div(
                 units,
                 i128::from(price.0),
-                price_units.checked_mul(qty_units)?,
+                checked_mul(price_units, qty_units)?,
             )
             .map(Amount),
             Contract::Inverse if price.0 <= 0 => None,
             Contract::Inverse => mul_div(
                 units,
                 price_units,
-                i128::from(price.0).checked_mul(qty_units)?,
+                checked_mul(i128::from(price.0), qty_units)?,
             )
             .map(Amount),
         }

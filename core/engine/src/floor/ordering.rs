@@ -196,11 +196,20 @@ impl Floor {
                 self.portfolio.free(currency, reserved, limits.margin_share)
             }),
             fee_share: self.fees.share(intent.instrument, Liquidity::Taker),
-            own_opposite: self
-                .orders
-                .best_resting(intent.instrument, intent.side.opposite()),
+            own_opposite: self.orders.best_resting(
+                intent.instrument,
+                intent.side.opposite(),
+                |id| self.is_cancel_staged(id),
+            ),
         };
         self.gate.check(intent, &inputs)
+    }
+
+    /// Returns whether the call that runs asked for the order's cancel already.
+    fn is_cancel_staged(&self, id: OrderId) -> bool {
+        self.staged
+            .iter()
+            .any(|step| matches!(step, Staged::Cancel(staged, _) if *staged == id))
     }
 
     fn add_order(&mut self, id: OrderId, approved: Approved<Intent>, asked: &Asked) -> OrderHandle {

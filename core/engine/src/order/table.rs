@@ -230,9 +230,18 @@ impl OrderTable {
     }
 
     /// Returns the best limit price that rests on a side of an instrument, whoever placed it.
-    pub fn best_resting(&self, instrument: InstrumentId, side: Side) -> Option<Price> {
+    ///
+    /// Left out is what a cancel is on its way to, or what `leaves` says of: the cancel reaches the venue
+    /// before any order that is judged now.
+    pub fn best_resting(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        leaves: impl Fn(OrderId) -> bool,
+    ) -> Option<Price> {
         self.working_in(instrument)
             .filter(|order| order.side == side && order.price.0 > 0)
+            .filter(|order| order.status != OrderStatus::PendingCancel && !leaves(order.id))
             .map(|order| order.price)
             .max_by_key(|price| price.0.saturating_mul(side.sign()))
     }

@@ -306,3 +306,19 @@ fn a_loss_limit_flattens_also_where_an_operator_halted_before() {
     play.settle(4_900);
     assert_eq!(play.position(0), 0);
 }
+
+#[test]
+fn check_17_an_own_resting_order_is_not_crossed_unless_its_cancel_goes_before() {
+    let mut play = Play::new(config(1));
+    let ask = play.place(limit(Side::Sell, 1.0, 100.5));
+    play.settle(10_000);
+    play.assert_denied(limit(Side::Buy, 1.0, 100.5), GateCode::SelfTrade);
+    let replaced = play.act(0, move |desk| {
+        desk.cancel(ask);
+        desk.place(&limit(Side::Buy, 1.0, 100.5)).denied
+    });
+    assert_eq!(replaced, GateCode::Ok);
+    play.settle(10_000);
+    assert_eq!(play.position(0), 1_000);
+    assert!(play.fills().iter().all(|fill| fill.side == Side::Buy));
+}

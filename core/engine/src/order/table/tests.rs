@@ -138,14 +138,17 @@ fn the_best_resting_price_is_the_one_that_would_be_crossed_first() {
         table.add(approved, &stamp(number, 0)).expect("room");
     }
     assert_eq!(
-        table.best_resting(InstrumentId(1), Side::Buy),
+        table.best_resting(InstrumentId(1), Side::Buy, |_| false),
         Some(Price(95))
     );
     assert_eq!(
-        table.best_resting(InstrumentId(1), Side::Sell),
+        table.best_resting(InstrumentId(1), Side::Sell, |_| false),
         Some(Price(110))
     );
-    assert_eq!(table.best_resting(InstrumentId(0), Side::Sell), None);
+    assert_eq!(
+        table.best_resting(InstrumentId(0), Side::Sell, |_| false),
+        None
+    );
 }
 
 #[test]
