@@ -7,8 +7,9 @@ mod draw;
 
 pub use draw::draw;
 
+use claire_pipeline::clock::Clock;
 use claire_pipeline::status::Status;
-use claire_types::Mode;
+use claire_types::{Mode, MonoNs};
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, SetTitle};
 use crossterm::{event, execute, terminal};
@@ -16,7 +17,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use std::io::{self, IsTerminal, Stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where a run's status is shown.
 pub enum View {
@@ -41,9 +42,10 @@ pub struct Page {
 }
 
 /// Lines for logs and pipes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lines {
-    last: Option<Instant>,
+    clock: Clock,
+    last: Option<MonoNs>,
 }
 
 /// Time between two pages: five a second.
@@ -61,7 +63,7 @@ impl View {
     /// A terminal that refuses.
     pub fn open(mode: Mode, is_json: bool) -> io::Result<Self> {
         if is_json || !io::stdout().is_terminal() {
-            return Ok(Self::Lines(Lines::default()));
+            return Ok(Self::Lines(Lines::new()));
         }
         Page::open(mode).map(Self::Page)
     }
@@ -74,7 +76,8 @@ impl View {
         match self {
             Self::Page(page) => page.show(status),
             Self::Lines(lines) => {
-                lines.show(status, Instant::now());
+                let now = lines.clock.mono();
+                lines.show(status, now);
                 Ok(Wish::GoOn)
             }
         }
@@ -96,8 +99,10 @@ impl Page {
 
     fn show(&mut self, status: &Status) -> io::Result<Wish> {
         self.terminal.draw(|frame| draw(frame, status))?;
-        let deadline = Instant::now() + PAGE_INTERVAL;
-        while event::poll(deadline.saturating_duration_since(Instant::now()))? {
+        let mut wait = PAGE_INTERVAL;
+        while event::poll(wait)? {
+            // A key is there: what else was typed is read without waiting.
+            wait = Duration::ZERO;
             if let Event::Key(key) = event::read()?
                 && key.kind == KeyEventKind::Press
                 && is_quit(key.code, key.modifiers)
@@ -140,10 +145,17 @@ pub fn is_taken() -> bool {
 }
 
 impl Lines {
-    fn show(&mut self, status: &Status, now: Instant) {
+    fn new() -> Self {
+        Self {
+            clock: Clock::start(),
+            last: None,
+        }
+    }
+
+    fn show(&mut self, status: &Status, now: MonoNs) {
         let is_due = self
             .last
-            .is_none_or(|last| now.duration_since(last) >= LINE_INTERVAL);
+            .is_none_or(|last| u128::from(now.since(last)) >= LINE_INTERVAL.as_nanos());
         if is_due {
             self.last = Some(now);
             crate::output::complain_raw(&format!("{}\n", line(status)));

@@ -4,12 +4,12 @@ use super::Outcome;
 use crate::cli::Cli;
 use crate::envelope::Envelope;
 use crate::exit::{Exit, Failure};
+use claire_pipeline::clock::Clock;
 use claire_pipeline::config::{Config, Override};
 use claire_pipeline::state::{Found, Journals, State, StateStore};
 use claire_types::{TradingState, WallNs};
 use clap::Args;
 use serde_json::json;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Arguments of `init`.
 #[derive(Clone, Debug, Args)]
@@ -90,8 +90,5 @@ pub(super) fn who() -> String {
 }
 
 fn now() -> WallNs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    WallNs(since.map_or(0, |since| {
-        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-    }))
+    Clock::start().wall()
 }
