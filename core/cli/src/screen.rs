@@ -43,9 +43,9 @@ pub struct Page {
 }
 
 /// Lines for logs and pipes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lines {
-    clock: Option<Clock>,
+    clock: Clock,
     last: Option<MonoNs>,
 }
 
@@ -64,7 +64,7 @@ impl View {
     /// A terminal that refuses.
     pub fn open(mode: Mode, is_json: bool) -> io::Result<Self> {
         if is_json || !io::stdout().is_terminal() {
-            return Ok(Self::Lines(Lines::default()));
+            return Ok(Self::Lines(Lines::new()));
         }
         Page::open(mode).map(Self::Page)
     }
@@ -77,7 +77,7 @@ impl View {
         match self {
             Self::Page(page) => page.show(status),
             Self::Lines(lines) => {
-                let now = lines.clock.get_or_insert_with(Clock::start).mono();
+                let now = lines.clock.mono();
                 lines.show(status, now);
                 Ok(Wish::GoOn)
             }
@@ -103,8 +103,10 @@ impl Page {
 
     fn show(&mut self, status: &Status) -> io::Result<Wish> {
         self.terminal.draw(|frame| draw(frame, status))?;
-        let begun = self.clock.mono();
-        while event::poll(PAGE_INTERVAL.saturating_sub(passed(&self.clock, begun)))? {
+        let mut wait = PAGE_INTERVAL;
+        while event::poll(wait)? {
+            // A key is there: what else was typed is read without waiting.
+            wait = Duration::ZERO;
             if let Event::Key(key) = event::read()?
                 && key.kind == KeyEventKind::Press
                 && is_quit(key.code, key.modifiers)
@@ -151,10 +153,17 @@ pub fn is_taken() -> bool {
 }
 
 impl Lines {
+    fn new() -> Self {
+        Self {
+            clock: Clock::start(),
+            last: None,
+        }
+    }
+
     fn show(&mut self, status: &Status, now: MonoNs) {
         let is_due = self
             .last
-            .is_none_or(|last| Duration::from_nanos(now.since(last)) >= LINE_INTERVAL);
+            .is_none_or(|last| u128::from(now.since(last)) >= LINE_INTERVAL.as_nanos());
         if is_due {
             self.last = Some(now);
             crate::output::complain_raw(&format!("{}\n", line(status)));

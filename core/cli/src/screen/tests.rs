@@ -115,14 +115,14 @@ fn line_says_the_same_in_short() {
 
 #[test]
 fn lines_come_every_few_seconds_only() {
-    let mut lines = Lines::default();
-    let start = MonoNs(1_000);
-    let later = |span: Duration| MonoNs(start.0 + span.as_nanos() as u64);
+    let mut lines = Lines::new();
+    let interval_ns = LINE_INTERVAL.as_nanos() as u64;
+    let start = MonoNs(7);
     lines.show(&status(), start);
-    lines.show(&status(), later(LINE_INTERVAL / 2));
+    lines.show(&status(), MonoNs(7 + interval_ns / 2));
     assert_eq!(lines.last, Some(start));
-    lines.show(&status(), later(LINE_INTERVAL));
-    assert_eq!(lines.last, Some(later(LINE_INTERVAL)));
+    lines.show(&status(), MonoNs(7 + interval_ns));
+    assert_eq!(lines.last, Some(MonoNs(7 + interval_ns)));
 }
 
 #[test]
