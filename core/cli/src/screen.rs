@@ -39,7 +39,6 @@ pub enum Wish {
 /// The page; gives the terminal back when dropped.
 pub struct Page {
     terminal: Terminal<CrosstermBackend<Stdout>>,
-    clock: Clock,
 }
 
 /// Lines for logs and pipes.
@@ -95,10 +94,7 @@ impl Page {
             Terminal::new(CrosstermBackend::new(io::stdout()))
         };
         let terminal = opened().inspect_err(|_| restore())?;
-        Ok(Self {
-            terminal,
-            clock: Clock::start(),
-        })
+        Ok(Self { terminal })
     }
 
     fn show(&mut self, status: &Status) -> io::Result<Wish> {
@@ -116,10 +112,6 @@ impl Page {
         }
         Ok(Wish::GoOn)
     }
-}
-
-fn passed(clock: &Clock, since: MonoNs) -> Duration {
-    Duration::from_nanos(clock.mono().since(since))
 }
 
 /// In raw mode Ctrl-C is a key, not a signal.
