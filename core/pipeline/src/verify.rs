@@ -237,10 +237,11 @@ impl Comparison {
 
     /// Returns how many records were equal, the digest, and the verdict.
     fn finish(mut self) -> Result<(u64, Digest, Verdict), RunError> {
-        if self.difference.is_none() && self.hold()? {
-            if let Some((cells, place)) = self.held.take() {
-                self.differ(place.to_string(), &Cells::new(&cells, &[]), None);
-            }
+        if self.difference.is_none()
+            && self.hold()?
+            && let Some((cells, place)) = self.held.take()
+        {
+            self.differ(place.to_string(), &Cells::new(&cells, &[]), None);
         }
         let verdict = match (self.difference.take(), self.reader.tail()) {
             (Some(difference), _) => difference,
