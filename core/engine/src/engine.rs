@@ -220,6 +220,10 @@ impl Engine {
             floor.probe.enter(Part::Match);
             floor.match_book(instrument, moment);
         }
+        if floor.seats.is_empty() {
+            // Nobody looks at marks or numbers before the end of the run, which brings them up to date.
+            return;
+        }
         let touch_changed = floor.on_view_change(instrument, change);
         if !touch_changed && change.nearest_bid.is_none() && change.nearest_ask.is_none() {
             return;

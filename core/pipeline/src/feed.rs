@@ -25,6 +25,8 @@ use ticks::Ticks;
 
 /// What a frame is assumed to take from the venue to us: 1 ms.
 pub const LATENCY_ASSUMED: DurationNs = DurationNs::from_ms(1);
+/// Ticks between two looks at a clock offset that is known.
+const OFFSET_TICKS: u32 = 10;
 /// Room for what one frame produces before the buffer must grow.
 const PENDING_CELLS: usize = 32_768;
 
@@ -46,11 +48,14 @@ pub struct FeedLine {
     pub(crate) clock: Clock,
     pub(crate) latency: LatencyRecorder,
     available: MonoNs,
+    /// The clock's last reading in this turn.
+    now: MonoNs,
     /// Added to the venue's times: a session that is repeated happens later each time.
     pub(crate) shift: DurationNs,
     /// Latest receive time, shifted.
     pub(crate) last_recv: WallNs,
     has_ended: bool,
+    tick_count: u32,
 }
 
 impl FeedLine {
@@ -70,6 +75,8 @@ impl FeedLine {
             flushed: 0,
             out,
             available: MonoNs(0),
+            now: MonoNs(0),
+            tick_count: 0,
             clock,
             latency,
             shift: DurationNs(0),
@@ -78,10 +85,16 @@ impl FeedLine {
         }
     }
 
+    /// Reads the clock for a turn; every turn of the stage begins with it.
+    pub fn open_turn(&mut self) {
+        self.now = self.clock.mono();
+        self.latency.turn(self.now);
+    }
+
     /// Decodes a frame; `symbol` is that of the request it answers, if it is an answer.
     #[inline]
     pub fn take(&mut self, frame: &[u8], recv: WallNs, symbol: Option<&str>) {
-        self.available = self.clock.mono();
+        self.available = self.now;
         self.begin(recv);
         let start = self.pending.len();
         match symbol {
@@ -96,7 +109,7 @@ impl FeedLine {
 
     /// Lets time pass without a frame.
     pub fn pass(&mut self, now: WallNs) {
-        self.available = self.clock.mono();
+        self.available = self.now;
         self.begin(now);
     }
 
@@ -145,9 +158,10 @@ impl FeedLine {
         }
         if cells.len() <= self.out.capacity() && self.out.try_write(cells).is_ok() {
             self.flushed += cells.len();
-            let now = self.clock.mono();
-            self.latency.record(Span::Feed, now.since(self.available));
-            self.latency.turn(now);
+            // One reading ends this frame and begins the next of the turn.
+            self.now = self.clock.mono();
+            self.latency
+                .record(Span::Feed, self.now.since(self.available));
             return true;
         }
         self.flush_messages()
@@ -194,7 +208,12 @@ impl FeedLine {
 
     fn tick(&mut self, tick: WallNs) {
         let header = Header::of_time(self.feed.seq(), tick);
+        self.tick_count = self.tick_count.wrapping_add(1);
         for (venue, meter) in Venue::ALL.into_iter().zip(&mut self.meters) {
+            // A known offset is looked at once a second.
+            if meter.is_known() && !self.tick_count.is_multiple_of(OFFSET_TICKS) {
+                continue;
+            }
             if let Some(offset) = meter.change() {
                 Input::ClockOffset(ClockOffset { venue, offset })
                     .encode(&header, &mut self.pending);

@@ -87,8 +87,10 @@ fn lines_parse_or_are_refused() {
         ("paper --seed -1", false),
         ("verify j --json", true),
         ("verify", false),
-        ("explain 1-2 --journal j", true),
-        ("explain 1-2", false),
+        ("explain c1-2 --journal j", true),
+        ("explain 7 --journal j", true),
+        ("explain 1-2 --journal j", false),
+        ("explain c1-2", false),
         ("db migrate --store sqlite:x", true),
         ("db drop", false),
     ] {

@@ -186,6 +186,7 @@ impl Engine {
         // What happened at the venue happened, also where its report is still on its way.
         floor.take_last_reports();
         floor.calls.clear();
+        floor.refresh_all_marks();
         floor.record_portfolio();
         for index in 0..floor.markets.len() {
             if let Some((id, end)) = floor

@@ -28,6 +28,15 @@ impl Floor {
         }
     }
 
+    /// Marks every instrument.
+    pub(crate) fn refresh_all_marks(&mut self) {
+        for index in 0..self.markets.len() {
+            if let Some(instrument) = self.markets.get(index).map(|market| market.instrument.id) {
+                self.refresh_marks(instrument);
+            }
+        }
+    }
+
     /// Values the currency that the instrument converts: by configuration, else its own base.
     fn refresh_rate(&mut self, instrument: InstrumentId, reference: Amount) {
         let Some(facts) = self.instrument(instrument) else {

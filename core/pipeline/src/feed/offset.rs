@@ -47,6 +47,11 @@ impl OffsetMeter {
         self.count = (self.count + 1).min(OFFSET_SAMPLES);
     }
 
+    /// Returns whether an offset was said before.
+    pub const fn is_known(&self) -> bool {
+        self.said.is_some()
+    }
+
     /// Returns the offset where it is known for the first time or moved by a step since it was last returned.
     pub fn change(&mut self) -> Option<DurationNs> {
         if self.count == 0 {

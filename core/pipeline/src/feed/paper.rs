@@ -148,6 +148,7 @@ impl Stage for PaperFeed {
     }
 
     fn turn(&mut self) -> Turn {
+        self.line.open_turn();
         for taken in 0..FRAMES_PER_TURN {
             if !self.line.flush() {
                 return match taken {

@@ -10,7 +10,7 @@ use claire_types::{DurationNs, MonoNs, Venue, WallNs};
 use claire_venue::detect_url;
 
 /// Frames taken in one turn before others get theirs.
-const FRAMES_PER_TURN: u32 = 64;
+const FRAMES_PER_TURN: u32 = 8;
 /// Pause between two passes of a session that is repeated.
 const PASS_GAP: DurationNs = DurationNs(NS_PER_S);
 
@@ -201,6 +201,7 @@ impl Stage for ReplayFeed {
     }
 
     fn turn(&mut self) -> Turn {
+        self.line.open_turn();
         for taken in 0..FRAMES_PER_TURN {
             if !self.line.flush() {
                 return if taken == 0 {
