@@ -243,6 +243,23 @@ impl FeedLine {
         }
     }
 
+    /// Returns the last pending frame error in words: stream, reason and byte.
+    pub fn error_text(&self) -> String {
+        let mut text = String::new();
+        let mut rest = self.pending.view();
+        while let Ok((message, after)) = rest.split_message() {
+            if let Ok((_, Input::FrameError(error))) = Input::decode(&message) {
+                let stream = match error.channel.as_str() {
+                    "" => "no stream's name",
+                    name => name,
+                };
+                text = format!("{stream}: {} at byte {}", error.fault, error.offset_bytes);
+            }
+            rest = after;
+        }
+        text
+    }
+
     /// Returns the pending cells, for tests.
     pub fn pending(&self) -> Cells<'_> {
         self.pending.view()

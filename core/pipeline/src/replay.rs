@@ -6,7 +6,7 @@
 use crate::config::{Config, Selection};
 use crate::feed::Feed;
 use crate::feed::replay::{ReplayFeed, Speed, venue_of};
-use crate::run::{Assembly, Finished, RecordPlan, RunError, header, prepare};
+use crate::run::{Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare};
 use crate::source::{Entry, Recording};
 use crate::strategy::hex;
 use crate::summary::{
@@ -14,8 +14,8 @@ use crate::summary::{
     StrategySummary,
 };
 use crate::topology::Topology;
-use claire_engine::floor::Market;
-use claire_sidecar::RunId;
+use claire_engine::floor::{Market, Phase};
+use claire_sidecar::{RunId, Store};
 use claire_types::number::Decimal;
 use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, Venue, WallNs};
 use claire_venue::MarketFeed;
@@ -85,6 +85,10 @@ pub fn replay(
     stop: Arc<AtomicBool>,
 ) -> Result<Replayed, RunError> {
     let recording = Recording::open(&request.files)?;
+    if let Some(url) = &request.plan.store {
+        // One that cannot be opened now is a mistake; one that goes away later is waited for.
+        drop(Store::open(url)?);
+    }
     let detected = detect(request, &config)?;
     let mut selection = request.selection.clone();
     selection.market = selection.market.or(detected.market);
@@ -96,16 +100,9 @@ pub fn replay(
         header.body["inputs"] = inputs_of(&recording, &detected.venues, request.passes);
     }
     let data_hash = data_hash(&header.body["inputs"]);
-    let names: Vec<_> = prepared
-        .scripts
-        .iter()
-        .map(|script| script.strategy.clone())
-        .collect();
-    let script_hashes = prepared
-        .scripts
-        .iter()
-        .map(|script| (script.strategy.clone(), script.sha256.clone()));
-    let script_hashes = script_hashes.collect();
+    let scripts = prepared.scripts.iter();
+    let named = scripts.map(|script| (script.strategy.clone(), script.sha256.clone()));
+    let (names, script_hashes) = (strategy_names(&prepared), named.collect());
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
     let journal_dir = plan.journal.clone();
@@ -143,9 +140,31 @@ pub fn replay(
         config_hash: config.hash(),
         script_hashes,
         data_hash,
-        fault_texts: finished.feed.counts().fault_texts.clone(),
+        fault_texts: fault_texts(&finished),
         store_lag: finished.store_lag,
     })
+}
+
+fn strategy_names(prepared: &Prepared) -> Vec<String> {
+    let scripts = prepared.scripts.iter();
+    scripts.map(|script| script.strategy.clone()).collect()
+}
+
+/// Returns what could not be read, and which strategies failed, in words.
+fn fault_texts(finished: &Finished<ReplayFeed>) -> Vec<String> {
+    let mut texts = finished.feed.counts().fault_texts.clone();
+    let seats = finished.engine.engine().floor().seats().iter();
+    texts.extend(seats.filter(|seat| seat.faults > 0).map(|seat| {
+        let end = match seat.phase {
+            Phase::Failed => "; it was stopped",
+            _ => "",
+        };
+        format!(
+            "strategy {}: {} calls failed, the last: {}{end}",
+            seat.name, seat.faults, seat.fault_last
+        )
+    }));
+    texts
 }
 
 /// A store is filled from a journal: without a folder for it, it gets one of its own.

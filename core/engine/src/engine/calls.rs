@@ -158,6 +158,7 @@ impl Floor {
             return;
         };
         seat.faults += 1;
+        seat.fault_last = fault.text;
         seat.faults_in_a_row += 1;
         let is_over = seat.faults_in_a_row >= FAULTS_IN_A_ROW_MAX || fault.kind == FaultKind::Cut;
         let primary = seat.primary;

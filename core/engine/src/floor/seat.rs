@@ -54,6 +54,8 @@ pub struct Seat {
     pub faults_in_a_row: u32,
     /// Calls that failed in all.
     pub faults: u64,
+    /// What the last failed call said.
+    pub fault_last: Note,
     /// Its markets' numbers, the primary first.
     #[serde(skip)]
     pub facts: Vec<(InstrumentId, MarketFacts)>,
@@ -109,6 +111,7 @@ impl Seat {
             indicators: Vec::with_capacity(INDICATORS_MAX),
             faults_in_a_row: 0,
             faults: 0,
+            fault_last: Note::EMPTY,
             facts: Vec::with_capacity(MARKETS_MAX),
             tally: Tally::default(),
             signal: None,

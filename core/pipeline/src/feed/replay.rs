@@ -126,7 +126,11 @@ impl ReplayFeed {
                     return true;
                 }
                 select_venue(line, venues, entry.file);
+                let errors = line.feed.counters().errors;
                 line.take(entry.frame, entry.recv, symbol);
+                if line.feed.counters().errors > errors {
+                    counts.note(|| format!("frame {}: {}", entry.number, line.error_text()));
+                }
                 true
             }
             Some(Entry::Fault(fault)) => {
@@ -258,6 +262,12 @@ impl ReplayCounts {
     #[cold]
     fn fault(&mut self, text: impl Fn() -> String) {
         self.faults += 1;
+        self.note(text);
+    }
+
+    /// Keeps the words of something that the feed counted.
+    #[cold]
+    fn note(&mut self, text: impl Fn() -> String) {
         if self.fault_texts.len() < FAULT_TEXTS_MAX {
             self.fault_texts.push(text());
         }
