@@ -26,10 +26,10 @@ const PORTFOLIO_NS: i64 = 60 * NS_PER_S;
 /// The deterministic state machine.
 pub struct Engine {
     desk: LentDesk,
-    strategies: Vec<Box<dyn Strategy>>,
-    seq: EngineSeq,
-    portfolio_due: WallNs,
-    ended: bool,
+    pub(crate) strategies: Vec<Box<dyn Strategy>>,
+    pub(crate) seq: EngineSeq,
+    pub(crate) portfolio_due: WallNs,
+    pub(crate) ended: bool,
 }
 
 impl Engine {
@@ -106,7 +106,7 @@ impl Engine {
         desk.downcast_ref().expect("the desk is the engine's floor")
     }
 
-    fn floor_mut(&mut self) -> &mut Floor {
+    pub(crate) fn floor_mut(&mut self) -> &mut Floor {
         let desk: &mut dyn Any = self.desk.as_mut().expect("a strategy gave the desk back");
         desk.downcast_mut().expect("the desk is the engine's floor")
     }

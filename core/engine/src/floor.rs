@@ -13,9 +13,11 @@ mod monitors;
 mod ordering;
 mod reports;
 mod seat;
+mod snapshot;
 
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
+pub(crate) use snapshot::{FloorRef, FloorState};
 
 use crate::config::EngineConfig;
 use crate::convert::price_to_f64;
@@ -33,6 +35,7 @@ use claire_types::{
     Amount, DurationNs, InstrumentId, InstrumentKey, Mode, OrderId, OrderReason, Price, Side,
     StrategyId, Venue, VenueNs, WallNs,
 };
+use serde::{Deserialize, Serialize};
 
 /// Room for the records of one input before the buffer must grow.
 const OUTPUT_CELLS: usize = 1_024 * RECORD_CELLS_MAX;
@@ -88,7 +91,7 @@ pub struct Floor {
 const VENUES: usize = 8;
 
 /// What a strategy is to be told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Call {
     Bar(StrategyId, InstrumentId, BarView),
     Fill(StrategyId, InstrumentId, FillView),

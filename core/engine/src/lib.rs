@@ -18,6 +18,7 @@ pub mod paper;
 pub mod portfolio;
 pub mod probe;
 pub mod risk;
+pub mod snapshot;
 pub mod strategy;
 pub mod timers;
 

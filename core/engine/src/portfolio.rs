@@ -119,6 +119,27 @@ impl Portfolio {
         })
     }
 
+    /// Takes the room again that a portfolio read from a snapshot does not have.
+    pub(crate) fn reserve_room(&mut self) {
+        let currencies = usize::from(self.tables.currencies_max);
+        let instruments = usize::from(self.tables.instruments_max);
+        self.balances.reserve_room();
+        self.rates
+            .reserve(currencies.saturating_sub(self.rates.len()));
+        self.held
+            .reserve(instruments.saturating_sub(self.held.len()));
+    }
+
+    /// Returns whether the tables have this configuration's sizes and currency.
+    pub(crate) fn is_of(&self, config: &EngineConfig) -> bool {
+        let instruments = usize::from(config.tables.instruments_max);
+        let rows = usize::from(config.tables.strategies_max) + 1;
+        self.tables == config.tables
+            && self.currency == config.account.currency
+            && self.positions.len() == rows * instruments
+            && self.totals.len() == instruments
+    }
+
     /// Takes an instrument's facts; they do not change within a run.
     ///
     /// # Errors

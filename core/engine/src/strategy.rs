@@ -8,6 +8,7 @@
 use claire_types::{
     GateCode, InstrumentId, Note, OrderFlags, OrderId, OrderReason, OrderStatus, Side, VenueNs,
 };
+use serde::{Deserialize, Serialize};
 
 /// A strategy instance: one configuration entry with its own state.
 pub trait Strategy: Send {
@@ -199,7 +200,7 @@ pub trait Desk: Send + std::any::Any {
 }
 
 /// A market's plain numbers, in base units and quote prices; 0 where unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[repr(C)]
 pub struct MarketFacts {
     /// Best bid price of the merged view.
@@ -270,7 +271,7 @@ pub struct OrderRequest {
 }
 
 /// A strategy's grip on an order: its id, or why there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderHandle {
     /// The order; [`OrderId::NONE`] for the empty handle.
     pub order: OrderId,
@@ -279,7 +280,7 @@ pub struct OrderHandle {
 }
 
 /// An order as a strategy sees it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderView {
     /// Its handle.
     pub handle: OrderHandle,
@@ -315,7 +316,7 @@ pub struct TradeView {
 }
 
 /// A closed bar as a strategy sees it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BarView {
     /// Which bars.
     pub bars: BarsId,
@@ -336,7 +337,7 @@ pub struct BarView {
 }
 
 /// Our deal as a strategy sees it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FillView {
     /// The order.
     pub order: OrderHandle,
@@ -363,15 +364,15 @@ pub struct FillView {
 }
 
 /// A strategy's number for bars it declared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BarsId(pub u16);
 
 /// A strategy's number for an indicator it declared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct IndicatorId(pub u16);
 
 /// What an indicator is computed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IndicatorSource {
     /// Closed bars.
     Bars(BarsId),

@@ -49,6 +49,12 @@ impl Timers {
         }
     }
 
+    /// Takes the room again that timers read from a snapshot do not have.
+    pub fn reserve_room(&mut self) {
+        let more = TIMERS_MAX.saturating_sub(self.timers.len());
+        self.timers.reserve(more);
+    }
+
     /// Arms a timer that fires every `ms` from `now`; the same name re-arms.
     ///
     /// # Errors

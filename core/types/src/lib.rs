@@ -18,6 +18,7 @@ pub mod market;
 pub mod number;
 pub mod order;
 pub mod record;
+pub mod snapshot;
 pub mod text;
 pub mod time;
 pub mod venue;

@@ -57,7 +57,6 @@ pub struct Seat {
     /// What the last failed call said.
     pub fault_last: Note,
     /// Its markets' numbers, the primary first.
-    #[serde(skip)]
     pub facts: Vec<(InstrumentId, MarketFacts)>,
     /// What it did so far.
     pub tally: Tally,
@@ -116,6 +115,16 @@ impl Seat {
             tally: Tally::default(),
             signal: None,
         }
+    }
+
+    /// Takes the room again that a seat read from a snapshot does not have.
+    pub(super) fn reserve_room(&mut self) {
+        self.timers.reserve_room();
+        self.bars.reserve(BARS_MAX.saturating_sub(self.bars.len()));
+        let more = INDICATORS_MAX.saturating_sub(self.indicators.len());
+        self.indicators.reserve(more);
+        self.facts
+            .reserve(MARKETS_MAX.saturating_sub(self.facts.len()));
     }
 
     /// Returns whether its handlers are called.

@@ -130,6 +130,11 @@ impl OrderTable {
             .reserve((finals + 1).saturating_sub(self.finals.len()));
     }
 
+    /// Returns whether the table has these sizes.
+    pub fn is_of(&self, limits: &TableLimits) -> bool {
+        self.limits == *limits
+    }
+
     /// Adds an order that the gate approved, as PENDING_NEW, and its sums.
     ///
     /// # Errors

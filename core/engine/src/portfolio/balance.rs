@@ -21,6 +21,11 @@ impl Balances {
         }
     }
 
+    pub(super) fn reserve_room(&mut self) {
+        let more = self.currencies_max.saturating_sub(self.amounts.len());
+        self.amounts.reserve(more);
+    }
+
     /// Adds to a currency and returns what is there then.
     pub(super) fn add(
         &mut self,

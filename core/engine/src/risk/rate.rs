@@ -35,6 +35,12 @@ impl RateWindow {
         }
     }
 
+    /// Takes the room again that a window read from a snapshot does not have.
+    pub fn reserve_room(&mut self) {
+        let more = (self.room as usize).saturating_sub(self.stamps.len());
+        self.stamps.reserve(more);
+    }
+
     /// Notes an event. A full window forgets its oldest.
     pub fn note(&mut self, now: WallNs) {
         self.forget(now);

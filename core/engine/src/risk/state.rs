@@ -124,6 +124,14 @@ impl LatchedState {
         })
     }
 
+    /// Takes the room again that states read from a snapshot do not have.
+    pub fn reserve_room(&mut self) {
+        for latch in std::iter::once(&mut self.account).chain(&mut self.strategies) {
+            let more = CAUSES_MAX.saturating_sub(latch.causes.len());
+            latch.causes.reserve(more);
+        }
+    }
+
     fn latch(&self, strategy: StrategyId) -> Option<&Latch> {
         match strategy {
             StrategyId::NONE => Some(&self.account),

@@ -5,12 +5,14 @@
 
 use super::{Book, Frame, Touch, key_of};
 use claire_types::{BookReason, Level, Price, Qty, Side};
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 type LevelState = (Price, Qty);
 
+/// `L` is the levels of a side: borrowed to be written, owned when read.
 #[derive(Serialize, Deserialize)]
-struct BookState {
+struct BookState<L> {
     tick_known: i64,
     tick: i64,
     last_id: u64,
@@ -22,8 +24,22 @@ struct BookState {
     nearest: [Option<Price>; 2],
     recentre_count: u64,
     window_low: [Option<i64>; 2],
-    bids: Vec<LevelState>,
-    asks: Vec<LevelState>,
+    bids: L,
+    asks: L,
+}
+
+/// A side's levels, best first, written without a copy.
+struct SideRef<'a>(&'a Book, Side);
+
+impl Serialize for SideRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(book, side) = *self;
+        let mut levels = serializer.serialize_seq(Some(book.count(side)))?;
+        for level in book.levels(side) {
+            levels.serialize_element(&state_of(level))?;
+        }
+        levels.end()
+    }
 }
 
 impl Serialize for Book {
@@ -43,8 +59,8 @@ impl Serialize for Book {
             nearest: [self.nearest_bid, self.nearest_ask],
             recentre_count: self.recentre_count,
             window_low: [self.bids.window_low(), self.asks.window_low()],
-            bids: self.levels(Side::Buy).map(state_of).collect(),
-            asks: self.levels(Side::Sell).map(state_of).collect(),
+            bids: SideRef(self, Side::Buy),
+            asks: SideRef(self, Side::Sell),
         }
         .serialize(serializer)
     }
@@ -52,7 +68,7 @@ impl Serialize for Book {
 
 impl<'de> Deserialize<'de> for Book {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let state = BookState::deserialize(deserializer)?;
+        let state = BookState::<Vec<LevelState>>::deserialize(deserializer)?;
         let mut book = Self::new(Price(state.tick_known));
         book.tick = state.tick;
         book.last_id = state.last_id;
