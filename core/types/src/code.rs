@@ -139,6 +139,8 @@ codes! {
         Operator = 37, "OPERATOR";
         /// A new UTC day.
         NewDay = 38, "NEW_DAY";
+        /// Little room on the journal's disk.
+        LowDisk = 39, "LOW_DISK";
     }
 }
 

@@ -4,7 +4,7 @@
 //! their engine sequence. Every input has a two-cell [`Header`]. Kinds 1-127; numbers are never reused.
 
 use crate::cell::{CellBuffer, CellFault, Cells, Tag};
-use crate::code::{BookReason, CommandKind, FrameFault};
+use crate::code::{BookReason, CommandKind, FrameFault, TradingState};
 use crate::id::{InstrumentId, StrategyId};
 use crate::instrument::{Contract, Instrument, Scale};
 use crate::market::{Depth, Kline, Level, Levels, Liquidation, Mark, Ticker, Trade};
@@ -54,6 +54,8 @@ pub enum Input<'a> {
     ClockOffset(ClockOffset),
     /// An operator's command.
     Command(Command),
+    /// The disk that the journal is on has little room left.
+    LowDisk(LowDisk),
     /// A recorded session starts over: books are forgotten, positions stay.
     SessionReset,
     /// The input ends here.
@@ -93,6 +95,17 @@ pub struct Command {
     pub note: Note,
 }
 
+/// How little room the journal's disk has, and what that asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LowDisk {
+    /// The state that the limit asks for.
+    pub state: TradingState,
+    /// What is free.
+    pub free_bytes: u64,
+    /// The limit that it is below.
+    pub limit_bytes: u64,
+}
+
 /// Cells of a header.
 pub const HEADER_CELLS: usize = 2;
 
@@ -110,6 +123,7 @@ const CLOCK_OFFSET: u8 = 11;
 const COMMAND: u8 = 12;
 const SESSION_RESET: u8 = 13;
 const END: u8 = 14;
+const LOW_DISK: u8 = 15;
 
 const FLAG_SNAPSHOT: u8 = 1;
 const FLAG_FIRST: u8 = 2;
@@ -197,6 +211,10 @@ impl<'a> Input<'a> {
                 out.push(u64::from(command.strategy.0), 0);
                 out.text(&command.note);
             }
+            Self::LowDisk(low) => {
+                header.begin(LOW_DISK, low.state as u8, out);
+                out.push(low.free_bytes, low.limit_bytes);
+            }
             Self::SessionReset => header.begin(SESSION_RESET, 0, out),
             Self::End => header.begin(END, 0, out),
         }
@@ -259,6 +277,11 @@ fn decode_rare<'a>(kind: u8, tag: Tag, cells: &Cells<'a>) -> Result<Input<'a>, C
             kind: CommandKind::from_u8(tag.flags).ok_or(CellFault::Value)?,
             strategy: StrategyId(cells.at(2)?.low as u16),
             note: cells.text(3)?.0,
+        }),
+        LOW_DISK => Input::LowDisk(LowDisk {
+            state: TradingState::from_u8(tag.flags).ok_or(CellFault::Value)?,
+            free_bytes: cells.at(2)?.low,
+            limit_bytes: cells.at(2)?.high,
         }),
         SESSION_RESET => Input::SessionReset,
         END => Input::End,

@@ -7,7 +7,7 @@ use crate::floor::{Floor, Market, Phase};
 use crate::paper::PaperVenue;
 use crate::risk::state::{Cause, StateChange};
 use crate::strategy::StrategyEvent;
-use claire_types::input::{Command, FrameError};
+use claire_types::input::{Command, FrameError, LowDisk};
 use claire_types::{
     Amount, BookReason, CommandKind, GateCode, Header, Input, Instrument, InstrumentId, Note,
     OrderReason, Record, StrategyId, TradingState,
@@ -23,6 +23,7 @@ impl Engine {
             Input::FrameError(error) => self.on_frame_error(header, error),
             Input::ClockOffset(clock) => self.floor_mut().take_offset(clock.venue, clock.offset),
             Input::Command(command) => self.on_command(header, command),
+            Input::LowDisk(low) => self.floor_mut().take_low_disk(low),
             Input::SessionReset => self.on_session_reset(header),
             Input::End => self.on_end(header),
             // Klines and liquidations are counted by the feed; nothing here is moved by them yet.
@@ -210,6 +211,20 @@ impl Floor {
             market.mark = Some((mark, now));
             self.refresh_marks(instrument);
         }
+    }
+
+    /// Restricts trading where what happens may soon not be written down (SPEC 9). An operator lifts it.
+    fn take_low_disk(&mut self, low: &LowDisk) {
+        let amount = |bytes: u64| Amount(i128::from(bytes).saturating_mul(Amount::ONE.0));
+        let cause = Cause {
+            code: GateCode::LowDisk,
+            state: low.state,
+            limit: amount(low.limit_bytes),
+            measured: amount(low.free_bytes),
+            time: self.now,
+        };
+        let note = Note::cut("bytes free on the journal's disk");
+        self.tighten(StrategyId::NONE, cause, note);
     }
 
     /// Follows an operator to a stricter state.
