@@ -134,6 +134,11 @@ impl Config {
     fn of_tree(tree: Node, defaults: &Node, file: Option<PathBuf>) -> Result<Self, ConfigFaults> {
         let root: Root = read::read_or(&tree, defaults, "")?;
         select::names_are_unique(&tree, &root.strategy)?;
+        if let Some((key, what)) = root.journal.contradiction() {
+            let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+            let origin = tree.at(&path).unwrap_or(&tree).origin.clone();
+            return Err(ConfigFault::new(origin, key, what).into());
+        }
         let instruments = listed(&root.instruments_file)?;
         Ok(Self {
             mode: root.mode,

@@ -82,6 +82,14 @@ pub struct JournalConfig {
     pub segment_hours: SegmentHours,
     /// When the disk must have it.
     pub fsync: Fsync,
+    /// Closed segments older than this many days are removed; 0 keeps all.
+    pub keep_days: KeepDays,
+    /// The oldest closed segments are removed where all journals take more megabytes; 0 keeps all.
+    pub quota_mb: DiskMb,
+    /// REDUCING where the journal's disk has fewer megabytes left; 0 never.
+    pub reducing_below_mb: DiskMb,
+    /// HALTED where it has fewer; 0 never.
+    pub halted_below_mb: DiskMb,
 }
 
 /// When the disk must have what was appended.
@@ -99,6 +107,14 @@ pub enum Fsync {
 /// Megabytes of a journal segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentMb(u32);
+
+/// Days that something is kept; 0 without end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepDays(u32);
+
+/// Megabytes of a disk; 0 for no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskMb(u32);
 
 /// Hours of engine time of a journal segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,6 +246,46 @@ impl SegmentMb {
         self.0 as u64 * 1_000_000
     }
 }
+
+impl JournalConfig {
+    /// Returns the key and what is wrong with its value beside the others'; `None` where they fit.
+    pub fn contradiction(&self) -> Option<(&'static str, String)> {
+        let (quota, segment) = (self.quota_mb.0, self.segment_mb.0);
+        if quota > 0 && quota < QUOTA_SEGMENTS_MIN * segment {
+            let what = format!(
+                "`{quota}` is not allowed: the segment that is written and the one before it stay, so it takes \
+                 at least {QUOTA_SEGMENTS_MIN} segments of {segment} MB, or 0 for no quota"
+            );
+            return Some(("journal.quota_mb", what));
+        }
+        let (reducing, halted) = (self.reducing_below_mb.0, self.halted_below_mb.0);
+        if reducing > 0 && halted > reducing {
+            let what = format!(
+                "`{halted}` is not allowed: HALTED follows REDUCING, so at most reducing_below_mb, {reducing}"
+            );
+            return Some(("journal.halted_below_mb", what));
+        }
+        None
+    }
+}
+
+impl KeepDays {
+    /// Returns the span; `None` keeps all.
+    pub fn span(self) -> Option<std::time::Duration> {
+        let seconds = u64::from(self.0) * 86_400;
+        (seconds > 0).then(|| std::time::Duration::from_secs(seconds))
+    }
+}
+
+impl DiskMb {
+    /// Returns the number of bytes; `None` for no limit.
+    pub fn bytes(self) -> Option<u64> {
+        (self.0 > 0).then(|| u64::from(self.0) * 1_000_000)
+    }
+}
+
+/// Fewest segments that a quota has room for.
+const QUOTA_SEGMENTS_MIN: u32 = 3;
 
 impl SegmentHours {
     /// Returns the span.
@@ -378,6 +434,18 @@ impl<'de> Deserialize<'de> for RingCells {
 impl<'de> Deserialize<'de> for SegmentMb {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         within(deserializer, 1, 65_536).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeepDays {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, 0, 36_500).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DiskMb {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, 0, 1_000_000_000).map(Self)
     }
 }
 

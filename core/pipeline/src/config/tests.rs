@@ -70,6 +70,12 @@ fn without_any_layer_the_defaults_hold() {
     assert_eq!(config.pipeline.topology, TopologyChoice::Auto);
     assert_eq!(config.pipeline.ring_cells.count(), 16_384);
     assert_eq!(config.journal.segment_mb.bytes(), 256_000_000);
+    assert_eq!(config.journal.keep_days.span(), None);
+    assert_eq!(config.journal.quota_mb.bytes(), None);
+    assert_eq!(
+        config.journal.reducing_below_mb.bytes(),
+        Some(1_000_000_000)
+    );
     assert_eq!(config.journal_dir(), PathBuf::from("data/claire/journal"));
     assert_eq!(config.store.url, StoreUrl::Auto);
     assert_eq!(config.paper.speed, Speed::Times(1.0));
@@ -162,6 +168,18 @@ fn faults_name_file_line_key_and_what_is_allowed() {
         (
             "[journal]\nsegment_mb = \"x\"",
             "FILE:2:14: journal.segment_mb: found \"x\", expected i64",
+        ),
+        (
+            "[journal]\nquota_mb = 767",
+            "FILE:2:12: journal.quota_mb: `767` is not allowed: the segment that is written and the one before it stay, so it takes at least 3 segments of 256 MB, or 0 for no quota",
+        ),
+        (
+            "[journal]\nkeep_days = -1",
+            "FILE:2:13: journal.keep_days: `-1` is not allowed, expected 0 to 36500",
+        ),
+        (
+            "[journal]\nhalted_below_mb = 2000",
+            "FILE:2:19: journal.halted_below_mb: `2000` is not allowed: HALTED follows REDUCING, so at most reducing_below_mb, 1000",
         ),
         (
             "[store]\nurl = \"mysql://u:secret@h/d\"",
