@@ -6,6 +6,7 @@
 use claire_engine::Engine;
 use claire_engine::config::{BalanceConfig, EngineConfig, FeeSchedule, StrategyConfig};
 use claire_engine::risk::{LatchedState, Profile};
+use claire_engine::snapshot::SNAPSHOT_ROOM_BYTES;
 use claire_strategies::native::Churn;
 use claire_types::{
     Amount, CellBuffer, Cells, ClockOffset, Currency, DurationNs, Header, Input, Mode, Record,
@@ -119,6 +120,20 @@ fn feed_and_engine_allocate_nothing_after_warm_up() {
     assert!(done.orders - before >= 1_000, "the strategy must trade");
     assert!(done.fills > 0, "orders must be filled");
     assert_eq!(ALLOCATIONS.get(), 0, "allocations after warm-up");
+}
+
+#[test]
+fn a_snapshot_allocates_nothing_in_the_room_that_is_reserved_for_it() {
+    let session = session();
+    let mut line = Line::new();
+    line.run(&session, 0..session.frames.len() / 5);
+    let mut bytes = Vec::with_capacity(SNAPSHOT_ROOM_BYTES);
+    IS_WATCHED.set(true);
+    let saved = line.engine.save(&mut bytes);
+    IS_WATCHED.set(false);
+    assert_eq!(saved, Ok(()));
+    assert!(line.done.orders > 0 && bytes.len() > 10_000);
+    assert_eq!(ALLOCATIONS.get(), 0, "allocations of {} bytes", bytes.len());
 }
 
 #[test]

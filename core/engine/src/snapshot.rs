@@ -53,7 +53,7 @@ pub enum RestoreFault {
     /// The configuration itself is wrong, in words.
     Config(String),
     /// A strategy, by its place, does not take its part.
-    Strategy(usize, Fault),
+    Strategy(usize, Box<Fault>),
 }
 
 /// What belongs to the engine itself and not to a strategy.
@@ -135,7 +135,7 @@ impl Engine {
         for (index, strategy) in engine.strategies.iter_mut().enumerate() {
             let saved = take_section(&mut rest)?;
             let restored = strategy.restore(saved);
-            restored.map_err(|fault| RestoreFault::Strategy(index, fault))?;
+            restored.map_err(|fault| RestoreFault::Strategy(index, Box::new(fault)))?;
         }
         match rest.is_empty() {
             true => Ok(engine),

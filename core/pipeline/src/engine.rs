@@ -1,7 +1,12 @@
 //! ENGINE: takes events in order, applies them, hands the records on.
 //!
 //! Engine thread. The engine itself is in `claire-engine`; this stage gives it inputs, times its parts and
-//! owns the rings. What an input produced stays pending until the ring took all of it.
+//! owns the rings. What an input produced stays pending until the ring took all of it. Between two inputs
+//! it decides where a segment of the journal begins, with a snapshot.
+
+mod segments;
+
+pub use segments::SegmentPlan;
 
 use crate::clock::Clock;
 use crate::latency::{LatencyRecorder, Span};
@@ -10,7 +15,8 @@ use crate::stage::{Stage, StageName, Turn};
 use claire_engine::Engine;
 use claire_engine::probe::{Part, Probe};
 use claire_types::cell::Tag;
-use claire_types::{CellBuffer, Cells, Input, MonoNs};
+use claire_types::{CellBuffer, Cells, EngineSeq, Input, MonoNs};
+use segments::Segments;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,11 +33,23 @@ pub struct EngineStage {
     pending: CellBuffer,
     flushed: usize,
     journals_inputs: bool,
+    segments: Option<Segments>,
+    /// Inputs that the engine knows from its snapshot and that come again.
+    to_skip: u64,
     clock: Clock,
     latency: LatencyRecorder,
     parts: Arc<PartTimes>,
     available: MonoNs,
     faults: u64,
+}
+
+/// What of a run stands in its journal beside its records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Journaling {
+    /// Its inputs, in full: no file holds them.
+    pub inputs: bool,
+    /// Snapshots, where a segment begins; none without a journal.
+    pub segments: Option<SegmentPlan>,
 }
 
 /// Times of the engine's parts during one input, in ns.
@@ -55,12 +73,12 @@ struct PartProbe {
 }
 
 impl EngineStage {
-    /// Returns the stage; `journals_inputs` where the input is no file that can be read again.
+    /// Returns the stage. An engine made from a snapshot passes over the inputs that are in it.
     pub fn new(
         mut engine: Engine,
         events: MessageConsumer,
         records: MessageProducer,
-        journals_inputs: bool,
+        journaling: &Journaling,
         clock: Clock,
         latency: LatencyRecorder,
     ) -> Self {
@@ -71,13 +89,16 @@ impl EngineStage {
             current: None,
             since: MonoNs(0),
         }));
+        let EngineSeq(to_skip) = engine.seq();
         Self {
+            segments: Segments::new(journaling, &engine),
             engine,
             events,
             records,
             pending: CellBuffer::with_capacity(PENDING_CELLS),
             flushed: 0,
-            journals_inputs,
+            journals_inputs: journaling.inputs,
+            to_skip,
             clock,
             latency,
             parts,
@@ -110,14 +131,27 @@ impl EngineStage {
         while applied < INPUTS_PER_TURN
             && let Ok((message, after)) = rest.split_message()
         {
-            taken += message.len();
-            rest = after;
             if is_stamp(&message) {
                 self.available =
                     Stamp::decode(&message).map_or(self.available, |stamp| stamp.available);
+                taken += message.len();
+                rest = after;
                 continue;
             }
+            if let Some(segments) = &mut self.segments {
+                segments.begin_if_due(&self.engine);
+                let records = &mut self.records;
+                if !write_snapshot(segments, &mut self.pending, &mut self.flushed, records) {
+                    break;
+                }
+            }
+            taken += message.len();
+            rest = after;
             applied += 1;
+            if self.to_skip > 0 {
+                self.to_skip -= 1;
+                continue;
+            }
             // Fields one by one: the ring's chunk is still borrowed.
             let mut step = Step {
                 engine: &mut self.engine,
@@ -132,6 +166,9 @@ impl EngineStage {
                     has_decided.then_some(self.available),
                 ),
                 Err(()) => self.faults += 1,
+            }
+            if let Some(segments) = &mut self.segments {
+                segments.count(self.pending.len(), self.engine.floor().now());
             }
             if !flush(&self.pending, &mut self.flushed, &mut self.records) {
                 break;
@@ -156,10 +193,27 @@ impl Stage for EngineStage {
         }
         self.pending.clear();
         self.flushed = 0;
+        if let Some(segments) = &mut self.segments
+            && !write_snapshot(
+                segments,
+                &mut self.pending,
+                &mut self.flushed,
+                &mut self.records,
+            )
+        {
+            return Turn::Blocked;
+        }
         self.work()
     }
 
     fn close(&mut self) {
+        let refused = self.segments.as_ref().map_or(0, Segments::refused);
+        if refused > 0 {
+            tracing::warn!(
+                refused,
+                "segments of the journal did not begin: the engine's state is too large"
+            );
+        }
         // What FEED writes is its own encoding: a message that the engine cannot read is a bug.
         assert_eq!(self.faults, 0, "every message of the feed is an input");
         self.records.close();
@@ -232,6 +286,24 @@ fn flush(pending: &CellBuffer, flushed: &mut usize, records: &mut MessageProduce
         }
         *flushed += message.len();
         rest = after;
+    }
+    true
+}
+
+/// Writes what is left of a snapshot, one message after the other; returns whether the ring took all of it.
+#[inline]
+fn write_snapshot(
+    segments: &mut Segments,
+    pending: &mut CellBuffer,
+    flushed: &mut usize,
+    records: &mut MessageProducer,
+) -> bool {
+    while segments.write(pending) {
+        if !flush(pending, flushed, records) {
+            return false;
+        }
+        pending.clear();
+        *flushed = 0;
     }
     true
 }

@@ -6,6 +6,7 @@
 pub mod affinity;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod engine;
 pub mod explain;
 pub mod feed;

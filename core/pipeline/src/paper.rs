@@ -7,10 +7,12 @@
 use crate::clock::Clock;
 use crate::config::section::{Speed, redacted};
 use crate::config::{Config, ConfigFaults, Selection};
+use crate::disk::{DiskAlarm, DiskWatch, FreeSpace};
+use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::replay::{Traffic, summarize, topology_name};
-use crate::run::{Assembly, RecordPlan, RunError, header, prepare};
+use crate::run::{Assembly, RecordPlan, RunError, header, prepare, segment_plan};
 use crate::state::{Found, Journals, State, StateStore};
 use crate::status::StatusCell;
 use crate::status::board::{Board, BoardStart};
@@ -45,6 +47,8 @@ pub struct PaperRequest {
     pub topology: Topology,
     /// Who starts it, for the audit log.
     pub who: String,
+    /// Reads how much room the journal's disk has.
+    pub free_space: FreeSpace,
 }
 
 /// A finished paper run.
@@ -101,6 +105,7 @@ pub fn paper(
         strategies: &config.strategies,
         state: state.state(),
     };
+    let (disk, alarm) = disk_of(&config, request, &plan);
     let board = Board::new(&start, Arc::clone(shown));
     let keeper = Keeper::new(state, board, Arc::clone(&stop));
     let assembly = Assembly {
@@ -109,11 +114,15 @@ pub fn paper(
         stop,
         plan,
         header,
-        journals_inputs: true,
+        journaling: Journaling {
+            inputs: true,
+            segments: Some(segment_plan(&config)),
+        },
         venue: Venue::Sim,
+        disk,
     };
     let gauge = shown.gauge();
-    let feed = |line| PaperFeed::new(line, market, pace, gauge);
+    let feed = |line| PaperFeed::new(line, market, pace, gauge, alarm);
     let (finished, keeper) = assembly.run_watched(prepared.engine, feed, keeper)?;
     let state = keeper.finish()?;
     let names: Vec<_> = scripts
@@ -270,6 +279,20 @@ fn plan_of(config: &Config, request: &PaperRequest, run_id: RunId) -> Result<Rec
         journal: Some(journal),
         store: config.store_url(),
     })
+}
+
+/// Returns who looks at the journal's disk, and the feed's end of what is found.
+fn disk_of(
+    config: &Config,
+    request: &PaperRequest,
+    plan: &RecordPlan,
+) -> (Option<DiskWatch>, DiskAlarm) {
+    let Some(journal) = &plan.journal else {
+        return (None, DiskAlarm::default());
+    };
+    let free = request.free_space.clone();
+    let (watch, alarm) = DiskWatch::new(journal, &config.journal, free);
+    (Some(watch), alarm)
 }
 
 fn traffic_of(feed: &PaperFeed, config: &Config) -> Traffic {

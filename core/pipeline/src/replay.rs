@@ -4,9 +4,12 @@
 //! records as a live run; only the source differs.
 
 use crate::config::{Config, Selection};
+use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::replay::{ReplayFeed, Speed, venue_of};
-use crate::run::{Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare};
+use crate::run::{
+    Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
+};
 use crate::source::{Entry, Recording};
 use crate::strategy::hex;
 use crate::summary::{
@@ -106,18 +109,23 @@ pub fn replay(
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
     let journal_dir = plan.journal.clone();
+    let journaling = Journaling {
+        inputs: false,
+        segments: plan.journal.as_ref().map(|_| segment_plan(&config)),
+    };
     let assembly = Assembly {
         config: &config,
         topology: request.topology,
         stop,
         plan,
         header,
-        journals_inputs: false,
+        journaling,
         venue: detected
             .venues
             .first()
             .copied()
             .unwrap_or(Venue::BinanceSpot),
+        disk: None,
     };
     let finished = assembly.run(prepared.engine, |line| {
         ReplayFeed::new(line, recording, venues, request.speed, request.passes)
@@ -289,6 +297,8 @@ pub(crate) fn summarize<F: Feed>(
     let floor = finished.engine.engine().floor();
     figures.elapsed_s = seconds(finished.elapsed_ns);
     figures.latency = latency_figures(&finished.latency);
+    figures.segments_removed = finished.removed.segments;
+    figures.segments_removed_bytes = finished.removed.bytes;
     let (first, last) = traffic.received.unzip();
     let mut summary = ReplaySummary {
         sessions: traffic.sessions,

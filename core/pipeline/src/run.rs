@@ -5,7 +5,8 @@
 use crate::clock::Clock;
 use crate::config::section::{Fsync, WaitChoice};
 use crate::config::{Config, ConfigFaults};
-use crate::engine::EngineStage;
+use crate::disk::DiskWatch;
+use crate::engine::{EngineStage, Journaling, SegmentPlan};
 use crate::feed::{Feed, FeedLine};
 use crate::latency::{LatencySet, PackedSet, latency};
 use crate::ring::ring;
@@ -19,9 +20,10 @@ use crate::watch::{Watch, Watched};
 use claire_engine::Engine;
 use claire_engine::config::EngineConfig;
 use claire_engine::risk::LatchedState;
+use claire_sidecar::journal::{Projected, Removals, Removed, Retention, RetentionRules};
 use claire_sidecar::{
-    JournalError, JournalHeader, JournalOptions, JournalWriter, Projector, ProjectorOptions,
-    Recorder, RunId, StoreError, Summary, SyncPolicy,
+    JournalError, JournalHeader, JournalOptions, JournalWriter, Place, Projector, ProjectorOptions,
+    Recorder, RunId, Store, StoreError, Summary, SyncPolicy,
 };
 use claire_types::time::NS_PER_S;
 use claire_types::{Mode, Venue, WallNs};
@@ -119,6 +121,8 @@ pub struct Finished<F> {
     pub run_id: RunId,
     /// What the store lacks, in words, if it lacks something.
     pub store_lag: Option<String>,
+    /// Old segments of journals that were removed.
+    pub removed: Removed,
 }
 
 /// What the stages left behind, with what took their records.
@@ -172,6 +176,7 @@ pub fn prepare(
 
 /// Returns the header of a run's journal.
 pub fn header(config: &Config, prepared: &Prepared, mode: Mode, inputs: &Value) -> JournalHeader {
+    let plan = segment_plan(config);
     JournalHeader {
         format_version: claire_sidecar::journal::FORMAT_VERSION,
         semantics_version: SEMANTICS_VERSION,
@@ -192,7 +197,20 @@ pub fn header(config: &Config, prepared: &Prepared, mode: Mode, inputs: &Value) 
             "instruments": config.instruments,
             "scripts": prepared.scripts,
             "inputs": inputs,
+            // Where segments begin is decided again by whoever repeats the run.
+            "segments": {
+                "bytes_max": plan.bytes_max,
+                "age_ns_max": plan.age_max.0,
+            },
         }),
+    }
+}
+
+/// Returns how large and how old the journal's segments become.
+pub const fn segment_plan(config: &Config) -> SegmentPlan {
+    SegmentPlan {
+        bytes_max: config.journal.segment_mb.bytes(),
+        age_max: config.journal.segment_hours.span(),
     }
 }
 
@@ -206,8 +224,6 @@ pub fn open_journal(
     config: &Config,
 ) -> Result<JournalWriter, JournalError> {
     let options = JournalOptions {
-        segment_bytes_max: config.journal.segment_mb.bytes(),
-        segment_age_max: config.journal.segment_hours.span(),
         sync: match config.journal.fsync {
             Fsync::Commit => SyncPolicy::EveryCommit,
             Fsync::Interval => SyncPolicy::Interval(Duration::from_secs(1)),
@@ -233,10 +249,12 @@ pub struct Assembly<'a> {
     pub plan: RecordPlan,
     /// Its header.
     pub header: JournalHeader,
-    /// Inputs are journaled in full: no file holds them.
-    pub journals_inputs: bool,
+    /// What stands in the journal beside the records.
+    pub journaling: Journaling,
     /// The venue that frames come from at first.
     pub venue: Venue,
+    /// Looks at the journal's disk; file runs have no inputs from outside, and stop where it is full.
+    pub disk: Option<DiskWatch>,
 }
 
 impl Assembly<'_> {
@@ -258,7 +276,7 @@ impl Assembly<'_> {
     /// # Errors
     /// As [`Assembly::run`].
     pub fn run_watched<F: Feed, W: Watch>(
-        self,
+        mut self,
         engine: Engine,
         feed: impl FnOnce(FeedLine) -> F,
         mut watch: W,
@@ -267,6 +285,7 @@ impl Assembly<'_> {
             Some(dir) => Some(open_journal(dir, &self.header, self.config)?),
             None => None,
         };
+        let (journal, removals) = self.keep(journal);
         let run_id = journal
             .as_ref()
             .map_or(self.header.run_id, |journal| journal.header().run_id);
@@ -278,6 +297,7 @@ impl Assembly<'_> {
         let ran = self.run_with(engine, feed, Watched { recorder, watch })?;
         let Watched { recorder, watch } = ran.sink;
         let summary = recorder.finish()?;
+        let removed = removals.so_far();
         let store_lag = projector
             .map(|projector| projector.finish(STORE_WAIT_MAX))
             .and_then(|lag| {
@@ -302,6 +322,7 @@ impl Assembly<'_> {
             elapsed_ns: ran.elapsed_ns,
             run_id,
             store_lag,
+            removed,
         };
         Ok((finished, watch))
     }
@@ -311,7 +332,7 @@ impl Assembly<'_> {
     /// # Errors
     /// A stage that died, or the sink's failure.
     pub fn run_with<F: Feed, S: Sink>(
-        &self,
+        &mut self,
         engine: Engine,
         feed: impl FnOnce(FeedLine) -> F,
         sink: S,
@@ -335,14 +356,15 @@ impl Assembly<'_> {
             engine,
             events_out,
             records_in,
-            self.journals_inputs,
+            &self.journaling,
             clock.clone(),
             engine_latency,
         );
         let collectors = vec![feed_collector, engine_collector];
         let keeps = self.plan.store.is_some();
         let mut sidecar =
-            SidecarStage::new(sink, records_out, collectors, keeps, Arc::clone(&self.stop));
+            SidecarStage::new(sink, records_out, collectors, keeps, Arc::clone(&self.stop))
+                .watching(self.disk.take());
         let on_death = |_: &PipelineDown| {};
         let mut settings = RunSettings::new(&self.stop, &on_death);
         settings.wait = wait_of(self.config.pipeline.wait);
@@ -379,6 +401,31 @@ impl Assembly<'_> {
         })
     }
 
+    /// Has the journals kept within the configured rules while the run goes on.
+    fn keep(&self, journal: Option<JournalWriter>) -> (Option<JournalWriter>, Removals) {
+        let rules = retention_rules(self.config);
+        let Some(mut journal) = journal else {
+            return (None, Removals::default());
+        };
+        if rules.keep_all() {
+            return (Some(journal), Removals::default());
+        }
+        let own = journal.header().run_id;
+        let url = self.plan.store.clone();
+        let is_own_stored = url.is_some();
+        let projected = url.or_else(|| self.config.store_url()).map(|url| {
+            let ask = move |run_id: RunId| match run_id == own && !is_own_stored {
+                true => EVERYTHING,
+                false => projected_in(&url, run_id),
+            };
+            Box::new(ask) as Projected
+        });
+        let retention = Retention::new(rules, &self.config.journal_dir(), projected);
+        let removals = retention.removals();
+        journal.keep(retention);
+        (Some(journal), removals)
+    }
+
     fn start_projector(
         &self,
         journal: Option<&JournalWriter>,
@@ -393,6 +440,37 @@ impl Assembly<'_> {
             action: "start the projector".to_owned(),
             cause,
         })
+    }
+}
+
+/// Returns what is kept of journals.
+pub fn retention_rules(config: &Config) -> RetentionRules {
+    RetentionRules {
+        age_max: config.journal.keep_days.span(),
+        bytes_max: config.journal.quota_mb.bytes(),
+    }
+}
+
+/// Where a run is that no store waits for.
+const EVERYTHING: Place = Place {
+    segment: u32::MAX,
+    offset_bytes: u64::MAX,
+};
+
+/// Returns how far a run is in the store; a store that cannot say has nothing of it.
+fn projected_in(url: &str, run_id: RunId) -> Place {
+    // Opening a file store makes it: one that is not there is not asked.
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    if !url.starts_with("postgres") && !Path::new(path).exists() {
+        return Place::default();
+    }
+    let applied = Store::open(url).and_then(|mut store| store.applied(run_id));
+    match applied {
+        Ok(applied) => applied.place,
+        Err(error) => {
+            tracing::warn!("no segment of run {run_id} is removed: {error}");
+            Place::default()
+        }
     }
 }
 
@@ -418,7 +496,7 @@ fn store_latencies(
     started: WallNs,
     intervals: &[PackedSet],
 ) -> Result<(), StoreError> {
-    let mut store = claire_sidecar::Store::open(url)?;
+    let mut store = Store::open(url)?;
     for set in intervals {
         for unpacked in set.unpack() {
             let (span, latency) = unpacked.expect("the bytes are those that were packed");

@@ -3,6 +3,7 @@
 //! Everything here may block and allocate. The database is behind the journal, on the projector's
 //! thread: it cannot slow this one. Where the journal cannot be written the run stops with the reason.
 
+use crate::disk::DiskWatch;
 use crate::latency::{LatencyCollector, LatencySet, PackedSet};
 use crate::ring::MessageConsumer;
 use crate::stage::{Stage, StageName, Turn};
@@ -37,6 +38,7 @@ pub struct SidecarStage<S> {
     intervals: Vec<PackedSet>,
     keeps_intervals: bool,
     stop: Arc<AtomicBool>,
+    disk: Option<DiskWatch>,
     failure: Option<JournalError>,
 }
 
@@ -56,8 +58,15 @@ impl<S: Sink> SidecarStage<S> {
             intervals: Vec::new(),
             keeps_intervals,
             stop,
+            disk: None,
             failure: None,
         }
+    }
+
+    /// Looks at the journal's disk beside its work.
+    pub fn watching(mut self, disk: Option<DiskWatch>) -> Self {
+        self.disk = disk;
+        self
     }
 
     /// Returns what took the messages, the latencies since the start, their intervals, and what went wrong.
@@ -117,6 +126,9 @@ impl<S: Sink> Stage for SidecarStage<S> {
 
     fn turn(&mut self) -> Turn {
         self.collect();
+        if let Some(disk) = &mut self.disk {
+            disk.look();
+        }
         let Some(result) = self.take() else {
             return if self.records.is_ended() {
                 Turn::Done

@@ -145,6 +145,10 @@ pub struct RunFigures {
     pub journal: Option<String>,
     /// The database that was filled, if one was, without password.
     pub store: Option<String>,
+    /// Old segments of journals that were removed in this run, by age or quota.
+    pub segments_removed: u64,
+    /// What they took.
+    pub segments_removed_bytes: u64,
 }
 
 /// A stage's latency; a percentile is `None` where the samples do not carry it.

@@ -2,9 +2,12 @@
 //!
 //! Called by the command line on its thread. All that decides the outputs comes from the journal's
 //! header: configuration, instruments, scripts with their text, states, and the inputs, in full or as
-//! files by their SHA-256. Nothing is written.
+//! files by their SHA-256. Nothing is written. From a later segment on, the engine is that of the segment's
+//! snapshot; files are then read from their start, so that the feed stands where it stood, and the inputs
+//! that are in the snapshot are passed over.
 
 use crate::config::{Config, Sources};
+use crate::engine::{Journaling, SegmentPlan};
 use crate::feed::replay::{ReplayFeed, Speed};
 use crate::run::{Assembly, Prepared, RecordPlan, RunError, SEMANTICS_VERSION};
 use crate::sidecar::Sink;
@@ -19,7 +22,8 @@ use claire_sidecar::journal::EndMark;
 use claire_sidecar::{Digest, JournalError, JournalHeader, JournalReader, Place, Tail};
 use claire_strategies::{RhaiStrategy, Script, Value as Parameter};
 use claire_types::record::Record;
-use claire_types::{Cell, Cells, Input, Instrument, Venue};
+use claire_types::snapshot::{SnapshotBytes, SnapshotHead, SnapshotMessage, begins_snapshot};
+use claire_types::{Cell, CellBuffer, Cells, DurationNs, Input, Instrument, Venue};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,8 +36,12 @@ pub struct Verified {
     pub run_id: String,
     /// Inputs applied, where the journal holds them; 0 for files by reference.
     pub inputs: u64,
+    /// The segment that it began with; 1 is the run's start.
+    pub segment: u32,
     /// Records compared and found equal.
     pub records: u64,
+    /// Snapshots compared and found equal, that which it began with not counted.
+    pub snapshots: u64,
     /// Digest of the records of this run.
     pub digest: String,
     /// How it ended.
@@ -65,12 +73,18 @@ pub enum Verdict {
     },
 }
 
-/// Runs the journal in `dir` again.
+/// Runs the journal in `dir` again, from the first segment that is there, or from a later one.
 ///
 /// # Errors
-/// A journal that is damaged, whose files are missing or changed, or whose header lacks what a run needs.
-pub fn verify(dir: &Path) -> Result<Verified, RunError> {
-    let reader = JournalReader::open(dir)?;
+/// A journal that is damaged, whose files are missing or changed, or whose header lacks what a run needs; a
+/// segment that is not there or has no whole snapshot.
+pub fn verify(dir: &Path, from: Option<u32>) -> Result<Verified, RunError> {
+    let mut reader = match from {
+        Some(segment) => JournalReader::open_segment(dir, segment)?,
+        None => JournalReader::open(dir)?,
+    };
+    reader.show_snapshots();
+    let segment = reader.position().segment;
     let header = reader.header().clone();
     if header.semantics_version != SEMANTICS_VERSION {
         let verdict = Verdict::OtherSemantics {
@@ -79,26 +93,50 @@ pub fn verify(dir: &Path) -> Result<Verified, RunError> {
         };
         return Ok(Verified {
             run_id: header.run_id.to_string(),
+            segment,
             inputs: 0,
             records: 0,
+            snapshots: 0,
             digest: String::new(),
             verdict,
         });
     }
-    let prepared = prepared_of(&header)?;
+    let snapshot = match segment {
+        1 => None,
+        _ => Some(read_snapshot(&mut reader, segment)?),
+    };
+    let prepared = prepared_of(&header, snapshot.as_ref())?;
     let sink = Comparison::new(reader);
     let (sink, inputs) = match header.body["inputs"]["files"].as_array() {
         Some(files) => (verify_files(&header, files, prepared, sink)?, 0),
         None => verify_inputs(prepared.engine, sink)?,
     };
-    let (records, digest, verdict) = sink.finish()?;
+    let (counts, digest, verdict) = sink.finish()?;
     Ok(Verified {
         run_id: header.run_id.to_string(),
+        segment,
         inputs,
-        records,
+        records: counts.records,
+        snapshots: counts.snapshots,
         digest: digest.to_string(),
         verdict,
     })
+}
+
+/// Reads the snapshot that a segment begins with.
+fn read_snapshot(reader: &mut JournalReader, segment: u32) -> Result<SnapshotBytes, RunError> {
+    let mut snapshot = SnapshotBytes::default();
+    let lacks = |what: &str| RunError::Usage(format!("segment {segment} of the journal {what}"));
+    while let Some(message) = reader.next_message()? {
+        match snapshot.take(&message.cells) {
+            Ok(None) => {}
+            Ok(Some(_)) => return Ok(snapshot),
+            Err(_) => return Err(lacks("does not begin with a snapshot")),
+        }
+    }
+    Err(lacks(
+        "was cut off before its snapshot was whole; begin with an earlier one",
+    ))
 }
 
 /// Replays the files that the header names, after checking that they are the same.
@@ -137,14 +175,18 @@ fn verify_files(
     let passes = passes.ok_or_else(|| lacks("inputs.passes"))?;
     let mut config = Config::load(&Sources::default())?;
     config.instruments = part::<Vec<Instrument>>(header, "instruments")?;
-    let assembly = Assembly {
+    let mut assembly = Assembly {
         config: &config,
         topology: Topology::Fused,
         stop: Arc::new(AtomicBool::new(false)),
         plan: RecordPlan::default(),
         header: header.clone(),
-        journals_inputs: false,
+        journaling: Journaling {
+            inputs: false,
+            segments: Some(segments_of(header)?),
+        },
         venue: venues.first().copied().unwrap_or(Venue::BinanceSpot),
+        disk: None,
     };
     let ran = assembly.run_with(
         prepared.engine,
@@ -157,19 +199,44 @@ fn verify_files(
 /// Applies the inputs that the journal holds.
 fn verify_inputs(mut engine: Engine, mut sink: Comparison) -> Result<(Comparison, u64), RunError> {
     let mut inputs = 0;
-    while let Some(input) = sink.next_input()? {
+    let mut snapshot = CellBuffer::default();
+    loop {
+        while sink.is_at_snapshot()? {
+            snapshot.clear();
+            write_snapshot(&engine, &mut snapshot)?;
+            sink.accept_all(snapshot.as_slice())?;
+        }
+        let Some(input) = sink.next_input()? else {
+            break;
+        };
         let cells = Cells::new(&input, &[]);
         let decoded = Input::decode(&cells);
         let (header, decoded) = decoded.map_err(|fault| JournalError::Message { fault })?;
         inputs += 1;
         engine.apply(&header, &decoded);
-        let mut rest = Cells::new(engine.records(), &[]);
-        while let Ok((record, after)) = rest.split_message() {
-            sink.accept(record)?;
-            rest = after;
-        }
+        sink.accept_all(engine.records())?;
     }
     Ok((sink, inputs))
+}
+
+/// Writes the engine's snapshot as the engine stage does.
+fn write_snapshot(engine: &Engine, out: &mut CellBuffer) -> Result<(), RunError> {
+    let mut bytes = Vec::new();
+    let saved = engine.save(&mut bytes);
+    saved.map_err(|fault| RunError::Usage(fault.to_string()))?;
+    let head = SnapshotHead {
+        seq: engine.seq(),
+        time: engine.floor().now(),
+        bytes: bytes.len() as u64,
+    };
+    head.encode_begin(out);
+    for number in 0.. {
+        if !head.encode_part(number, &bytes, out) {
+            break;
+        }
+    }
+    head.encode_end(out);
+    Ok(())
 }
 
 /// Compares records with a journal's, in lock-step.
@@ -178,19 +245,48 @@ struct Comparison {
     /// The journal's next message, read and not yet compared.
     held: Option<(Vec<Cell>, Place)>,
     digest: Digest,
-    records: u64,
+    counts: Counts,
     difference: Option<Verdict>,
 }
 
+/// What was found equal.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    records: u64,
+    snapshots: u64,
+}
+
 impl Comparison {
-    const fn new(reader: JournalReader) -> Self {
+    fn new(reader: JournalReader) -> Self {
         Self {
-            reader,
             held: None,
-            digest: Digest::START,
-            records: 0,
+            digest: reader.segment_start().digest,
+            counts: Counts {
+                records: 0,
+                snapshots: 0,
+            },
+            reader,
             difference: None,
         }
+    }
+
+    /// Takes a run of whole messages.
+    fn accept_all(&mut self, messages: &[Cell]) -> Result<(), JournalError> {
+        let mut rest = Cells::new(messages, &[]);
+        while let Ok((message, after)) = rest.split_message() {
+            self.accept(message)?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Returns whether the journal's next message begins a snapshot.
+    fn is_at_snapshot(&mut self) -> Result<bool, JournalError> {
+        if self.difference.is_some() || !self.hold()? {
+            return Ok(false);
+        }
+        let first = self.held.as_ref().and_then(|(cells, _)| cells.first());
+        Ok(first.is_some_and(|cell| begins_snapshot(cell.low)))
     }
 
     /// Reads the next message into `held`; false at the journal's end.
@@ -222,6 +318,15 @@ impl Comparison {
         }
     }
 
+    fn count(&mut self, message: &Cells<'_>) {
+        self.digest.add(message);
+        match SnapshotMessage::decode(message) {
+            Ok(Some(SnapshotMessage::End(_))) => self.counts.snapshots += 1,
+            Ok(Some(_)) => {}
+            _ => self.counts.records += 1,
+        }
+    }
+
     fn differ(&mut self, place: String, recorded: &Cells<'_>, made: Option<&Cells<'_>>) {
         let nothing = || "nothing".to_owned();
         self.difference.get_or_insert(Verdict::Differs {
@@ -235,8 +340,8 @@ impl Comparison {
         });
     }
 
-    /// Returns how many records were equal, the digest, and the verdict.
-    fn finish(mut self) -> Result<(u64, Digest, Verdict), RunError> {
+    /// Returns what was equal, the digest, and the verdict.
+    fn finish(mut self) -> Result<(Counts, Digest, Verdict), RunError> {
         if self.difference.is_none()
             && self.hold()?
             && let Some((cells, place)) = self.held.take()
@@ -248,7 +353,7 @@ impl Comparison {
             (None, Tail::Finished(end)) => verdict_of_end(end, self.digest),
             (None, _) => Verdict::EqualSoFar,
         };
-        Ok((self.records, self.digest, verdict))
+        Ok((self.counts, self.digest, verdict))
     }
 }
 
@@ -270,8 +375,7 @@ impl Sink for Comparison {
         }
         if let Some((cells, place)) = self.held.take() {
             if cells.iter().copied().eq(message.iter()) {
-                self.digest.add(&message);
-                self.records += 1;
+                self.count(&message);
             } else {
                 self.differ(place.to_string(), &Cells::new(&cells, &[]), Some(&message));
             }
@@ -304,13 +408,28 @@ fn describe(message: &Cells<'_>) -> String {
         ),
         Err(_) => match Input::decode(message) {
             Ok((_, input)) => format!("input {input:?}"),
-            Err(fault) => format!("{} cells that are no message: {fault}", message.len()),
+            Err(fault) => describe_snapshot(message)
+                .unwrap_or_else(|| format!("{} cells that are no message: {fault}", message.len())),
         },
     }
 }
 
-/// Builds the engine of a journal's run from its header alone.
-fn prepared_of(header: &JournalHeader) -> Result<Prepared, RunError> {
+fn describe_snapshot(message: &Cells<'_>) -> Option<String> {
+    Some(match SnapshotMessage::decode(message).ok()?? {
+        SnapshotMessage::Begin(head) => format!(
+            "a snapshot of {} bytes after sequence {}",
+            head.bytes, head.seq.0
+        ),
+        SnapshotMessage::Part { number, .. } => format!("part {number} of a snapshot"),
+        SnapshotMessage::End(head) => format!("the end of the snapshot after {}", head.seq.0),
+    })
+}
+
+/// Builds the engine of a journal's run from its header, and its state from a snapshot where there is one.
+fn prepared_of(
+    header: &JournalHeader,
+    snapshot: Option<&SnapshotBytes>,
+) -> Result<Prepared, RunError> {
     let engine_config: EngineConfig = part(header, "engine")?;
     let state: LatchedState = part(header, "state")?;
     let scripts: Vec<ScriptSource> = part(header, "scripts")?;
@@ -318,13 +437,29 @@ fn prepared_of(header: &JournalHeader) -> Result<Prepared, RunError> {
         .iter()
         .map(strategy_of)
         .collect::<Result<Vec<_>, _>>()?;
-    let engine =
-        Engine::new(engine_config.clone(), state.clone(), strategies).map_err(RunError::Usage)?;
+    let engine = match snapshot {
+        None => Engine::new(engine_config.clone(), state.clone(), strategies),
+        Some(snapshot) => Engine::restore(engine_config.clone(), strategies, snapshot.bytes())
+            .map_err(|fault| fault.to_string()),
+    };
     Ok(Prepared {
-        engine,
+        engine: engine.map_err(RunError::Usage)?,
         scripts,
         engine_config,
         state,
+    })
+}
+
+/// Returns where the run's segments begin.
+fn segments_of(header: &JournalHeader) -> Result<SegmentPlan, RunError> {
+    let segments = &header.body["segments"];
+    let plan = segments["bytes_max"]
+        .as_u64()
+        .zip(segments["age_ns_max"].as_i64());
+    let (bytes_max, age_ns_max) = plan.ok_or_else(|| lacks("segments"))?;
+    Ok(SegmentPlan {
+        bytes_max,
+        age_max: DurationNs(age_ns_max),
     })
 }
 

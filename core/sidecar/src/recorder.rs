@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::journal::{JournalError, JournalWriter};
 use claire_types::cell::Tag;
 use claire_types::record::{Record, Verdict};
+use claire_types::snapshot::{begins_snapshot, is_snapshot};
 use claire_types::{Cells, GateCode, Liquidity, OrderReason, OrderStatus};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub struct Summary {
     pub inputs: u64,
     /// Number of records.
     pub records: u64,
+    /// Number of snapshots of the engine; they are neither inputs nor records.
+    pub snapshots: u64,
     /// Number of messages by kind, kinds that did not occur left out.
     pub counts: BTreeMap<&'static str, u64>,
     /// Number of decisions that let an order through as asked.
@@ -72,7 +75,14 @@ impl Recorder {
             self.summary.tally(tag.kind, &message).map_err(fault)?;
         }
         if let Some(journal) = &mut self.journal {
+            if begins_snapshot(tag.word()) {
+                journal.set_digest(self.digest);
+            }
             journal.append(message)?;
+        }
+        if is_snapshot(tag.word()) {
+            self.summary.snapshots += u64::from(begins_snapshot(tag.word()));
+            return Ok(());
         }
         self.digest.add(&message);
         self.counts[usize::from(tag.kind)] += 1;
@@ -197,7 +207,7 @@ const RECORD_KINDS: u8 = 128;
 /// Decision, order event, fill, risk: the kinds that a summary looks into.
 const TALLIED_KINDS: [u8; 4] = [129, 131, 132, 136];
 
-const INPUT_NAMES: [&str; 15] = [
+const INPUT_NAMES: [&str; 16] = [
     "unknown",
     "input_instrument",
     "input_depth",
@@ -213,6 +223,7 @@ const INPUT_NAMES: [&str; 15] = [
     "input_command",
     "input_session_reset",
     "input_end",
+    "input_low_disk",
 ];
 
 const RECORD_NAMES: [&str; 13] = [

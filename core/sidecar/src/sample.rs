@@ -4,9 +4,10 @@ use crate::journal::{FORMAT_VERSION, JournalHeader, JournalOptions, RunId, SyncP
 use claire_types::code::{BookReason, GateCode, OrderReason, TradingState};
 use claire_types::order::{Liquidity, OrderFlags, OrderKind, OrderStatus, Side};
 use claire_types::record::*;
+use claire_types::snapshot::SnapshotHead;
 use claire_types::text::Text;
 use claire_types::{
-    Amount, CellBuffer, Cells, Contract, DurationNs, Header, Input, Instrument, InstrumentId, Mode,
+    Amount, CellBuffer, Cells, Contract, EngineSeq, Header, Input, Instrument, InstrumentId, Mode,
     OrderId, Price, Qty, Scale, StrategyId, VenueNs, WallNs,
 };
 
@@ -60,6 +61,21 @@ impl Sample {
     /// Returns the number of messages.
     pub fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// Returns the messages of a snapshot as the engine stage makes them; the bytes are anything.
+    pub fn snapshot(number: usize) -> Vec<CellBuffer> {
+        let bytes: Vec<u8> = (0..200).map(|at| (at * number) as u8).collect();
+        let head = SnapshotHead {
+            seq: EngineSeq(number as u64),
+            time: WallNs(START_NS),
+            bytes: bytes.len() as u64,
+        };
+        let mut messages = vec![CellBuffer::default(); 3];
+        head.encode_begin(&mut messages[0]);
+        head.encode_part(0, &bytes, &mut messages[1]);
+        head.encode_end(&mut messages[2]);
+        messages
     }
 
     fn step(&mut self, seq: u64) {
@@ -296,10 +312,8 @@ pub(crate) fn header(run: u8) -> JournalHeader {
     }
 }
 
-/// Small segments and blocks, so that a short run has several.
+/// Small blocks, so that a short run has several.
 pub(crate) const OPTIONS: JournalOptions = JournalOptions {
-    segment_bytes_max: 6_000,
-    segment_age_max: DurationNs::from_ms(3_600_000),
     sync: SyncPolicy::Never,
     compression_level: None,
     block_bytes_max: 900,

@@ -174,6 +174,15 @@ impl Store {
         self.named(result)
     }
 
+    /// Returns how far a run is projected; nothing of it where the store does not know it.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn applied(&mut self, run_id: RunId) -> Result<Applied, StoreError> {
+        let result = self.database.applied(&run_id.to_string());
+        self.named(result)
+    }
+
     /// Returns the scales of the run's instruments that are in the store.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::screen::{PAGE_INTERVAL, View, Wish};
 use claire_pipeline::config::section::Speed;
 use claire_pipeline::config::{Config, Override};
+use claire_pipeline::disk::FreeSpace;
 use claire_pipeline::paper::{PaperRequest, Papered, paper};
 use claire_pipeline::run::RunError;
 use claire_pipeline::status::StatusCell;
@@ -80,6 +81,7 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
         journal: arguments.places.journal.clone(),
         topology: topology_of(&config),
         who: init::who(),
+        free_space: FreeSpace::of_system(),
     };
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop);

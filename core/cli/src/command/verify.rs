@@ -15,6 +15,10 @@ use std::path::PathBuf;
 Examples:
   claire verify data/claire/journal/3f2a...
   claire verify run1 --json
+  claire verify run1 --from 12
+
+Each segment but the first begins with a snapshot of the engine: a journal whose oldest segments were removed is
+verified from the first one that is there, and --from begins with a later one.
 
 Exit status 3 where an output differs, with the first difference, or where the journal is of other semantics;
 1 where the journal is damaged, with file and byte offset.")]
@@ -22,6 +26,9 @@ pub struct Arguments {
     /// The journal's folder.
     #[arg(value_name = "DIR")]
     pub journal: PathBuf,
+    /// Begin with the snapshot of this segment.
+    #[arg(long, value_name = "SEGMENT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub from: Option<u32>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -32,7 +39,7 @@ pub struct Arguments {
 /// # Errors
 /// A journal that cannot be read or run again.
 pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure> {
-    let verified = verify(&arguments.journal).map_err(failure_of)?;
+    let verified = verify(&arguments.journal, arguments.from).map_err(failure_of)?;
     let (exit, verdict, text) = words(&verified);
     let difference = match &verified.verdict {
         Verdict::Differs {
@@ -44,8 +51,10 @@ pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure
     };
     let body = json!({
         "verdict": verdict,
+        "segment": verified.segment,
         "inputs": verified.inputs,
         "records": verified.records,
+        "snapshots": verified.snapshots,
         "digest": verified.digest,
         "difference": difference,
     });
@@ -59,19 +68,27 @@ pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure
 fn words(verified: &Verified) -> (Exit, &'static str, String) {
     let Verified {
         records,
+        snapshots,
         inputs,
         digest,
+        segment,
         ..
     } = verified;
+    let from = match segment {
+        1 => String::new(),
+        later => format!(", from the snapshot of segment {later}"),
+    };
     match &verified.verdict {
         Verdict::Equal => (
             Exit::Done,
             "equal",
-            format!("equal: {records} records of {inputs} journaled inputs\ndigest    {digest}\n"),
+            format!(
+                "equal: {records} records of {inputs} journaled inputs, {snapshots} snapshots{from}\ndigest    {digest}\n"
+            ),
         ),
         Verdict::EqualSoFar => {
             let text = format!(
-                "equal so far: {records} records; the journal was never finished\ndigest    {digest}\n"
+                "equal so far: {records} records, {snapshots} snapshots{from}; the journal was never finished\ndigest    {digest}\n"
             );
             (Exit::Done, "equal so far", text)
         }

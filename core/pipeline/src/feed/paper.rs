@@ -7,10 +7,11 @@
 use super::ticks::TICK_NS;
 use super::{Feed, FeedLine, LATENCY_ASSUMED};
 use crate::config::section::Speed;
+use crate::disk::DiskAlarm;
 use crate::stage::{Stage, StageName, Turn};
 use crate::status::FlowGauge;
 use claire_sim::{FrameKind, Market};
-use claire_types::{DurationNs, Symbol, VenueNs, WallNs};
+use claire_types::{DurationNs, Input, Symbol, VenueNs, WallNs};
 use std::sync::Arc;
 
 /// Frames taken in one turn before others get theirs.
@@ -38,6 +39,7 @@ pub struct PaperFeed {
     tick_due: WallNs,
     first_recv: Option<WallNs>,
     gauge: Arc<FlowGauge>,
+    disk: DiskAlarm,
 }
 
 /// A frame that waits for its time.
@@ -51,7 +53,13 @@ struct Held {
 
 impl PaperFeed {
     /// Returns a stage on a market that is about to send its first frame.
-    pub fn new(line: FeedLine, market: Market, pace: Pace, gauge: Arc<FlowGauge>) -> Self {
+    pub fn new(
+        line: FeedLine,
+        market: Market,
+        pace: Pace,
+        gauge: Arc<FlowGauge>,
+        disk: DiskAlarm,
+    ) -> Self {
         Self {
             line,
             market,
@@ -65,6 +73,7 @@ impl PaperFeed {
             tick_due: pace.start,
             first_recv: None,
             gauge,
+            disk,
         }
     }
 
@@ -82,6 +91,10 @@ impl PaperFeed {
         let now = self.now();
         if self.is_over(now) {
             self.line.end();
+            return true;
+        }
+        if let Some(low) = self.disk.take() {
+            self.line.put(now, &Input::LowDisk(low));
             return true;
         }
         if self.held.due <= now {

@@ -10,6 +10,13 @@ impl fmt::Display for ReplaySummary {
         self.write_books(f)?;
         self.write_trading(f)?;
         self.write_latency(f)?;
+        if self.run.segments_removed > 0 {
+            let (segments, bytes) = (self.run.segments_removed, self.run.segments_removed_bytes);
+            writeln!(
+                f,
+                "journal   {segments} old segments removed, {bytes} bytes"
+            )?;
+        }
         writeln!(f, "digest    {}", self.digest)
     }
 }

@@ -20,7 +20,7 @@
 pub(super) enum BlockKind {
     /// The journal's header as JSON; first block of the first segment.
     Header,
-    /// The segment's number and run as JSON; first block of every later segment.
+    /// The segment's number, the header again and what came before, as JSON; first block of every later segment.
     Segment,
     /// Messages.
     Messages,

@@ -30,17 +30,17 @@ pub(super) enum Step {
 }
 
 impl BlockReader {
-    /// Opens the journal at its first block.
-    pub fn open(dir: &Path) -> Result<Self, JournalError> {
+    /// Opens the journal at the first block of a segment.
+    pub fn open(dir: &Path, segment: u32) -> Result<Self, JournalError> {
         let start = Place {
-            segment: 1,
+            segment,
             offset_bytes: 0,
         };
         Ok(Self {
             dir: dir.to_owned(),
             source: SegmentSource::open(dir, start)?,
             place: start,
-            previous: Some(0),
+            previous: (segment == 1).then_some(0),
             bytes: Vec::new(),
         })
     }

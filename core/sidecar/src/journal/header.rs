@@ -1,6 +1,7 @@
 //! The journal's header: whose run it is, and all that is needed to run it again.
 //!
-//! Written once, as JSON, into the first block of the first segment.
+//! Written as JSON into the first block of the first segment, and again at the start of each later one,
+//! so that a journal can be read whose older segments were removed.
 
 use crate::digest::{of_hex, to_hex};
 use claire_types::{Mode, WallNs};
@@ -11,7 +12,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
 /// The version of the journal's bytes that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+///
+/// 2: segments begin with header and snapshot.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The run's name: new per start, never in a digest. Shown as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

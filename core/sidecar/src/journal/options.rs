@@ -1,7 +1,7 @@
-//! How a journal is written: sizes, ages, and when bytes are made durable.
+//! How a journal is written: sizes of blocks, compression, and when bytes are made durable.
+//!
+//! Where a segment begins is decided by the engine stage, which makes the snapshot that it begins with.
 
-use claire_types::DurationNs;
-use claire_types::time::NS_PER_S;
 use std::time::Duration;
 
 /// When written bytes are made durable.
@@ -18,10 +18,6 @@ pub enum SyncPolicy {
 /// How a journal is written. The defaults are SPEC 9's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalOptions {
-    /// A segment is closed before it grows past this.
-    pub segment_bytes_max: u64,
-    /// A segment is closed when it holds this much engine time.
-    pub segment_age_max: DurationNs,
     /// When written bytes are made durable.
     pub sync: SyncPolicy,
     /// Zstd level for closed segments, `None` to leave them plain.
@@ -33,8 +29,6 @@ pub struct JournalOptions {
 impl Default for JournalOptions {
     fn default() -> Self {
         Self {
-            segment_bytes_max: 256 << 20,
-            segment_age_max: DurationNs(3_600 * NS_PER_S),
             sync: SyncPolicy::EveryCommit,
             compression_level: Some(3),
             block_bytes_max: 1 << 20,

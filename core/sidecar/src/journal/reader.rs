@@ -2,16 +2,20 @@
 //!
 //! Called by `verify`, `diff`, `explain`, the projector and a resumed writer, on their own threads. A
 //! journal that is being written is read with [`JournalReader::set_follow`]. Never writes, never locks.
+//! Snapshots are passed over unless asked for: they are no messages of the run.
 
 use super::block::{BlockHead, BlockKind, HEAD_BYTES};
 use super::blocks::{BlockReader, Step};
 use super::committed::Committed;
 use super::error::JournalError;
-use super::header::{FORMAT_VERSION, JournalHeader, RunId};
+use super::header::{FORMAT_VERSION, JournalHeader};
 use super::segment::{self, Place};
 use crate::digest::Digest;
+use claire_types::cell::Tag;
+use claire_types::snapshot::is_snapshot;
 use claire_types::{Cell, Cells};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +30,9 @@ pub struct JournalReader {
     /// The message that is returned next.
     cursor: usize,
     cells_place: Place,
+    /// What stood before the segment that is read.
+    start: SegmentStart,
+    shows_snapshots: bool,
 }
 
 /// A message and where it stands.
@@ -61,11 +68,25 @@ pub struct EndMark {
     pub records: u64,
 }
 
-/// What the first block of a later segment says.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the first block of a later segment says: all that is needed to go on from its snapshot alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct SegmentNote {
     pub segment: u32,
-    pub run_id: RunId,
+    #[serde(flatten)]
+    pub start: SegmentStart,
+    pub header: JournalHeader,
+}
+
+/// What stands in a journal before a segment; snapshots are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentStart {
+    /// Number of messages.
+    pub messages: u64,
+    /// Number of records among them.
+    pub records: u64,
+    /// Digest of the records.
+    #[serde(with = "digest_text")]
+    pub digest: Digest,
 }
 
 impl JournalReader {
@@ -75,13 +96,27 @@ impl JournalReader {
     /// [`JournalError::Missing`] where there is no whole header, [`JournalError::Format`] for another
     /// version's journal, [`JournalError::Corrupt`] and [`JournalError::Io`].
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
-        if segment::count(dir)? == 0 {
+        let Some((first, _)) = segment::range(dir)? else {
             return Err(missing(dir, "no journal-000001.claire in it"));
+        };
+        Self::open_segment(dir, first)
+    }
+
+    /// Opens the journal at the first message of a segment, and reads nothing before it.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`JournalError::Missing`] where there is no such segment.
+    pub fn open_segment(dir: &Path, number: u32) -> Result<Self, JournalError> {
+        if !segment::exists(dir, number) {
+            let what = format!("no segment {number} in it");
+            return Err(missing(dir, &what));
         }
-        let mut blocks = BlockReader::open(dir)?;
-        let header = read_header(&mut blocks)?;
+        let mut blocks = BlockReader::open(dir, number)?;
+        let (header, start) = read_start(&mut blocks)?;
         Ok(Self {
             header,
+            start,
+            shows_snapshots: false,
             cells_place: blocks.place(),
             blocks,
             tail: Tail::Reading,
@@ -100,10 +135,28 @@ impl JournalReader {
     /// As [`Self::open`].
     pub fn open_at(dir: &Path, place: Place, check: Option<u32>) -> Result<Self, JournalError> {
         let mut reader = Self::open(dir)?;
+        let first = reader.position().segment;
+        if place.segment < first && place.offset_bytes > 0 {
+            let what = format!(
+                "segment {} was removed, the first is {first}",
+                place.segment
+            );
+            return Err(missing(dir, &what));
+        }
         if place > reader.position() {
             reader.blocks.jump(place, check)?;
         }
         Ok(reader)
+    }
+
+    /// Shows the messages of snapshots too, from here on.
+    pub const fn show_snapshots(&mut self) {
+        self.shows_snapshots = true;
+    }
+
+    /// Returns what stands in the journal before the segment that is read.
+    pub const fn segment_start(&self) -> SegmentStart {
+        self.start
     }
 
     /// Follows a journal that is being written: nothing behind the committed place is read, and
@@ -117,20 +170,24 @@ impl JournalReader {
     /// # Errors
     /// [`JournalError::Corrupt`] names file, offset and what; [`JournalError::Io`].
     pub fn next_message(&mut self) -> Result<Option<Message<'_>>, JournalError> {
-        while self.is_between_blocks() {
-            if !self.load()? {
-                return Ok(None);
+        let start = loop {
+            while self.is_between_blocks() {
+                if !self.load()? {
+                    return Ok(None);
+                }
             }
-        }
-        let start = self.cursor;
-        let (cells, _) = Cells::new(&self.cells[start..], &[])
-            .split_message()
-            .expect("the messages of a block are checked when it is read");
-        self.cursor += cells.len();
+            let start = self.cursor;
+            let first = self.cells[start].low;
+            self.cursor += Tag::of(first).cells as usize;
+            if self.shows_snapshots || !is_snapshot(first) {
+                break start;
+            }
+        };
         let place = Place {
             offset_bytes: self.cells_place.offset_bytes + (start * Cell::BYTES) as u64,
             ..self.cells_place
         };
+        let cells = Cells::new(&self.cells[start..self.cursor], &[]);
         Ok(Some(Message { cells, place }))
     }
 
@@ -194,7 +251,7 @@ impl JournalReader {
     fn take(&mut self, head: &BlockHead) -> Result<(), JournalError> {
         match head.kind {
             BlockKind::Messages => self.take_messages(head),
-            BlockKind::Segment => self.check_segment_note(head),
+            BlockKind::Segment => self.take_segment_note(head),
             BlockKind::End => self.take_end_mark(head),
             BlockKind::Header => Err(self.blocks.corrupt("a second header")),
         }
@@ -217,19 +274,16 @@ impl JournalReader {
         Ok(())
     }
 
-    fn check_segment_note(&self, head: &BlockHead) -> Result<(), JournalError> {
-        let note: SegmentNote =
-            serde_json::from_slice(self.blocks.payload(head)).map_err(|error| {
-                let what = format!("the segment's start is not understood: {error}");
-                self.blocks.corrupt(&what)
-            })?;
-        if note.segment != self.position().segment || note.run_id != self.header.run_id {
+    fn take_segment_note(&mut self, head: &BlockHead) -> Result<(), JournalError> {
+        let note = note_of(&self.blocks, head)?;
+        if note.header.run_id != self.header.run_id {
             let what = format!(
                 "the file is segment {} of run {}",
-                note.segment, note.run_id
+                note.segment, note.header.run_id
             );
             return Err(self.blocks.corrupt(&what));
         }
+        self.start = note.start;
         Ok(())
     }
 
@@ -255,34 +309,81 @@ fn count_messages(cells: &[Cell]) -> Option<u32> {
     Some(count)
 }
 
-fn read_header(blocks: &mut BlockReader) -> Result<JournalHeader, JournalError> {
+/// Reads the block that a segment begins with.
+fn read_start(blocks: &mut BlockReader) -> Result<(JournalHeader, SegmentStart), JournalError> {
     let head = match blocks.step()? {
-        Step::Block(head) if head.kind == BlockKind::Header => head,
-        Step::Block(_) => return Err(blocks.corrupt("the journal does not begin with a header")),
+        Step::Block(head) => head,
         Step::EndOfSegment | Step::Torn => {
             return Err(missing(blocks.dir(), "its header was never written whole"));
         }
     };
-    let value: serde_json::Value = serde_json::from_slice(blocks.payload(&head))
-        .map_err(|error| blocks.corrupt(&format!("the header is no JSON: {error}")))?;
-    let found = value["format_version"].as_u64();
-    if found != Some(u64::from(FORMAT_VERSION)) {
-        return Err(JournalError::Format {
-            dir: blocks.dir().to_owned(),
-            found: found.unwrap_or_default(),
-            known: FORMAT_VERSION,
-        });
-    }
-    let header = serde_json::from_value(value)
-        .map_err(|error| blocks.corrupt(&format!("the header is not understood: {error}")))?;
+    let start = match head.kind {
+        BlockKind::Header => (header_of(blocks, &head)?, SegmentStart::default()),
+        BlockKind::Segment => {
+            let note = note_of(blocks, &head)?;
+            (note.header, note.start)
+        }
+        _ => return Err(blocks.corrupt("the segment does not begin with a header")),
+    };
     blocks.pass(&head);
-    Ok(header)
+    Ok(start)
+}
+
+fn header_of(blocks: &BlockReader, head: &BlockHead) -> Result<JournalHeader, JournalError> {
+    let value: Value = serde_json::from_slice(blocks.payload(head))
+        .map_err(|error| blocks.corrupt(&format!("the header is no JSON: {error}")))?;
+    check_format(blocks, &value)?;
+    serde_json::from_value(value)
+        .map_err(|error| blocks.corrupt(&format!("the header is not understood: {error}")))
+}
+
+fn note_of(blocks: &BlockReader, head: &BlockHead) -> Result<SegmentNote, JournalError> {
+    let value: Value = serde_json::from_slice(blocks.payload(head))
+        .map_err(|error| blocks.corrupt(&format!("the segment's start is no JSON: {error}")))?;
+    check_format(blocks, &value["header"])?;
+    let note: SegmentNote = serde_json::from_value(value).map_err(|error| {
+        blocks.corrupt(&format!("the segment's start is not understood: {error}"))
+    })?;
+    if note.segment != blocks.place().segment {
+        let what = format!("the file is segment {}", note.segment);
+        return Err(blocks.corrupt(&what));
+    }
+    Ok(note)
+}
+
+fn check_format(blocks: &BlockReader, header: &Value) -> Result<(), JournalError> {
+    let found = header["format_version"].as_u64();
+    if found == Some(u64::from(FORMAT_VERSION)) {
+        return Ok(());
+    }
+    Err(JournalError::Format {
+        dir: blocks.dir().to_owned(),
+        // Before the second version a later segment named none.
+        found: found.unwrap_or(1),
+        known: FORMAT_VERSION,
+    })
 }
 
 pub(super) fn missing(dir: &Path, what: &str) -> JournalError {
     JournalError::Missing {
         dir: dir.to_owned(),
         what: what.to_owned(),
+    }
+}
+
+/// A digest as the text that people see.
+mod digest_text {
+    use super::Digest;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(digest)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
     }
 }
 

@@ -1,16 +1,19 @@
 //! Resuming a journal: an interrupted run starts again from its first input, and what it makes is
 //! compared with what is there until that is exhausted; from there it is appended.
 //!
-//! Called by the recorder at start. Nothing of an earlier start is overwritten but its torn tail.
+//! Called by the recorder at start. Nothing of an earlier start is overwritten but its torn tail. Where the
+//! oldest segments were removed, what the run makes again of them is passed over. A snapshot is compared
+//! as any message: that it is equal shows that it is the state.
 
 use super::error::JournalError;
 use super::header::JournalHeader;
 use super::options::JournalOptions;
-use super::reader::{JournalReader, Message, Tail, missing};
-use super::segment::{self, Place, create_segment, lock};
+use super::reader::{JournalReader, Message, SegmentStart, Tail, missing};
+use super::segment::{self, Place, lock};
 use super::writer::JournalWriter;
 use claire_types::cell::Tag;
 use claire_types::record::Record;
+use claire_types::snapshot::{SnapshotMessage, begins_snapshot};
 use claire_types::{Cells, Input};
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
@@ -18,12 +21,16 @@ use std::path::Path;
 /// What an earlier start wrote, read message by message beside the run that repeats it.
 pub(super) struct Comparison {
     reader: JournalReader,
+    /// What stands before the first segment; `None` once the run has come to it.
+    removed: Option<SegmentStart>,
 }
 
 /// Where an unfinished journal's whole blocks end.
 struct End {
     place: Place,
     check: u32,
+    /// The last segment holds no message.
+    is_fresh: bool,
 }
 
 impl JournalWriter {
@@ -39,13 +46,13 @@ impl JournalWriter {
         header: &JournalHeader,
         options: JournalOptions,
     ) -> Result<Self, JournalError> {
-        if segment::count(dir)? == 0 {
+        if segment::range(dir)?.is_none() {
             return Err(missing(dir, "no segment in it"));
         }
         let lock = lock(dir)?;
         segment::remove_leftovers(dir)?;
         let reader = match JournalReader::open(dir) {
-            Err(JournalError::Missing { .. }) if segment::count(dir)? == 1 => {
+            Err(JournalError::Missing { .. }) if segment::range(dir)? == Some((1, 1)) => {
                 // The first start did not even write its header: nothing is lost by beginning.
                 remove(&segment::plain_path(dir, 1))?;
                 return Self::begin(dir, header, options, lock);
@@ -71,42 +78,58 @@ impl JournalWriter {
     ) -> Result<Self, JournalError> {
         let header = reader.header().clone();
         let path = segment::plain_path(dir, end.place.segment);
-        // A closed and compressed last segment takes nothing more: the next one begins.
-        let is_closed = !path.exists();
-        let (file, place) = if is_closed {
-            let segment = end.place.segment + 1;
-            (
-                create_segment(dir, segment)?,
-                Place {
-                    segment,
-                    offset_bytes: 0,
-                },
-            )
-        } else {
-            let file = OpenOptions::new().append(true).open(&path);
-            (file.map_err(JournalError::io("open", &path))?, end.place)
+        // A closed and compressed last segment takes nothing more: the run makes a snapshot next.
+        let file = match path.exists() {
+            false => None,
+            true => {
+                let file = OpenOptions::new().append(true).open(&path);
+                Some(file.map_err(JournalError::io("open", &path))?)
+            }
         };
-        let mut writer = Self::with_file(dir, header, options, lock, file, place);
+        let mut writer = Self::with_file(dir, header, options, lock, file, end.place);
         writer.previous = end.check;
-        if is_closed {
-            writer.write_segment_note()?;
-        }
+        writer.is_fresh = end.is_fresh;
         writer.publish();
         writer.compress_closed();
         reader.set_follow(writer.committed());
-        writer.comparison = Some(Comparison { reader });
+        reader.show_snapshots();
+        let start = reader.segment_start();
+        writer.comparison = Some(Comparison {
+            reader,
+            removed: (start.messages > 0).then_some(start),
+        });
         Ok(writer)
     }
 }
 
 impl Comparison {
-    /// Compares with the next recorded message and returns its segment; `None` where all is compared.
-    pub fn compare(&mut self, made: &Cells<'_>) -> Result<Option<u32>, JournalError> {
+    /// Compares with the next recorded message; `false` where all is compared.
+    ///
+    /// `before` is what the run made before it; of removed segments nothing is compared but that.
+    pub fn compare(
+        &mut self,
+        made: &Cells<'_>,
+        before: &SegmentStart,
+    ) -> Result<bool, JournalError> {
+        if let Some(start) = self.removed {
+            let begins = made.at(0).is_ok_and(|cell| begins_snapshot(cell.low));
+            if !begins || before.messages < start.messages {
+                return Ok(true);
+            }
+            if *before != start {
+                return Err(JournalError::Differs {
+                    place: self.reader.position(),
+                    recorded: format!("{start:?} before the segment"),
+                    made: format!("{before:?}"),
+                });
+            }
+            self.removed = None;
+        }
         let Some(Message { cells, place }) = self.reader.next_message()? else {
-            return Ok(None);
+            return Ok(false);
         };
         if cells.len() == made.len() && cells.iter().eq(made.iter()) {
-            return Ok(Some(place.segment));
+            return Ok(true);
         }
         Err(JournalError::Differs {
             place,
@@ -131,17 +154,23 @@ impl Comparison {
 /// Cuts what is torn and returns where the whole blocks end. Reads the last segment only: the ones
 /// before are checked while they are compared.
 fn cut_tail(dir: &Path) -> Result<End, JournalError> {
-    let last = segment::count(dir)?;
+    let Some((first, last)) = segment::range(dir)? else {
+        return Err(missing(dir, "no segment in it"));
+    };
     let start = Place {
         segment: last,
         offset_bytes: 0,
     };
     let mut reader = JournalReader::open_at(dir, start, None)?;
-    while reader.next_message()?.is_some() {}
+    reader.show_snapshots();
+    let mut is_fresh = true;
+    while let Some(message) = reader.next_message()? {
+        is_fresh &= message.place.segment != last;
+    }
     let path = segment::plain_path(dir, last);
     match reader.tail() {
         Tail::Finished(_) => return Err(finished(dir)),
-        Tail::Torn(place) if place.offset_bytes == 0 => {
+        Tail::Torn(place) if place.offset_bytes == 0 && last > first => {
             // Killed while it began the segment: the one before is the last again.
             remove(&path)?;
             return cut_tail(dir);
@@ -152,6 +181,7 @@ fn cut_tail(dir: &Path) -> Result<End, JournalError> {
     Ok(End {
         place: reader.position(),
         check: reader.last_check().unwrap_or_default(),
+        is_fresh,
     })
 }
 
@@ -189,6 +219,15 @@ pub(crate) fn describe(message: &Cells<'_>) -> String {
                 depth.asks.len()
             ),
             input => format!("{input:?} of {header:?}"),
+        };
+    }
+    if let Ok(Some(snapshot)) = SnapshotMessage::decode(message) {
+        return match snapshot {
+            SnapshotMessage::Begin(head) => format!("the begin of a snapshot: {head:?}"),
+            SnapshotMessage::End(head) => format!("the end of a snapshot: {head:?}"),
+            SnapshotMessage::Part { number, bytes, .. } => {
+                format!("part {number} of a snapshot with {bytes} bytes")
+            }
         };
     }
     let kind = message.at(0).map(|cell| Tag::of(cell.low).kind);

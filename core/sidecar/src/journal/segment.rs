@@ -6,6 +6,7 @@
 //! reader (on any), and the compressor's own thread.
 
 use super::error::JournalError;
+use super::locate::locate;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -100,6 +101,12 @@ pub(super) fn lock(dir: &Path) -> Result<File, JournalError> {
     }
 }
 
+/// Removes the lock's file; of a journal without segments.
+pub(super) fn remove_lock(dir: &Path) {
+    // What remains is an empty file.
+    let _ = fs::remove_file(dir.join(LOCK));
+}
+
 /// Makes the segment's empty file.
 pub(super) fn create_segment(dir: &Path, number: u32) -> Result<File, JournalError> {
     let path = plain_path(dir, number);
@@ -110,28 +117,33 @@ pub(super) fn create_segment(dir: &Path, number: u32) -> Result<File, JournalErr
         .map_err(JournalError::io("create", &path))
 }
 
-/// Returns the number of segments, which is also the last one's.
+/// Returns the first and the last segment's number; the oldest ones may have been removed. `None`: no segment.
 ///
 /// # Errors
-/// [`JournalError::Io`] where the directory cannot be read, [`JournalError::Corrupt`] where a number is missing.
-pub(super) fn count(dir: &Path) -> Result<u32, JournalError> {
+/// [`JournalError::Io`] where the directory cannot be read, [`JournalError::Corrupt`] where one is missing between others.
+pub(super) fn range(dir: &Path) -> Result<Option<(u32, u32)>, JournalError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir).map_err(JournalError::io("read", dir))? {
         let entry = entry.map_err(JournalError::io("read", dir))?;
         numbers.extend(entry.file_name().to_str().and_then(number_of));
     }
-    let last = numbers.into_iter().max().unwrap_or_default();
-    for number in 1..=last {
-        // Looked for one by one: a listing can miss a file that is being renamed.
-        if !exists(dir, number) {
-            return Err(JournalError::Corrupt {
-                file: plain_path(dir, number),
-                offset_bytes: 0,
-                what: format!("the file is missing, but segment {last} is there"),
-            });
-        }
+    let Some(last) = numbers.iter().copied().max() else {
+        return Ok(None);
+    };
+    // Looked for one by one: a listing can miss a file that is being renamed.
+    let missing = (1..last).rev().find(|number| !exists(dir, *number));
+    let first = missing.map_or(1, |missing| missing + 1);
+    match numbers
+        .into_iter()
+        .find(|number| *number < first && exists(dir, *number))
+    {
+        None => Ok(Some((first, last))),
+        Some(before) => Err(JournalError::Corrupt {
+            file: plain_path(dir, first - 1),
+            offset_bytes: 0,
+            what: format!("the file is missing, but segments {before} and {last} are there"),
+        }),
     }
-    Ok(last)
 }
 
 fn number_of(file_name: &str) -> Option<u32> {
@@ -299,7 +311,12 @@ fn check_compressed(file: &mut File, path: &Path) -> Result<u64, JournalError> {
     file.read_exact(&mut frame)
         .map_err(JournalError::io("read", path))?;
     if frame != seal_frame(content.check) {
-        return Err(corrupt("the check of the compressed segment is wrong"));
+        let found = locate(file, content_bytes);
+        return Err(JournalError::Corrupt {
+            file: path.to_owned(),
+            offset_bytes: found.offset_bytes,
+            what: found.what,
+        });
     }
     Ok(content_bytes)
 }

@@ -1,15 +1,20 @@
 //! The journal against crashes, damage and resumed runs.
 
+mod segments;
+
 use super::*;
 use crate::digest::Digest;
 use crate::sample::{self, Sample};
-use claire_types::{Cell, CellBuffer, Cells, DurationNs};
+use claire_types::snapshot::is_snapshot;
+use claire_types::{Cell, CellBuffer, Cells};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 const COMMIT_EVERY: usize = 7;
+/// Messages between two snapshots, each of which begins a segment.
+const SNAPSHOT_EVERY: usize = 40;
 
 fn header() -> JournalHeader {
     sample::header(9)
@@ -30,10 +35,28 @@ fn digest_of(sample: &Sample) -> Digest {
 
 /// Appends messages from `from` on, committing as the first start did.
 fn append(writer: &mut JournalWriter, sample: &Sample, count: usize) -> Result<(), JournalError> {
+    let mut digest = Digest::START;
     for (number, message) in sample.iter().enumerate().take(count) {
+        begin_segment(writer, number, digest)?;
+        digest.add(&message);
         writer.append(message)?;
         if number % COMMIT_EVERY == COMMIT_EVERY - 1 {
             writer.commit()?;
+        }
+    }
+    Ok(())
+}
+
+/// Appends a snapshot where one is due before message `number`.
+fn begin_segment(
+    writer: &mut JournalWriter,
+    number: usize,
+    digest: Digest,
+) -> Result<(), JournalError> {
+    if number > 0 && number.is_multiple_of(SNAPSHOT_EVERY) {
+        writer.set_digest(digest);
+        for part in Sample::snapshot(number) {
+            writer.append(part.view())?;
         }
     }
     Ok(())
@@ -116,26 +139,12 @@ fn what_was_written_is_read_in_order_plain_and_compressed() {
 }
 
 #[test]
-fn a_segment_is_closed_by_engine_time() {
-    let dir = sample::scratch();
-    let by_age = JournalOptions {
-        segment_bytes_max: 1 << 40,
-        segment_age_max: DurationNs::from_ms(1_000),
-        ..options(None)
-    };
-    write_whole(dir.path(), &Sample::new(1, 60), by_age);
-    assert!((5..=7).contains(&files(dir.path()).len()));
-}
-
-#[test]
 fn a_journal_cut_at_any_byte_of_its_last_blocks_is_torn_there_and_good_before() {
     let dir = sample::scratch();
-    let sample = Sample::new(2, 24);
-    let whole = JournalOptions {
-        segment_bytes_max: 1 << 30,
-        ..options(None)
-    };
-    write_killed(dir.path(), &sample, whole);
+    // Shorter than the distance to the first snapshot: one segment.
+    let sample = Sample::new(2, 6);
+    assert!((20..SNAPSHOT_EVERY).contains(&sample.len()));
+    write_killed(dir.path(), &sample, options(None));
     let path = dir.path().join("journal-000001.claire");
     let bytes = fs::read(&path).expect("read");
     let mut reader = JournalReader::open(dir.path()).expect("opened");
@@ -290,7 +299,10 @@ fn a_resumed_run_may_commit_elsewhere_and_compress_and_still_reads_the_same() {
     for part in [sample.len() / 3, sample.len() * 3 / 4] {
         let mut writer =
             JournalWriter::resume(dir.path(), &header(), options(Some(1))).expect("resumed");
-        for message in sample.iter().take(part) {
+        let mut digest = Digest::START;
+        for (number, message) in sample.iter().enumerate().take(part) {
+            begin_segment(&mut writer, number, digest).expect("appended");
+            digest.add(&message);
             writer.append(message).expect("appended");
             writer.commit().expect("committed");
         }
@@ -434,7 +446,7 @@ fn a_full_disk_stops_the_writer_for_good() {
         .append(true)
         .open("/dev/full")
         .expect("Linux has it");
-    writer.file = full;
+    writer.file = Some(full);
     writer
         .append(sample.iter().next().expect("one"))
         .expect("only copied");
@@ -548,13 +560,14 @@ fn an_unknown_format_is_named() {
         .map(drop)
         .expect_err("newer")
         .to_string();
-    assert!(error.contains("99") && error.contains('1'), "{error}");
+    assert!(error.contains("99") && error.contains('2'), "{error}");
 }
 
 /// Messages of any kind and length, and after each whether it is committed.
 fn any_messages() -> impl Strategy<Value = Vec<(Vec<Cell>, bool)>> {
     let words = proptest::collection::vec((any::<u64>(), any::<u64>()), 1..40);
-    let message = (1_u8.., words, any::<bool>()).prop_map(|(kind, words, is_committed)| {
+    let kind = (1_u8..).prop_filter("no snapshot", |kind| !is_snapshot(u64::from(*kind)));
+    let message = (kind, words, any::<bool>()).prop_map(|(kind, words, is_committed)| {
         let mut buffer = CellBuffer::default();
         buffer.begin(kind, 0, 0, words[0].0);
         words
@@ -585,7 +598,10 @@ proptest! {
     ) {
         let dir = sample::scratch();
         let append = |mut writer: JournalWriter| {
-            for (cells, is_committed) in &messages {
+            let mut digest = Digest::START;
+            for (number, (cells, is_committed)) in messages.iter().enumerate() {
+                begin_segment(&mut writer, number, digest).expect("appended");
+                digest.add(&Cells::new(cells, &[]));
                 writer.append(Cells::new(cells, &[])).expect("appended");
                 if *is_committed {
                     writer.commit().expect("committed");

@@ -2,23 +2,26 @@
 //!
 //! Called by the recorder on the sidecar's thread. [`JournalWriter::append`] only copies;
 //! [`JournalWriter::commit`] is one write and, as the policy says, one sync. After a failed write the
-//! writer takes nothing more: what follows a hole is worth nothing.
+//! writer takes nothing more: what follows a hole is worth nothing. A segment begins where a snapshot
+//! does, and nowhere else.
 
-use super::block::{self, BlockKind, HEAD_BYTES, PAYLOAD_BYTES_MAX, TRAILER_BYTES};
+use super::block::{self, BlockKind, HEAD_BYTES, PAYLOAD_BYTES_MAX};
 use super::committed::Committed;
 use super::compressor::Compressor;
 use super::error::JournalError;
 use super::header::JournalHeader;
 use super::options::{JournalOptions, SyncPolicy};
-use super::reader::{EndMark, SegmentNote};
+use super::reader::{EndMark, SegmentNote, SegmentStart};
 use super::resume::Comparison;
+use super::retention::Retention;
 use super::segment::{self, Place, create_segment, lock};
 use crate::digest::Digest;
 use claire_types::cell::{CellFault, Tag};
 use claire_types::record::Record;
-use claire_types::{Cell, Cells, EngineSeq, WallNs};
+use claire_types::snapshot::{begins_snapshot, is_snapshot};
+use claire_types::{Cell, Cells, EngineSeq};
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,7 +31,8 @@ pub struct JournalWriter {
     pub(super) dir: PathBuf,
     pub(super) header: JournalHeader,
     pub(super) options: JournalOptions,
-    pub(super) file: File,
+    /// The segment that is written; `None` where the last one is closed and the next has not begun.
+    pub(super) file: Option<File>,
     pub(super) place: Place,
     /// Check of the last block written.
     pub(super) previous: u32,
@@ -38,12 +42,10 @@ pub struct JournalWriter {
     pending_count: u32,
     pending_seq: u64,
     seq: u64,
-    time: WallNs,
-    pending_time: WallNs,
-    /// Number of the segment that the last message stands in, and the time of its first message.
-    segment_start: (u32, WallNs),
-    messages: u64,
-    records: u64,
+    /// Messages and records so far; the digest as it was told last.
+    sums: SegmentStart,
+    /// The segment holds nothing but its header yet: a snapshot does not begin another one.
+    pub(super) is_fresh: bool,
     is_dirty: bool,
     synced_at: Instant,
     committed: Arc<Committed>,
@@ -64,7 +66,7 @@ impl JournalWriter {
     ) -> Result<Self, JournalError> {
         segment::create_dir(dir)?;
         let lock = lock(dir)?;
-        if segment::count(dir)? > 0 {
+        if segment::range(dir)?.is_some() {
             return Err(JournalError::Exists {
                 dir: dir.to_owned(),
             });
@@ -74,13 +76,25 @@ impl JournalWriter {
 
     /// Adds a message to the next commit. In a resumed journal it is compared with what is there, until that is exhausted.
     ///
-    /// A record names its engine sequence; an input has the one after the message before it.
+    /// A record names its engine sequence; an input has the one after the message before it. The first
+    /// message of a snapshot begins a segment; tell the digest before it with [`Self::set_digest`].
     ///
     /// # Errors
     /// [`JournalError::Differs`] in a resumed journal, [`JournalError::Message`],
     /// [`JournalError::Poisoned`] after any earlier error, [`JournalError::Io`].
     pub fn append(&mut self, message: Cells<'_>) -> Result<(), JournalError> {
         self.guard(|writer| writer.take(message))
+    }
+
+    /// Keeps this journal and those of earlier runs within the rules from here on.
+    pub fn keep(&mut self, retention: Retention) {
+        let start = || Compressor::start(&self.dir, None, Arc::clone(&self.committed));
+        self.compressor.get_or_insert_with(start).keep(retention);
+    }
+
+    /// Takes the digest of all records before the next message, for the segment that it begins.
+    pub const fn set_digest(&mut self, digest: Digest) {
+        self.sums.digest = digest;
     }
 
     /// Writes what was appended; when it returns, the policy's promise holds for it.
@@ -135,7 +149,7 @@ impl JournalWriter {
             offset_bytes: 0,
         };
         let file = create_segment(dir, 1)?;
-        let mut writer = Self::with_file(dir, header.clone(), options, lock, file, place);
+        let mut writer = Self::with_file(dir, header.clone(), options, lock, Some(file), place);
         let text = serde_json::to_string(header)
             .map_err(|error| JournalError::io("write", dir)(error.into()))?;
         let (bytes, check) = block::text_block(BlockKind::Header, 0, 0, &text);
@@ -151,9 +165,10 @@ impl JournalWriter {
         header: JournalHeader,
         options: JournalOptions,
         lock: File,
-        file: File,
+        file: Option<File>,
         place: Place,
     ) -> Self {
+        let committed = Arc::new(Committed::default());
         Self {
             dir: dir.to_owned(),
             header,
@@ -166,17 +181,14 @@ impl JournalWriter {
             pending_count: 0,
             pending_seq: 0,
             seq: 0,
-            time: WallNs(i64::MIN),
-            pending_time: WallNs(i64::MIN),
-            segment_start: (0, WallNs(i64::MIN)),
-            messages: 0,
-            records: 0,
+            sums: SegmentStart::default(),
+            is_fresh: true,
             is_dirty: false,
             synced_at: Instant::now(),
-            committed: Arc::new(Committed::default()),
             compressor: options
                 .compression_level
-                .map(|level| Compressor::start(dir, level)),
+                .map(|level| Compressor::start(dir, Some(level), Arc::clone(&committed))),
+            committed,
             poison: None,
             _lock: lock,
         }
@@ -187,7 +199,8 @@ impl JournalWriter {
         let Some(compressor) = &self.compressor else {
             return;
         };
-        for number in 1..self.place.segment {
+        let first = segment::range(&self.dir).ok().flatten();
+        for number in first.map_or(1, |(first, _)| first)..self.place.segment {
             if segment::plain_path(&self.dir, number).exists() {
                 compressor.add(number);
             }
@@ -195,7 +208,7 @@ impl JournalWriter {
     }
 
     pub(super) fn publish(&self) {
-        self.committed.set(self.place, self.messages);
+        self.committed.set(self.place, self.sums.messages);
     }
 
     fn guard(
@@ -218,12 +231,14 @@ impl JournalWriter {
     fn take(&mut self, message: Cells<'_>) -> Result<(), JournalError> {
         let facts = Facts::of(&message)?;
         if let Some(comparison) = &mut self.comparison {
-            if let Some(segment) = comparison.compare(&message)? {
+            if comparison.compare(&message, &self.sums)? {
                 self.count(&facts);
-                self.start_segment_at(segment, self.time);
                 return Ok(());
             }
             self.comparison = None;
+        }
+        if facts.begins_snapshot {
+            self.begin_segment()?;
         }
         let bytes = message.len() * Cell::BYTES;
         if self.pending_count > 0
@@ -233,7 +248,7 @@ impl JournalWriter {
         }
         self.count(&facts);
         if self.pending_count == 0 {
-            (self.pending_seq, self.pending_time) = (self.seq, self.time);
+            self.pending_seq = self.seq;
         }
         self.pending_count += 1;
         for cell in message.iter() {
@@ -243,16 +258,12 @@ impl JournalWriter {
     }
 
     fn count(&mut self, facts: &Facts) {
-        self.seq = facts.seq.unwrap_or(self.seq + 1);
-        self.time = self.time.max(facts.time);
-        self.messages += 1;
-        self.records += u64::from(facts.seq.is_some());
-    }
-
-    fn start_segment_at(&mut self, segment: u32, time: WallNs) {
-        if self.segment_start.0 != segment {
-            self.segment_start = (segment, time);
+        if facts.is_snapshot {
+            return;
         }
+        self.seq = facts.seq.unwrap_or(self.seq + 1);
+        self.sums.messages += 1;
+        self.sums.records += u64::from(facts.seq.is_some());
     }
 
     fn commit_pending(&mut self) -> Result<(), JournalError> {
@@ -276,37 +287,34 @@ impl JournalWriter {
         if self.pending_count == 0 {
             return Ok(());
         }
-        if self.is_segment_full() {
-            self.rotate()?;
-        }
         let mut block = std::mem::take(&mut self.pending);
         let (seq, count) = (self.pending_seq, self.pending_count);
         let check = block::seal(BlockKind::Messages, seq, count, self.previous, &mut block);
         self.write(&block, check)?;
-        self.start_segment_at(self.place.segment, self.pending_time);
+        self.is_fresh = false;
         block.truncate(HEAD_BYTES);
         (self.pending, self.pending_count) = (block, 0);
         Ok(())
     }
 
-    /// A segment that holds no message yet is never full: a message may be larger than the limit.
-    fn is_segment_full(&self) -> bool {
-        let bytes = self.place.offset_bytes + (self.pending.len() + TRAILER_BYTES) as u64;
-        let age = self.pending_time.since(self.segment_start.1);
-        self.segment_start.0 == self.place.segment
-            && (bytes > self.options.segment_bytes_max || age >= self.options.segment_age_max)
-    }
-
-    fn rotate(&mut self) -> Result<(), JournalError> {
+    /// Closes the segment and begins the next; one that holds nothing yet is used.
+    ///
+    /// A run that was killed after it began a segment and before the snapshot was there finds it so.
+    fn begin_segment(&mut self) -> Result<(), JournalError> {
+        self.write_pending()?;
+        if self.is_fresh && self.file.is_some() {
+            return Ok(());
+        }
         if self.options.sync != SyncPolicy::Never {
             self.sync()?;
         }
         let closed = self.place.segment;
-        self.file = create_segment(&self.dir, closed + 1)?;
+        self.file = Some(create_segment(&self.dir, closed + 1)?);
         self.place = Place {
             segment: closed + 1,
             offset_bytes: 0,
         };
+        self.is_fresh = true;
         self.write_segment_note()?;
         if let Some(compressor) = &self.compressor {
             compressor.add(closed);
@@ -315,14 +323,15 @@ impl JournalWriter {
     }
 
     /// Begins the segment that was just made.
-    pub(super) fn write_segment_note(&mut self) -> Result<(), JournalError> {
+    fn write_segment_note(&mut self) -> Result<(), JournalError> {
         let note = SegmentNote {
             segment: self.place.segment,
-            run_id: self.header.run_id,
+            start: self.sums,
+            header: self.header.clone(),
         };
-        let text = serde_json::to_string(&note).expect("a number and a text make JSON");
-        let (bytes, check) =
-            block::text_block(BlockKind::Segment, self.pending_seq, self.previous, &text);
+        let text = serde_json::to_string(&note)
+            .map_err(|error| JournalError::io("write", &self.dir)(error.into()))?;
+        let (bytes, check) = block::text_block(BlockKind::Segment, self.seq, self.previous, &text);
         self.write(&bytes, check)?;
         if self.options.sync != SyncPolicy::Never {
             self.sync()?;
@@ -339,8 +348,8 @@ impl JournalWriter {
         self.write_pending()?;
         let mark = EndMark {
             digest,
-            messages: self.messages,
-            records: self.records,
+            messages: self.sums.messages,
+            records: self.sums.records,
         };
         let mut block = vec![0; HEAD_BYTES];
         block.extend(mark.to_bytes());
@@ -353,9 +362,12 @@ impl JournalWriter {
 
     fn write(&mut self, bytes: &[u8], check: u32) -> Result<(), JournalError> {
         let path = || segment::plain_path(&self.dir, self.place.segment);
-        self.file
-            .write_all(bytes)
-            .map_err(|error| JournalError::io("write", &path())(error))?;
+        let closed = || io::Error::other("the segment is closed and no snapshot began the next");
+        let written = match &mut self.file {
+            Some(file) => file.write_all(bytes),
+            None => Err(closed()),
+        };
+        written.map_err(|error| JournalError::io("write", &path())(error))?;
         self.is_dirty = true;
         self.place.offset_bytes += bytes.len() as u64;
         self.previous = check;
@@ -363,11 +375,9 @@ impl JournalWriter {
     }
 
     fn sync(&mut self) -> Result<(), JournalError> {
-        if self.is_dirty {
+        if let Some(file) = self.file.as_ref().filter(|_| self.is_dirty) {
             let path = segment::plain_path(&self.dir, self.place.segment);
-            self.file
-                .sync_data()
-                .map_err(JournalError::io("sync", &path))?;
+            file.sync_data().map_err(JournalError::io("sync", &path))?;
             self.is_dirty = false;
         }
         self.synced_at = Instant::now();
@@ -379,14 +389,16 @@ impl JournalWriter {
 struct Facts {
     /// A record's engine sequence.
     seq: Option<u64>,
-    /// An input's receive stamp, a record's engine time.
-    time: WallNs,
+    is_snapshot: bool,
+    begins_snapshot: bool,
 }
 
 impl Facts {
     fn of(message: &Cells<'_>) -> Result<Self, JournalError> {
         let fault = |fault| JournalError::Message { fault };
-        let (first, second) = (message.at(0).map_err(fault)?, message.at(1).map_err(fault)?);
+        let first = message.at(0).map_err(fault)?;
+        // Every message has a time in its second cell.
+        message.at(1).map_err(fault)?;
         let tag = Tag::of(first.low);
         if tag.kind == 0 {
             return Err(fault(CellFault::Kind(0)));
@@ -396,7 +408,8 @@ impl Facts {
         }
         Ok(Self {
             seq: Record::is_record(first.low).then_some(first.high),
-            time: WallNs(second.low as i64),
+            is_snapshot: is_snapshot(first.low),
+            begins_snapshot: begins_snapshot(first.low),
         })
     }
 }

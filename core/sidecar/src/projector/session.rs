@@ -87,6 +87,7 @@ impl Session {
         store.check_schema()?;
         let reader = JournalReader::open(dir)?;
         let header = reader.header().clone();
+        let reader_start = reader.segment_start().messages;
         let applied = store.begin_run(&header)?;
         let scales = store.scales(header.run_id)?;
         let mut session = Self {
@@ -96,7 +97,7 @@ impl Session {
             reader,
             projection: Projection::new(header.run_id.to_string(), scales, applied.seq),
             applied,
-            passed: applied.messages,
+            passed: applied.messages.max(reader_start),
             is_unproven: applied.messages > 0,
             is_finished: false,
         };
@@ -132,10 +133,12 @@ impl Session {
     }
 
     fn begin_again(&mut self) -> Result<JournalReader, JournalError> {
-        self.passed = 0;
         self.is_unproven = false;
         self.projection.restart();
-        JournalReader::open(&self.dir)
+        let reader = JournalReader::open(&self.dir)?;
+        // The oldest segments may have been removed.
+        self.passed = reader.segment_start().messages;
+        Ok(reader)
     }
 
     fn set_follow(&mut self) {
