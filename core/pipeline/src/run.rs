@@ -414,9 +414,10 @@ impl Assembly<'_> {
         let url = self.plan.store.clone();
         let is_own_stored = url.is_some();
         let projected = url.or_else(|| self.config.store_url()).map(|url| {
+            let mut store = None;
             let ask = move |run_id: RunId| match run_id == own && !is_own_stored {
                 true => EVERYTHING,
-                false => projected_in(&url, run_id),
+                false => projected_in(&url, &mut store, run_id),
             };
             Box::new(ask) as Projected
         });
@@ -457,14 +458,22 @@ const EVERYTHING: Place = Place {
     offset_bytes: u64::MAX,
 };
 
-/// Returns how far a run is in the store; a store that cannot say has nothing of it.
-fn projected_in(url: &str, run_id: RunId) -> Place {
+/// Returns how far a run is in the store; a store that cannot say has nothing of it, and is opened anew.
+fn projected_in(url: &str, store: &mut Option<Store>, run_id: RunId) -> Place {
     // Opening a file store makes it: one that is not there is not asked.
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
     if !url.starts_with("postgres") && !Path::new(path).exists() {
         return Place::default();
     }
-    let applied = Store::open(url).and_then(|mut store| store.applied(run_id));
+    let opened = match store.take() {
+        Some(open) => Ok(open),
+        None => Store::open(url),
+    };
+    let applied = opened.and_then(|mut open| {
+        let applied = open.applied(run_id)?;
+        *store = Some(open);
+        Ok(applied)
+    });
     match applied {
         Ok(applied) => applied.place,
         Err(error) => {

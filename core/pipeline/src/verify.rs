@@ -229,13 +229,7 @@ fn write_snapshot(engine: &Engine, out: &mut CellBuffer) -> Result<(), RunError>
         time: engine.floor().now(),
         bytes: bytes.len() as u64,
     };
-    head.encode_begin(out);
-    for number in 0.. {
-        if !head.encode_part(number, &bytes, out) {
-            break;
-        }
-    }
-    head.encode_end(out);
+    head.encode_all(&bytes, out);
     Ok(())
 }
 

@@ -103,6 +103,16 @@ impl SnapshotHead {
         true
     }
 
+    /// Writes all messages of a snapshot with these bytes.
+    pub fn encode_all(&self, bytes: &[u8], out: &mut CellBuffer) {
+        self.encode_begin(out);
+        let mut number = 0;
+        while self.encode_part(number, bytes, out) {
+            number += 1;
+        }
+        self.encode_end(out);
+    }
+
     fn encode(&self, kind: u8, out: &mut CellBuffer) {
         out.begin(kind, 0, 0, self.seq.0);
         out.push(self.time.0 as u64, self.bytes);
@@ -198,12 +208,7 @@ mod tests {
             bytes: bytes.len() as u64,
         };
         let mut out = CellBuffer::default();
-        head.encode_begin(&mut out);
-        let mut number = 0;
-        while head.encode_part(number, bytes, &mut out) {
-            number += 1;
-        }
-        head.encode_end(&mut out);
+        head.encode_all(bytes, &mut out);
         out
     }
 
