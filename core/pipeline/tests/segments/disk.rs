@@ -1,11 +1,12 @@
 //! A disk that fills while a paper run writes its journal: REDUCING, then HALTED, latched and verified.
 
-use crate::place::Place;
+use crate::place::{Disk, Place};
 use claire_pipeline::disk::FreeSpace;
+use claire_pipeline::status::{StatusCell, StrategyStatus};
 use claire_pipeline::verify::{Verdict, verify};
 use claire_sidecar::JournalReader;
 use claire_types::record::Verdict as Ruling;
-use claire_types::{GateCode, Input, OrderReason, OrderStatus, Record, TradingState};
+use claire_types::{GateCode, Input, Mode, OrderReason, OrderStatus, Record, TradingState};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -62,31 +63,41 @@ fn told(journal: &Path) -> Told {
 fn a_disk_that_fills_reduces_then_halts_and_the_journal_verifies() {
     let place = Place::new();
     let stop = Arc::new(AtomicBool::new(false));
-    let (ends, looks) = (Arc::clone(&stop), AtomicU64::new(0));
-    // One look a second: enough room, below the first limit, below the second, and then the run ends.
-    let space = FreeSpace::by(move |path| {
+    let shown = Arc::new(StatusCell::new(Mode::Paper));
+    let (ends, sees) = (Arc::clone(&stop), Arc::clone(&shown));
+    let (last_looks, denied_before) = (AtomicU64::new(0), AtomicU64::new(0));
+    // Enough room until orders came, below the first limit until some were denied, then below the second.
+    let free = FreeSpace::by(move |path| {
         assert!(
             path.ends_with("run"),
             "the journal's own disk: {}",
             path.display()
         );
-        Ok(match looks.fetch_add(1, Ordering::Relaxed) {
-            0 => 5_000_000_000,
-            1 => 900_000_000,
-            2 => 100_000_000,
-            // More room again lifts nothing.
-            3 => 5_000_000_000,
+        let status = sees.read();
+        let sum = |of: fn(&StrategyStatus) -> u64| status.strategies.iter().map(of).sum::<u64>();
+        let has_denied = |now: u64| now > denied_before.load(Ordering::Relaxed);
+        Ok(match status.state {
+            TradingState::Active if sum(|one| one.orders) == 0 => 5_000_000_000,
+            TradingState::Active => {
+                denied_before.store(sum(|one| one.denials), Ordering::Relaxed);
+                900_000_000
+            }
+            TradingState::Reducing if !has_denied(sum(|one| one.denials)) => 900_000_000,
+            TradingState::Reducing => 100_000_000,
+            // More room again lifts nothing; then the run ends.
             _ => {
-                ends.store(true, Ordering::Relaxed);
+                ends.store(
+                    last_looks.fetch_add(1, Ordering::Relaxed) > 0,
+                    Ordering::Relaxed,
+                );
                 5_000_000_000
             }
         })
     });
-    // Real speed times 20, so that every state lasts for some orders.
+    // Faster than real time, so that there are orders between two looks.
     let config = place.config(&[("CLAIRE_PAPER__SPEED", "20")]);
-    let papered = place
-        .paper_on("run", None, config, space, stop)
-        .expect("ran");
+    let disk = Disk { free, shown, stop };
+    let papered = place.paper_on("run", None, config, disk).expect("ran");
     let journal = place.path("run");
     let told = told(&journal);
     let alarms = [

@@ -19,6 +19,13 @@ pub struct Place {
     dir: TempDir,
 }
 
+/// A disk and what the run that fills it shows.
+pub struct Disk {
+    pub free: FreeSpace,
+    pub shown: Arc<StatusCell>,
+    pub stop: Arc<AtomicBool>,
+}
+
 impl Place {
     pub fn new() -> Self {
         let memory = Path::new("/dev/shm");
@@ -96,7 +103,13 @@ impl Place {
     pub fn paper(&self, journal: &str, seconds: u64, config: Config) -> Result<Papered, RunError> {
         let span = Some(Duration::from_secs(seconds));
         let stop = Arc::new(AtomicBool::new(false));
-        self.paper_on(journal, span, config, FreeSpace::of_system(), stop)
+        let shown = Arc::new(StatusCell::new(Mode::Paper));
+        let on = Disk {
+            free: FreeSpace::of_system(),
+            shown,
+            stop,
+        };
+        self.paper_on(journal, span, config, on)
     }
 
     /// Runs the bundled market on a disk that has so much room.
@@ -105,8 +118,7 @@ impl Place {
         journal: &str,
         span: Option<Duration>,
         config: Config,
-        free_space: FreeSpace,
-        stop: Arc<AtomicBool>,
+        disk: Disk,
     ) -> Result<Papered, RunError> {
         let request = PaperRequest {
             selection: Selection::default(),
@@ -114,10 +126,9 @@ impl Place {
             journal: Some(self.path(journal)),
             topology: Topology::Fused,
             who: "test".to_owned(),
-            free_space,
+            free_space: disk.free,
         };
-        let shown = Arc::new(StatusCell::new(Mode::Paper));
-        paper(config, &request, &shown, stop)
+        paper(config, &request, &disk.shown, disk.stop)
     }
 }
 
