@@ -93,7 +93,7 @@ fn ema_cross_enters_on_the_cross_and_leaves_on_the_next() {
     let log = call(&mut strategy, &mut desk, event);
     assert!(
         log.iter()
-            .any(|line| line.starts_with("0 buy 0.9975") && line.ends_with("[fast above slow]")),
+            .any(|line| line.starts_with("0 buy 2.4937") && line.ends_with("[fast above slow]")),
         "{log:?}"
     );
     fake(&mut desk).facts[0].is_flat = false;
@@ -140,13 +140,22 @@ fn imbalance_takes_the_heavy_side_and_leaves_by_its_timer() {
     let (mut strategy, mut desk) = started("imbalance.rhai");
     fake(&mut desk).imbalance = 0.9;
     let mut log = Vec::new();
+    let mid = std::mem::take(&mut fake(&mut desk).facts[0].mid);
+    for _ in 0..20 {
+        log.extend(call(&mut strategy, &mut desk, BOOK));
+    }
+    assert!(
+        log.is_empty(),
+        "without a price nothing is entered: {log:?}"
+    );
+    fake(&mut desk).facts[0].mid = mid;
     for _ in 0..20 {
         log.extend(call(&mut strategy, &mut desk, BOOK));
     }
     assert_eq!(log.len(), 2, "{log:?}");
     assert!(log[0].starts_with("signal buy"), "{log:?}");
     assert!(
-        log[1].starts_with("0 buy 0.49875") && log[1].ends_with("@ 100.5 IOC [bid heavy]"),
+        log[1].starts_with("0 buy 2.4937") && log[1].ends_with("@ 100.5 IOC [bid heavy]"),
         "{log:?}"
     );
     let filled = StrategyEvent::Fill {
@@ -175,7 +184,7 @@ fn breakout_enters_beyond_the_earlier_channel_and_leaves_at_its_middle() {
     let log = call(&mut strategy, &mut desk, up);
     assert!(
         log.len() == 1
-            && log[0].starts_with("0 target 0.997")
+            && log[0].starts_with("0 target 2.493")
             && log[0].ends_with("[above the channel]"),
         "{log:?}"
     );
