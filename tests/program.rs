@@ -58,8 +58,15 @@ pub const SESSIONS: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// Runs the program in `folder`, with no setting from outside.
+/// Runs the program in `folder` to its end.
 pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments)
+        .output()
+        .expect("the program runs")
+}
+
+/// Returns the program about to run in `folder`, with no setting from outside.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).current_dir(folder);
     for (name, _) in std::env::vars_os() {
@@ -67,7 +74,7 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Output {
             command.env_remove(name);
         }
     }
-    command.output().expect("the program runs")
+    command
 }
 
 /// Runs `claire replay FILES MORE --json` and returns its object.

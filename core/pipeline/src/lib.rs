@@ -6,10 +6,12 @@
 pub mod affinity;
 pub mod clock;
 pub mod config;
+pub mod difference;
 pub mod disk;
 pub mod engine;
 pub mod explain;
 pub mod feed;
+pub mod inputs;
 pub mod latency;
 pub mod paper;
 pub mod replay;

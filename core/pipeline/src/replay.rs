@@ -7,6 +7,7 @@ use crate::config::{Config, Selection};
 use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::replay::{ReplayFeed, Speed, venue_of};
+use crate::inputs;
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
 };
@@ -22,7 +23,7 @@ use claire_sidecar::{RunId, Store};
 use claire_types::number::Decimal;
 use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, Venue, WallNs};
 use claire_venue::MarketFeed;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,7 +101,10 @@ pub fn replay(
     let mut header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let plan = with_journal(request.plan.clone(), &config, header.run_id);
     if plan.journal.is_some() {
-        header.body["inputs"] = inputs_of(&recording, &detected.venues, request.passes);
+        header.body["inputs"] = inputs::names_of(&recording, &detected.venues, request.passes);
+    }
+    if let Some(dir) = &plan.journal {
+        header.host["files"] = inputs::places_of(&recording, dir);
     }
     let data_hash = data_hash(&header.body["inputs"]);
     let scripts = prepared.scripts.iter();
@@ -248,22 +252,6 @@ fn first_market(
         }
     }
     Ok(None)
-}
-
-/// Returns the inputs by reference, as the journal names them.
-fn inputs_of(recording: &Recording, venues: &[Venue], passes: u32) -> Value {
-    let files = recording.files().iter().zip(venues);
-    let files: Vec<_> = files
-        .map(|(file, venue)| {
-            json!({
-                "path": file.path().display().to_string(),
-                "sha256": hex(&file.sha256()),
-                "bytes": file.size_bytes(),
-                "venue": venue.as_str(),
-            })
-        })
-        .collect();
-    json!({ "files": files, "passes": passes })
 }
 
 fn data_hash(inputs: &Value) -> Option<String> {

@@ -5,6 +5,7 @@
 use crate::clock::Clock;
 use crate::config::section::{Fsync, WaitChoice};
 use crate::config::{Config, ConfigFaults};
+use crate::difference::differences;
 use crate::disk::DiskWatch;
 use crate::engine::{EngineStage, Journaling, SegmentPlan};
 use crate::feed::{Feed, FeedLine};
@@ -22,7 +23,7 @@ use claire_engine::config::EngineConfig;
 use claire_engine::risk::LatchedState;
 use claire_sidecar::journal::{Projected, Removals, Removed, Retention, RetentionRules};
 use claire_sidecar::{
-    JournalError, JournalHeader, JournalOptions, JournalWriter, Place, Projector, ProjectorOptions,
+    JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Place, Projector, ProjectorOptions,
     Recorder, RunId, Store, StoreError, Summary, SyncPolicy,
 };
 use claire_types::time::NS_PER_S;
@@ -231,10 +232,24 @@ pub fn open_journal(
         },
         ..JournalOptions::default()
     };
-    match JournalWriter::create(dir, header, options) {
+    let opened = match JournalWriter::create(dir, header, options) {
         Err(JournalError::Exists { .. }) => JournalWriter::resume(dir, header, options),
         result => result,
-    }
+    };
+    opened.map_err(|error| match error {
+        JournalError::OtherRun { dir, what } => {
+            let journal = JournalReader::open(&dir).map(|reader| reader.header().body.clone());
+            let found = journal.map(|body| differences(&body, &header.body));
+            let found = found.unwrap_or_default();
+            let what = if found.is_empty() {
+                what
+            } else {
+                found.join("; ")
+            };
+            JournalError::OtherRun { dir, what }
+        }
+        error => error,
+    })
 }
 
 /// What a run is made of.

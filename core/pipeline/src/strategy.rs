@@ -38,12 +38,11 @@ pub struct ScriptSource {
 /// # Errors
 /// All that is wrong with its script.
 pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
-    let overrides: Vec<_> = entry
-        .params
-        .iter()
-        .filter_map(|(name, value)| value_of(value).map(|value| (name.clone(), value)))
-        .collect();
     let file = entry.file.to_string_lossy();
+    let (overrides, faults) = overrides_of(entry, &file);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let script = match bundled(&file) {
         Some(text) if !Path::new(&*file).exists() => Script::compile(&file, text, &overrides)?,
         _ => Script::load(&Limits::default(), &entry.file, &overrides)
@@ -76,13 +75,32 @@ fn name_bundled(file: &Path, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
     faults
 }
 
+/// Returns the entry's parameters, and what is wrong with those that are none: nothing is left out.
+fn overrides_of(entry: &StrategyConfig, file: &str) -> (Vec<(String, Value)>, Vec<Diagnostic>) {
+    let (mut overrides, mut faults) = (Vec::new(), Vec::new());
+    for (name, parameter) in &entry.params {
+        match value_of(parameter) {
+            Ok(value) => overrides.push((name.clone(), value)),
+            Err(what) => faults.push(Diagnostic {
+                file: file.to_owned(),
+                line: 0,
+                column: 0,
+                message: format!("{}.{name}: {what}", entry.name),
+                hint: None,
+                excerpt: String::new(),
+            }),
+        }
+    }
+    (overrides, faults)
+}
+
 /// Returns a parameter's value as scripts know it; texts are numbers or switches written as text.
-fn value_of(parameter: &Parameter) -> Option<Value> {
+fn value_of(parameter: &Parameter) -> Result<Value, String> {
     match parameter {
-        Parameter::Boolean(value) => Some(Value::Bool(*value)),
-        Parameter::Integer(value) => Some(Value::Int(*value)),
-        Parameter::Float(value) => Some(Value::Float(*value)),
-        Parameter::Text(text) => text.parse().ok(),
+        Parameter::Boolean(value) => Ok(Value::Bool(*value)),
+        Parameter::Integer(value) => Ok(Value::Int(*value)),
+        Parameter::Float(value) => Ok(Value::Float(*value)),
+        Parameter::Text(text) => text.parse(),
     }
 }
 

@@ -9,10 +9,10 @@
 use crate::config::{Config, Sources};
 use crate::engine::{Journaling, SegmentPlan};
 use crate::feed::replay::{ReplayFeed, Speed};
+use crate::inputs::{self, FoundFiles, lacks, part};
 use crate::run::{Assembly, Prepared, RecordPlan, RunError, SEMANTICS_VERSION};
 use crate::sidecar::Sink;
-use crate::source::Recording;
-use crate::strategy::{ScriptSource, hex};
+use crate::strategy::ScriptSource;
 use crate::topology::Topology;
 use claire_engine::Engine;
 use claire_engine::config::EngineConfig;
@@ -23,9 +23,8 @@ use claire_sidecar::{Digest, JournalError, JournalHeader, JournalReader, Place, 
 use claire_strategies::{RhaiStrategy, Script, Value as Parameter};
 use claire_types::record::Record;
 use claire_types::snapshot::{SnapshotBytes, SnapshotHead, SnapshotMessage, begins_snapshot};
-use claire_types::{Cell, CellBuffer, Cells, DurationNs, Input, Instrument, Venue};
-use serde_json::Value;
-use std::path::{Path, PathBuf};
+use claire_types::{Cell, CellBuffer, Cells, DurationNs, Input, Venue};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -73,12 +72,13 @@ pub enum Verdict {
     },
 }
 
-/// Runs the journal in `dir` again, from the first segment that is there, or from a later one.
+/// Runs the journal in `dir` again, from the first segment that is there, or from a later one; its files are looked
+/// for in `data`, too.
 ///
 /// # Errors
 /// A journal that is damaged, whose files are missing or changed, or whose header lacks what a run needs; a
 /// segment that is not there or has no whole snapshot.
-pub fn verify(dir: &Path, from: Option<u32>) -> Result<Verified, RunError> {
+pub fn verify(dir: &Path, from: Option<u32>, data: Option<&Path>) -> Result<Verified, RunError> {
     let mut reader = match from {
         Some(segment) => JournalReader::open_segment(dir, segment)?,
         None => JournalReader::open(dir)?,
@@ -107,7 +107,7 @@ pub fn verify(dir: &Path, from: Option<u32>) -> Result<Verified, RunError> {
     };
     let prepared = prepared_of(&header, snapshot.as_ref())?;
     let sink = Comparison::new(reader);
-    let (sink, inputs) = match header.body["inputs"]["files"].as_array() {
+    let (sink, inputs) = match inputs::find(&header, dir, data)? {
         Some(files) => (verify_files(&header, files, prepared, sink)?, 0),
         None => verify_inputs(prepared.engine, sink)?,
     };
@@ -139,42 +139,21 @@ fn read_snapshot(reader: &mut JournalReader, segment: u32) -> Result<SnapshotByt
     ))
 }
 
-/// Replays the files that the header names, after checking that they are the same.
+/// Replays the files that the header names.
 fn verify_files(
     header: &JournalHeader,
-    files: &[Value],
+    files: FoundFiles,
     prepared: Prepared,
     sink: Comparison,
 ) -> Result<Comparison, RunError> {
-    let paths: Option<Vec<PathBuf>> = files
-        .iter()
-        .map(|file| file["path"].as_str().map(PathBuf::from))
-        .collect();
-    let paths = paths.ok_or_else(|| lacks("inputs.files.path"))?;
-    let recording = Recording::open(&paths)?;
-    for (file, entry) in recording.files().iter().zip(files) {
-        let sha256 = hex(&file.sha256());
-        if entry["sha256"].as_str() != Some(sha256.as_str()) {
-            return Err(RunError::Usage(format!(
-                "{}: not the file of the run: its SHA-256 is {sha256}, the journal's {}",
-                file.path().display(),
-                entry["sha256"].as_str().unwrap_or("missing")
-            )));
-        }
-    }
-    let venue_of = |file: &Value| {
-        file["venue"]
-            .as_str()
-            .and_then(|venue| venue.parse::<Venue>().ok())
-    };
-    let venues: Option<Vec<Venue>> = files.iter().map(venue_of).collect();
-    let venues = venues.ok_or_else(|| lacks("inputs.files.venue"))?;
-    let passes = header.body["inputs"]["passes"]
-        .as_u64()
-        .and_then(|passes| u32::try_from(passes).ok());
-    let passes = passes.ok_or_else(|| lacks("inputs.passes"))?;
+    let FoundFiles {
+        recording,
+        venues,
+        passes,
+        instruments,
+    } = files;
     let mut config = Config::load(&Sources::default())?;
-    config.instruments = part::<Vec<Instrument>>(header, "instruments")?;
+    config.instruments = instruments;
     let mut assembly = Assembly {
         config: &config,
         topology: Topology::Fused,
@@ -458,22 +437,55 @@ fn segments_of(header: &JournalHeader) -> Result<SegmentPlan, RunError> {
 }
 
 fn strategy_of(source: &ScriptSource) -> Result<Box<dyn Strategy>, RunError> {
-    let parameters = source.parameters.iter().filter_map(|text| {
-        let (name, value) = text.split_once('=')?;
-        Some((name.to_owned(), value.parse::<Parameter>().ok()?))
-    });
-    let parameters: Vec<_> = parameters.collect();
+    let parameters = source
+        .parameters
+        .iter()
+        .map(|text| parameter_of(source, text));
+    let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
     let script =
         Script::compile(&source.file, &source.text, &parameters).map_err(RunError::Script)?;
     Ok(Box::new(RhaiStrategy::new(Arc::new(script))))
 }
 
-fn part<T: serde::de::DeserializeOwned>(header: &JournalHeader, name: &str) -> Result<T, RunError> {
-    let value = header.body.get(name).cloned().unwrap_or(Value::Null);
-    serde_json::from_value(value)
-        .map_err(|cause| RunError::Usage(format!("the journal's header: {name}: {cause}")))
+/// Reads a parameter as the header keeps it, `name=value`.
+fn parameter_of(source: &ScriptSource, text: &str) -> Result<(String, Parameter), RunError> {
+    let wrong = |what: &str| {
+        let strategy = &source.strategy;
+        RunError::Usage(format!(
+            "the journal's header: strategy {strategy}: parameter {text:?}: {what}"
+        ))
+    };
+    let (name, value) = text.split_once('=').ok_or_else(|| wrong("no name=value"))?;
+    let value = value.parse().map_err(|what: String| wrong(&what))?;
+    Ok((name.to_owned(), value))
 }
 
-fn lacks(name: &str) -> RunError {
-    RunError::Usage(format!("the journal's header lacks `{name}`"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_cannot_be_read_is_an_error_and_not_left_out() {
+        let source = |parameter: &str| ScriptSource {
+            strategy: "churn".to_owned(),
+            file: "churn".to_owned(),
+            sha256: String::new(),
+            text: claire_strategies::bundled("churn")
+                .expect("bundled")
+                .to_owned(),
+            parameters: vec![parameter.to_owned()],
+        };
+        assert!(strategy_of(&source("notional=20.0")).is_ok());
+        for parameter in ["notional", "notional=much", "=1"] {
+            let error = strategy_of(&source(parameter))
+                .err()
+                .map(|error| error.to_string());
+            assert!(error.is_some(), "{parameter}");
+        }
+        let error = strategy_of(&source("notional=much"))
+            .err()
+            .expect("no number");
+        let want = "strategy churn: parameter \"notional=much\": \"much\" is not a number";
+        assert!(error.to_string().contains(want), "{error}");
+    }
 }

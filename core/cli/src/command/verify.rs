@@ -16,6 +16,7 @@ Examples:
   claire verify data/claire/journal/3f2a...
   claire verify run1 --json
   claire verify run1 --from 12
+  claire verify run1 --data ~/recordings     where the recorded files went since
 
 Each segment but the first begins with a snapshot of the engine: a journal whose oldest segments were removed is
 verified from the first one that is there, and --from begins with a later one.
@@ -29,6 +30,9 @@ pub struct Arguments {
     /// Begin with the snapshot of this segment.
     #[arg(long, value_name = "SEGMENT", value_parser = clap::value_parser!(u32).range(1..))]
     pub from: Option<u32>,
+    /// A folder that the run's recorded files may have moved to; they are known by their SHA-256.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -39,7 +43,8 @@ pub struct Arguments {
 /// # Errors
 /// A journal that cannot be read or run again.
 pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure> {
-    let verified = verify(&arguments.journal, arguments.from).map_err(failure_of)?;
+    let data = arguments.data.as_deref();
+    let verified = verify(&arguments.journal, arguments.from, data).map_err(failure_of)?;
     let (exit, verdict, text) = words(&verified);
     let difference = match &verified.verdict {
         Verdict::Differs {
