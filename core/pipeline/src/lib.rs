@@ -25,6 +25,8 @@ pub mod status;
 pub mod strategy;
 pub mod summary;
 pub mod topology;
+pub mod tradable;
 pub mod verify;
 pub mod wait;
 pub mod watch;
+pub mod words;

@@ -12,17 +12,20 @@ use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::replay::{Traffic, summarize, topology_name};
-use crate::run::{Assembly, RecordPlan, RunError, header, prepare, segment_plan};
+use crate::run::{
+    Assembly, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
+};
 use crate::state::{Found, Journals, State, StateStore};
 use crate::status::StatusCell;
 use crate::status::board::{Board, BoardStart};
 use crate::status::keeper::Keeper;
 use crate::summary::{ReplaySummary, RunFigures, SessionSummary};
 use crate::topology::Topology;
+use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use claire_engine::risk::LatchedState;
 use claire_engine::risk::state::Cause;
 use claire_sidecar::{JournalReader, RunId};
-use claire_sim::{Listing, Market, MarketConfig};
+use claire_sim::{FrameKind, Listing, Market, MarketConfig};
 use claire_types::{
     Amount, DurationNs, GateCode, InstrumentKey, Mode, StrategyId, TradingState, Venue, VenueNs,
     WallNs,
@@ -91,6 +94,7 @@ pub fn paper(
     let latched = latched(state.state(), config.strategies.len());
     let epoch = state.next_epoch(&request.who, clock.wall())?;
     let prepared = prepare(&config, Mode::Paper, epoch, Some(latched))?;
+    look_first(&config, pace.start, &prepared, shown)?;
     let header = header(&config, &prepared, Mode::Paper, &inputs_of(&config));
     let plan = plan_of(&config, request, header.run_id)?;
     let figures = RunFigures {
@@ -202,6 +206,33 @@ fn market_of(config: &Config, start: WallNs) -> Result<Market, RunError> {
         instruments: instruments.map_err(ConfigFaults::from)?,
     });
     market.map_err(|fault| RunError::Usage(fault.to_string()))
+}
+
+/// Compares limits and scripts with the market before the start, on a market of its own that runs ahead.
+fn look_first(
+    config: &Config,
+    start: WallNs,
+    prepared: &Prepared,
+    shown: &StatusCell,
+) -> Result<(), RunError> {
+    let mut market = market_of(config, start)?;
+    let mut look = FirstLook::new(&config.instruments, &prepared.engine_config);
+    for _ in 0..LOOK_FRAMES_MAX {
+        if look.is_done() {
+            break;
+        }
+        let frame = market.next();
+        let symbol = match &frame.kind {
+            FrameKind::Snapshot { symbol } => Some(symbol.as_str()),
+            _ => None,
+        };
+        look.see(Venue::Sim, frame.text, start, symbol);
+    }
+    for warning in look.judge(prepared)? {
+        tracing::warn!("{warning}");
+        shown.note(warning);
+    }
+    Ok(())
 }
 
 /// Opens the trading state and says what is wrong with it.

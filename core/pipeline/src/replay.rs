@@ -6,7 +6,7 @@
 use crate::config::{Config, Selection};
 use crate::engine::Journaling;
 use crate::feed::Feed;
-use crate::feed::replay::{ReplayFeed, Speed, venue_of};
+use crate::feed::replay::{ReplayFeed, Speed, symbol_of_url, venue_of};
 use crate::inputs;
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
@@ -14,10 +14,12 @@ use crate::run::{
 use crate::source::{Entry, Recording};
 use crate::strategy::hex;
 use crate::summary::{
-    BookSummary, LatencyFigures, PnlSummary, ReplaySummary, RunFigures, SessionSummary,
-    StrategySummary,
+    BookSummary, DeniedExample, LatencyFigures, PnlSummary, ReplaySummary, RunFigures,
+    SessionSummary, StrategySummary,
 };
 use crate::topology::Topology;
+use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
+use crate::words;
 use claire_engine::floor::{Market, Phase};
 use claire_sidecar::{RunId, Store};
 use claire_types::number::Decimal;
@@ -88,7 +90,7 @@ pub fn replay(
     request: &ReplayRequest,
     stop: Arc<AtomicBool>,
 ) -> Result<Replayed, RunError> {
-    let recording = Recording::open(&request.files)?;
+    let mut recording = Recording::open(&request.files)?;
     if let Some(url) = &request.plan.store {
         // One that cannot be opened now is a mistake; one that goes away later is waited for.
         drop(Store::open(url)?);
@@ -98,6 +100,7 @@ pub fn replay(
     selection.market = selection.market.or(detected.market);
     config.select(&selection)?;
     let prepared = prepare(&config, Mode::Replay, FILE_EPOCH, None)?;
+    look_first(&mut recording, &detected.venues, &config, &prepared)?;
     let mut header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let plan = with_journal(request.plan.clone(), &config, header.run_id);
     if plan.journal.is_some() {
@@ -155,6 +158,36 @@ pub fn replay(
         fault_texts: fault_texts(&finished),
         store_lag: finished.store_lag,
     })
+}
+
+/// Compares limits and scripts with the markets before the start; says at once what will never trade.
+fn look_first(
+    recording: &mut Recording,
+    venues: &[Venue],
+    config: &Config,
+    prepared: &Prepared,
+) -> Result<(), RunError> {
+    let mut look = FirstLook::new(&config.instruments, &prepared.engine_config);
+    for _ in 0..LOOK_FRAMES_MAX {
+        if look.is_done() {
+            break;
+        }
+        match recording.next() {
+            Some(Entry::Line(line)) => {
+                if let Some(venue) = venues.get(usize::from(line.file)) {
+                    let symbol = line.url.and_then(symbol_of_url);
+                    look.see(*venue, line.frame, line.recv, symbol);
+                }
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    recording.rewind();
+    for warning in look.judge(prepared)? {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
 }
 
 fn strategy_names(prepared: &Prepared) -> Vec<String> {
@@ -307,6 +340,7 @@ pub(crate) fn summarize<F: Feed>(
             .iter()
             .map(|(code, n)| ((*code).to_owned(), *n))
             .collect(),
+        denied_first: denied_first(finished),
         rejected: count(&finished.summary.orders_ended, "rejected"),
         pnl: pnl(floor),
         strategies: strategies(finished, names),
@@ -337,6 +371,29 @@ pub(crate) fn summarize<F: Feed>(
         summary.books.insert(key, book(market));
     }
     summary
+}
+
+/// Returns the first denial of each code in words.
+fn denied_first<F>(finished: &Finished<F>) -> BTreeMap<String, DeniedExample> {
+    let floor = finished.engine.engine().floor();
+    let currency = floor.currency().to_string();
+    let examples = finished.summary.denied_first.iter();
+    let examples = examples.map(|(code, (header, decision))| {
+        let mut markets = floor.markets().iter().map(|market| &market.instrument);
+        let facts = markets.find(|facts| facts.id == header.instrument);
+        let seat = floor.seats().get(header.strategy.index());
+        let example = DeniedExample {
+            order: decision.order.to_string(),
+            strategy: seat.map_or_else(String::new, |seat| seat.name.clone()),
+            instrument: facts.map_or_else(String::new, |facts| facts.key.to_string()),
+            limit: decision.limit.to_string(),
+            measured: decision.measured.to_string(),
+            meaning: words::meaning(decision.code).to_owned(),
+            example: words::measured(decision, facts, &currency),
+        };
+        ((*code).to_owned(), example)
+    });
+    examples.collect()
 }
 
 fn sessions(feed: &ReplayFeed, venues: &[Venue]) -> Vec<SessionSummary> {

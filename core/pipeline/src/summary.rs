@@ -48,6 +48,8 @@ pub struct ReplaySummary {
     pub fills: u64,
     /// Denied orders by code; codes that did not occur are absent.
     pub denied: BTreeMap<String, u64>,
+    /// The first denial of each code.
+    pub denied_first: BTreeMap<String, DeniedExample>,
     /// Orders that the (paper) venue rejected.
     pub rejected: u64,
     /// Money at the end.
@@ -109,6 +111,25 @@ pub struct PnlSummary {
     pub net: String,
     /// Equity.
     pub equity: String,
+}
+
+/// A denial, as an example for all of its code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeniedExample {
+    /// The order's id: `claire explain` tells its whole way.
+    pub order: String,
+    /// Its strategy; empty for the engine's own.
+    pub strategy: String,
+    /// Its instrument.
+    pub instrument: String,
+    /// The limit, in the check's unit; 0 where the check has none.
+    pub limit: String,
+    /// What was measured against it.
+    pub measured: String,
+    /// What the code means.
+    pub meaning: String,
+    /// Limit and measured value in words, with units.
+    pub example: String,
 }
 
 /// A strategy's counts.

@@ -6,9 +6,9 @@
 use crate::digest::Digest;
 use crate::journal::{JournalError, JournalWriter};
 use claire_types::cell::Tag;
-use claire_types::record::{Record, Verdict};
+use claire_types::record::{Decision, Record, RecordHeader, Verdict};
 use claire_types::snapshot::{begins_snapshot, is_snapshot};
-use claire_types::{Cells, GateCode, Liquidity, OrderReason, OrderStatus};
+use claire_types::{Cells, Liquidity, OrderReason, OrderStatus};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -39,6 +39,9 @@ pub struct Summary {
     pub trimmed: u64,
     /// Number of decisions that let nothing through, by code.
     pub denied: BTreeMap<&'static str, u64>,
+    /// The first of them, by code.
+    #[serde(skip)]
+    pub denied_first: BTreeMap<&'static str, (RecordHeader, Decision)>,
     /// Number of orders that reached a final state, by state.
     pub orders_ended: BTreeMap<&'static str, u64>,
     /// Number of order events that name a reason, by reason.
@@ -155,8 +158,9 @@ impl Summary {
         if !TALLIED_KINDS.contains(&kind) {
             return Ok(());
         }
-        match Record::decode(message)?.1 {
-            Record::Decision(decision) => self.tally_decision(decision.verdict, decision.code),
+        let (header, record) = Record::decode(message)?;
+        match record {
+            Record::Decision(decision) => self.tally_decision(&header, &decision),
             Record::OrderEvent(event) => self.tally_event(event.to, event.reason),
             Record::Risk(risk) => count(&mut self.risk_events, risk.code.as_str()),
             Record::Fill(fill) => {
@@ -171,11 +175,17 @@ impl Summary {
         Ok(())
     }
 
-    fn tally_decision(&mut self, verdict: Verdict, code: GateCode) {
-        match verdict {
+    fn tally_decision(&mut self, header: &RecordHeader, decision: &Decision) {
+        match decision.verdict {
             Verdict::Approved => self.approved += 1,
             Verdict::Trimmed => self.trimmed += 1,
-            Verdict::Denied => count(&mut self.denied, code.as_str()),
+            Verdict::Denied => {
+                let code = decision.code.as_str();
+                count(&mut self.denied, code);
+                self.denied_first
+                    .entry(code)
+                    .or_insert((*header, *decision));
+            }
         }
     }
 
@@ -246,7 +256,7 @@ const RECORD_NAMES: [&str; 13] = [
 mod tests {
     use super::*;
     use crate::sample::Sample;
-    use claire_types::record::{RecordHeader, Signal};
+    use claire_types::record::Signal;
     use claire_types::{Amount, CellBuffer, InstrumentId, Side, StrategyId, Text, WallNs};
 
     #[test]

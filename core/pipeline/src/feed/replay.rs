@@ -282,7 +282,7 @@ fn select_venue(line: &mut FeedLine, venues: &[Venue], file: u16) {
 }
 
 /// Returns the symbol that a REST request named; stream addresses name none.
-fn symbol_of_url(url: &str) -> Option<&str> {
+pub(crate) fn symbol_of_url(url: &str) -> Option<&str> {
     if !url.starts_with("http") {
         return None;
     }

@@ -93,12 +93,30 @@ impl ReplaySummary {
         }
         let close = if self.denied.is_empty() { "" } else { ")" };
         writeln!(f, "{close}, state {}", self.state)?;
+        self.write_denied(f)?;
         let pnl = &self.pnl;
         writeln!(
             f,
             "p&l       realized {}, unrealized {}, fees {}, net {}, equity {} {}",
             pnl.realized, pnl.unrealized, pnl.fees, pnl.net, pnl.equity, pnl.currency
         )
+    }
+
+    /// Says what each code means, with one example.
+    fn write_denied(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (code, first) in &self.denied_first {
+            let count = self.denied.get(code).copied().unwrap_or_default();
+            let example = match first.example == first.meaning {
+                true => String::new(),
+                false => format!("; {}", first.example),
+            };
+            writeln!(
+                f,
+                "denied    {code} {count}: {}{example} ({} of {} on {})",
+                first.meaning, first.order, first.strategy, first.instrument
+            )?;
+        }
+        Ok(())
     }
 
     fn write_latency(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -171,7 +189,7 @@ fn per_second(count: u64, seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::{BookSummary, PnlSummary, SessionSummary, StrategySummary};
+    use crate::summary::{BookSummary, DeniedExample, PnlSummary, SessionSummary, StrategySummary};
 
     #[test]
     fn summary_reads_at_a_glance() {
@@ -206,6 +224,18 @@ mod tests {
         };
         summary.denied.insert("RATE".into(), 4);
         summary.denied.insert("FUNDS".into(), 1);
+        summary.denied_first.insert(
+            "FUNDS".into(),
+            DeniedExample {
+                order: "c1-7".into(),
+                strategy: "ema".into(),
+                instrument: "binance-spot:BTCUSDT".into(),
+                limit: "0".into(),
+                measured: "0.001".into(),
+                meaning: "the balance does not reach, fees included".into(),
+                example: "needs 0.001, free 0".into(),
+            },
+        );
         summary.books.insert(
             "binance-spot:BTCUSDT".into(),
             BookSummary {
@@ -231,6 +261,7 @@ flow      41249 frames, 41250 events, 9757 trades, 0 errors, 0 gaps in 0.500 s (
 book      binance-spot:BTCUSDT  synced  bid 3.78826 @ 61837.63  ask none  levels 1000 + 0
 strategy  ema (compiled)  0 signals, 0 orders, 0 fills, 0 denied, net 1.25
 trading   3 orders, 2 fills, 0 rejected, 5 denied (FUNDS 1, RATE 4), state ACTIVE
+denied    FUNDS 1: the balance does not reach, fees included; needs 0.001, free 0 (c1-7 of ema on binance-spot:BTCUSDT)
 p&l       realized 1.5, unrealized 0, fees 0.25, net 1.25, equity 10001.25 USDT
 latency   stage                       n       p50       p90       p99     p99.9       max
           feed                    41249    812 ns   1.42 us   12.3 us         -   2.10 ms

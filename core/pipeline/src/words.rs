@@ -1,0 +1,125 @@
+//! Codes and denials in words, for whoever reads a summary or an explanation.
+//!
+//! Called when a run is over, by the summary and by `explain`.
+
+use claire_types::record::Decision;
+use claire_types::{Amount, Contract, GateCode, Instrument, Qty};
+
+/// Returns what a denial with this code says, in a few words.
+pub const fn meaning(code: GateCode) -> &'static str {
+    use GateCode as C;
+    match code {
+        C::Ok => "every check passed",
+        C::KillSwitch => "the kill switch is active, or its state is unreadable",
+        C::Mode => "this mode sends no orders",
+        C::TradingState => "the trading state lets only exits through, or nothing",
+        C::Strategy => "the strategy is paused, stopped, or its indicators are not warm yet",
+        C::Instrument => "the instrument is unknown, or the venue does not trade it",
+        C::DataStale => "the book is not proven, or its data is too old",
+        C::DataSilence => "nothing came from the venue for too long",
+        C::AbnormalMarket => "the market is abnormal",
+        C::Precision => "less than the smallest order, or off the instrument's steps",
+        C::PriceCollar => "the price is too far from the reference",
+        C::OrderSize => "the order's notional is above the limit",
+        C::Position => "the position with all that works would be above the limit",
+        C::Exposure => "the total exposure would be above the limit",
+        C::OpenCount => "too many working orders or open positions",
+        C::Rate => "too many orders lately",
+        C::Funds => "the balance does not reach, fees included",
+        C::SelfTrade => "it would cross a resting order of our own",
+        C::DailyLoss => "the day's loss reached its limit",
+        C::Drawdown => "the fall from the highest equity reached its limit",
+        C::LossStreak => "too many losing round trips in a row",
+        C::RejectStreak => "too many rejects in a row",
+        C::ErrorRate => "too many errors among the last orders",
+        C::Slippage => "fills were too far from the mid",
+        C::SizeZero => "the quantity is less than one step",
+        C::BadOrder => {
+            "it is no order: a price or quantity that is no number, or flags that contradict"
+        }
+        C::NothingToReduce => "there is nothing to reduce",
+        C::Warming => {
+            "a number that the check needs is missing: a price, a value of the currency, a fee"
+        }
+        C::Capacity => "a table of the engine is full",
+        C::Operator => "an operator's command",
+        C::NewDay => "a new day in UTC",
+        C::LowDisk => "there is little room on the journal's disk",
+    }
+}
+
+/// Returns a denied or trimmed decision in words: what was measured, and the limit.
+///
+/// `facts` name units and steps; without them the numbers stand alone.
+pub fn measured(decision: &Decision, facts: Option<&Instrument>, currency: &str) -> String {
+    use GateCode as C;
+    let Decision {
+        limit, measured, ..
+    } = decision;
+    // Scripts ask in base units; the instrument's own may be contracts.
+    let base = facts.map_or(String::new(), |facts| format!(" {}", facts.base));
+    let unit = facts.map_or(String::new(), |facts| format!(" {}", unit_of(facts)));
+    let has_numbers = *limit != Amount::ZERO || *measured != Amount::ZERO;
+    match decision.code {
+        C::SizeZero => match facts {
+            Some(facts) => format!(
+                "asked for {}{base}, one step is {}{unit}",
+                decision.qty_asked,
+                step_of(facts)
+            ),
+            None => format!("asked for {}", decision.qty_asked),
+        },
+        C::BadOrder => format!(
+            "asked for {} at {}",
+            decision.qty_asked, decision.price_asked
+        ),
+        _ if !has_numbers => meaning(decision.code).to_owned(),
+        C::DataStale | C::DataSilence => format!("{measured} s old, limit {limit} s"),
+        C::PriceCollar => format!("{measured} of the reference away, limit {limit}"),
+        C::OrderSize | C::Position | C::Exposure => {
+            format!("{measured} {currency}, limit {limit} {currency}")
+        }
+        C::Funds => format!("needs {measured}, free {limit}"),
+        C::SelfTrade => format!("at {measured}, own order at {limit}"),
+        C::OpenCount | C::Rate => format!("{measured}, limit {limit}"),
+        C::Precision => precision(decision, facts),
+        C::NothingToReduce => format!("asked for {measured}{unit}, to reduce {limit}{unit}"),
+        _ => format!("measured {measured}, limit {limit}"),
+    }
+}
+
+/// Check 9 measures a quantity against the smallest or largest one, else a notional against the smallest.
+fn precision(decision: &Decision, facts: Option<&Instrument>) -> String {
+    let Decision {
+        limit, measured, ..
+    } = decision;
+    let Some(facts) = facts else {
+        return format!("{measured}, limit {limit}");
+    };
+    let amount = |qty: Qty| Amount::from_fixed(i128::from(qty.0), facts.scale.qty_digits);
+    let unit = unit_of(facts);
+    if facts.qty_min.0 > 0 && amount(facts.qty_min) == Some(*limit) {
+        return format!("{measured} {unit}, smallest {limit} {unit}");
+    }
+    if facts.qty_max.0 > 0 && amount(facts.qty_max) == Some(*limit) {
+        return format!("{measured} {unit}, largest {limit} {unit}");
+    }
+    let (quote, room) = match *limit == facts.notional_min {
+        true => (facts.quote, ""),
+        false => (facts.quote, ", room to exit at a loss included"),
+    };
+    format!("worth {measured} {quote}, smallest {limit} {quote}{room}")
+}
+
+/// Returns the unit of an instrument's quantities: its base currency, or contracts.
+pub fn unit_of(facts: &Instrument) -> &str {
+    match facts.contract {
+        Contract::Inverse => "contracts",
+        _ => facts.base.as_str(),
+    }
+}
+
+fn step_of(facts: &Instrument) -> String {
+    let step = Qty(facts.step.0.max(1));
+    step.decimal(facts.scale.qty_digits).to_string()
+}
