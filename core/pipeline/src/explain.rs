@@ -1,44 +1,80 @@
-//! `claire explain`: the way of one order, from its decision to its fills or its end.
+//! `claire explain`: the way of one order, from the market event to its fills, or why it had none.
 //!
-//! Called by the command line on its thread. Reads a journal from start to end and keeps what belongs to
-//! the order; nothing is computed again.
+//! Called by the command line on its thread. Reads the journal for what was recorded, and the run's inputs for the
+//! market events that caused it; nothing is decided again.
 
-use crate::run::RunError;
-use claire_sidecar::JournalReader;
-use claire_types::record::{Decision, Fill, NewOrder, RecordHeader, Verdict};
-use claire_types::{Input, Instrument, InstrumentId, OrderId, OrderStatus, Record, WallNs};
+mod find;
+mod market;
+mod outcome;
+mod story;
+mod texts;
+
+use crate::inputs;
+use crate::run::{RunError, SEMANTICS_VERSION};
+use claire_sidecar::{JournalHeader, JournalReader};
+use claire_types::{Input, OrderId, Record, WallNs};
+use find::{Finder, Target};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 use std::path::Path;
+use story::Story;
+
+/// What explaining came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The order's way.
+    Found(Box<Explanation>),
+    /// The journal has no such id.
+    Unknown(Unknown),
+}
 
 /// An order's way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Explanation {
-    /// The order.
+    /// The order; empty for a signal that no order followed.
     pub order: String,
     /// Its strategy, by the configuration's name.
     pub strategy: String,
     /// Its instrument.
     pub instrument: String,
+    /// `filled`, `partially_filled`, `unfilled`, `denied`, `working` or `no_order`.
+    pub verdict: &'static str,
+    /// How it ended and why, in a sentence.
+    pub outcome: String,
     /// What happened, in order.
     pub steps: Vec<Step>,
-    /// How it ended, in a sentence.
-    pub outcome: String,
+    /// What could not be told, and why.
+    pub note: Option<String>,
 }
 
 /// One step of an order's way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Step {
-    /// Engine sequence of the input that caused it.
+    /// Engine sequence of the input that it is, or that caused it.
     pub seq: u64,
-    /// Engine time, ns since 1970 UTC.
+    /// The record's place among those of the input; absent of inputs.
+    pub index: Option<u32>,
+    /// Engine time, of an input its receive time, ns since 1970 UTC.
     pub time_ns: i64,
     /// The same as ISO text.
     pub time: String,
-    /// What kind of step.
+    /// `market`, `signal`, `decision`, `order`, `event`, `fill`, `position` or `rested`.
     pub kind: &'static str,
     /// What it says.
     pub text: String,
+    /// The numbers in it.
+    pub facts: Map<String, Value>,
+}
+
+/// An id that the journal does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unknown {
+    /// What was asked for.
+    pub asked: String,
+    /// The ids nearest to it, the lower one first.
+    pub nearest: Vec<String>,
+    /// What ids the journal has, in words.
+    pub held: String,
 }
 
 /// What is asked about.
@@ -48,25 +84,25 @@ pub enum Question {
     Order(OrderId),
     /// The order of a fill by the fill's number.
     Fill(u64),
-}
-
-/// What reading collects.
-#[derive(Default)]
-struct Search {
-    instruments: BTreeMap<InstrumentId, Instrument>,
-    steps: Vec<Step>,
-    found: Option<(OrderId, RecordHeader)>,
-    outcome: Option<String>,
-    /// First and last order seen, for who asked for one that is not there.
-    span: Option<(OrderId, OrderId)>,
+    /// The order of a record, as a signal, by the record's id.
+    Record {
+        /// Engine sequence of its input.
+        seq: u64,
+        /// Its place among that input's records.
+        index: u32,
+    },
 }
 
 impl std::str::FromStr for Question {
     type Err = String;
 
-    /// Takes `c1-17` or a fill's number.
+    /// Takes `c1-17`, a fill's number as `7` or `f7`, or a record's id as `408.5`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is neither an order id as c1-17 nor a fill's number");
+        let wrong = || {
+            format!(
+                "{text:?} is no id: an order is c1-17, a fill 7 or f7, a signal or other record 408.5"
+            )
+        };
         if let Some((epoch, number)) = text.strip_prefix('c').and_then(|rest| rest.split_once('-'))
         {
             let epoch: u32 = epoch.parse().map_err(|_| wrong())?;
@@ -76,198 +112,155 @@ impl std::str::FromStr for Question {
             }
             return Ok(Self::Order(OrderId::new(epoch, number)));
         }
-        text.parse().map(Self::Fill).map_err(|_| wrong())
+        if let Some((seq, index)) = text.split_once('.') {
+            return Ok(Self::Record {
+                seq: seq.parse().map_err(|_| wrong())?,
+                index: index.parse().map_err(|_| wrong())?,
+            });
+        }
+        let number = text.strip_prefix('f').unwrap_or(text);
+        number.parse().map(Self::Fill).map_err(|_| wrong())
     }
 }
 
-/// Explains an order of the journal in `dir`.
-///
-/// # Errors
-/// A journal that cannot be read, or that has no such order: the text names those that it has.
-pub fn explain(dir: &Path, question: Question) -> Result<Explanation, RunError> {
-    let order = match question {
-        Question::Order(order) => order,
-        Question::Fill(number) => order_of_fill(dir, number)?,
-    };
-    let mut reader = JournalReader::open(dir)?;
-    let names: Vec<String> = strategy_names(&reader.header().body);
-    let mut search = Search::default();
-    while let Some(message) = reader.next_message()? {
-        if let Ok((_, Input::Instrument(facts))) = Input::decode(&message.cells) {
-            search.instruments.insert(facts.id, facts);
-        } else if let Ok((header, record)) = Record::decode(&message.cells) {
-            search.take(order, &header, &record);
+/// Shows the id as it is typed.
+impl std::fmt::Display for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Order(order) => write!(f, "{order}"),
+            Self::Fill(number) => write!(f, "f{number}"),
+            Self::Record { seq, index } => write!(f, "{seq}.{index}"),
         }
     }
-    let Some((_, header)) = search.found else {
-        let span = search.span.map_or("no orders".to_owned(), |(first, last)| {
-            format!("orders {first} to {last}")
-        });
-        return Err(RunError::Usage(format!(
-            "{}: no order {order} in it; it has {span}",
-            dir.display()
-        )));
-    };
-    let strategy = names.get(header.strategy.index()).cloned();
-    Ok(Explanation {
-        order: order.to_string(),
-        strategy: strategy.unwrap_or_else(|| "the engine".to_owned()),
-        instrument: search.name(header.instrument),
-        outcome: search
-            .outcome
-            .unwrap_or_else(|| "still working where the journal ends".to_owned()),
-        steps: search.steps,
-    })
 }
 
-fn order_of_fill(dir: &Path, number: u64) -> Result<OrderId, RunError> {
-    let mut reader = JournalReader::open(dir)?;
-    let mut fills = 0;
-    while let Some(message) = reader.next_message()? {
-        if let Ok((_, Record::Fill(fill))) = Record::decode(&message.cells) {
-            fills += 1;
-            if fill.fill_id == number {
-                return Ok(fill.order);
-            }
-        }
-    }
-    Err(RunError::Usage(format!(
-        "{}: no fill {number} in it; it has {fills} fills",
-        dir.display()
-    )))
-}
-
-fn strategy_names(body: &serde_json::Value) -> Vec<String> {
-    let scripts = body["scripts"].as_array().into_iter().flatten();
-    scripts
-        .map(|script| script["strategy"].as_str().unwrap_or_default().to_owned())
-        .collect()
-}
-
-impl Search {
-    fn take(&mut self, order: OrderId, header: &RecordHeader, record: &Record) {
-        let (id, kind, text) = match record {
-            Record::Decision(decision) => {
-                (decision.order, "decision", self.decision(header, decision))
-            }
-            Record::Order(new) => (new.order, "order", self.order(header, new)),
-            Record::OrderEvent(event) => {
-                let reason = match event.reason.as_str() {
-                    "" => String::new(),
-                    reason => format!(" ({reason})"),
-                };
-                let text = format!("{} → {}{reason}", event.from.as_str(), event.to.as_str());
-                if event.order == order && event.to.is_final() {
-                    self.outcome = Some(outcome(event.to, event.reason.as_str()));
-                }
-                (event.order, "event", text)
-            }
-            Record::Fill(fill) => (fill.order, "fill", self.fill(header, fill)),
-            _ => return,
-        };
-        let first = self.span.map_or(id, |(first, _)| first);
-        self.span = Some((first, id.max(self.span.map_or(id, |(_, last)| last))));
-        if id != order {
-            return;
-        }
-        self.found.get_or_insert((id, *header));
-        if let Record::Decision(decision) = record
-            && decision.verdict == Verdict::Denied
-        {
-            self.outcome = Some(format!("denied by {}", decision.code));
-        }
-        self.steps.push(Step {
-            seq: header.seq,
-            time_ns: header.time.0,
-            time: WallNs(header.time.0).to_string(),
+impl Step {
+    fn new(seq: u64, index: Option<u32>, time: WallNs, kind: &'static str, text: String) -> Self {
+        Self {
+            seq,
+            index,
+            time_ns: time.0,
+            time: time.to_string(),
             kind,
             text,
-        });
+            facts: Map::new(),
+        }
     }
 
-    fn decision(&self, header: &RecordHeader, decision: &Decision) -> String {
-        let (price, qty) = self.texts(header.instrument, decision.price.0, decision.qty.0);
-        let asked = format!("asked {} @ {}", decision.qty_asked, decision.price_asked);
-        let measured = match decision.verdict {
-            Verdict::Approved => String::new(),
-            _ => format!(
-                ": {} measured {} against limit {}",
-                decision.code, decision.measured, decision.limit
-            ),
-        };
-        format!(
-            "{} {} {qty} @ {price} ({asked}){measured}",
-            decision.verdict.as_str(),
-            decision.side.as_str()
-        )
-    }
-
-    fn order(&self, header: &RecordHeader, new: &NewOrder) -> String {
-        let (price, qty) = self.texts(header.instrument, new.price.0, new.qty.0);
-        format!(
-            "sent {} {} {qty} @ {price} {} with the mid at {}: {}",
-            new.side.as_str(),
-            new.kind.as_str(),
-            new.flags,
-            new.arrival_mid,
-            if new.reason.is_empty() {
-                "no reason given"
-            } else {
-                new.reason.as_str()
-            }
-        )
-    }
-
-    fn fill(&self, header: &RecordHeader, fill: &Fill) -> String {
-        let (price, qty) = self.texts(header.instrument, fill.price.0, fill.qty.0);
-        let units = |qty: i64| self.texts(header.instrument, 0, qty).1;
-        format!(
-            "fill {}: {} {qty} @ {price} as {} by rule {}; decided by input {}; arrived {} ms before; \
-             queue ahead {}, traded {}, cancelled {}; fee {} {}, realized {}",
-            fill.fill_id,
-            fill.side.as_str(),
-            fill.liquidity.as_str(),
-            fill.rule.as_str(),
-            fill.decided_by,
-            fill.venue_time.since(fill.arrived).0 / 1_000_000,
-            units(fill.queue_ahead.0),
-            units(fill.queue_traded.0),
-            units(fill.queue_cancelled.0),
-            fill.fee,
-            fill.fee_currency,
-            fill.realized
-        )
-    }
-
-    /// Returns price and quantity as decimal texts; raw units where the instrument is not known.
-    fn texts(&self, instrument: InstrumentId, price: i64, qty: i64) -> (String, String) {
-        let scale = self.instruments.get(&instrument).map(|facts| facts.scale);
-        let price_text = match (price, scale) {
-            (0, _) => "market".to_owned(),
-            (price, Some(scale)) => claire_types::Price(price)
-                .decimal(scale.price_digits)
-                .to_string(),
-            (price, None) => format!("{price} units"),
-        };
-        let qty_text = match scale {
-            Some(scale) => claire_types::Qty(qty).decimal(scale.qty_digits).to_string(),
-            None => format!("{qty} units"),
-        };
-        (price_text, qty_text)
-    }
-
-    fn name(&self, instrument: InstrumentId) -> String {
-        let known = self.instruments.get(&instrument);
-        known.map_or_else(
-            || format!("instrument {}", instrument.0),
-            |facts| facts.key.to_string(),
-        )
+    fn with(mut self, facts: Value) -> Self {
+        if let Value::Object(facts) = facts {
+            self.facts.extend(facts);
+        }
+        self
     }
 }
 
-fn outcome(status: OrderStatus, reason: &str) -> String {
-    match reason {
-        "" => status.as_str().to_owned(),
-        reason => format!("{}: {reason}", status.as_str()),
+/// Explains an id of the journal in `dir`; the run's files are looked for in `data`, too.
+///
+/// # Errors
+/// A journal that cannot be read. An id that it does not have is no error, see [`Answer::Unknown`].
+pub fn explain(dir: &Path, question: Question, data: Option<&Path>) -> Result<Answer, RunError> {
+    let mut finder = Finder::new(question);
+    let header = each_record(dir, |_, record| {
+        if let Some((header, record)) = record {
+            finder.take(&header, &record);
+        }
+    })?;
+    let target = match finder.finish() {
+        Ok(target) => target,
+        Err(unknown) => return Ok(Answer::Unknown(unknown)),
+    };
+    let mut story = Story::new(target, &header.body);
+    each_record(dir, |input, record| {
+        if let Some(Input::Instrument(facts)) = input {
+            story.know(facts);
+        }
+        if let Some((header, record)) = record {
+            story.take(&header, &record);
+        }
+    })?;
+    let note = add_market(&mut story, &header, dir, data)?;
+    Ok(Answer::Found(Box::new(Explanation {
+        note,
+        ..story.told()
+    })))
+}
+
+/// Adds the market events to the story; returns what could not be added, and why.
+fn add_market(
+    story: &mut Story,
+    header: &JournalHeader,
+    dir: &Path,
+    data: Option<&Path>,
+) -> Result<Option<String>, RunError> {
+    if header.semantics_version != SEMANTICS_VERSION {
+        return Ok(Some(format!(
+            "market events are left out: the journal is of engine semantics {}, this program of {SEMANTICS_VERSION}",
+            header.semantics_version
+        )));
+    }
+    let files = match inputs::find(header, dir, data) {
+        Ok(files) => files,
+        Err(error) => return Ok(Some(format!("market events are left out: {error}"))),
+    };
+    let mut market = story.market_questions();
+    inputs::walk(dir, files, |seq, header, input| {
+        market.take(seq, header, input)
+    })?;
+    story.answer(market);
+    Ok(None)
+}
+
+/// Calls `each` with every message of the journal that is an input or a record; returns the header.
+fn each_record(
+    dir: &Path,
+    mut each: impl FnMut(Option<Input<'_>>, Option<(claire_types::record::RecordHeader, Record)>),
+) -> Result<JournalHeader, RunError> {
+    let mut reader = JournalReader::open(dir)?;
+    while let Some(message) = reader.next_message()? {
+        match Record::decode(&message.cells) {
+            Ok(record) => each(None, Some(record)),
+            Err(_) => each(
+                Input::decode(&message.cells).ok().map(|(_, input)| input),
+                None,
+            ),
+        }
+    }
+    Ok(reader.header().clone())
+}
+
+/// Returns the order of a target, for the story.
+const fn order_of(target: &Target) -> Option<OrderId> {
+    match target {
+        Target::Order(order) => Some(*order),
+        Target::Signal { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_and_others_refused() {
+        let cases = [
+            ("c1-17", Some(Question::Order(OrderId::new(1, 17)))),
+            ("7", Some(Question::Fill(7))),
+            ("f7", Some(Question::Fill(7))),
+            ("408.5", Some(Question::Record { seq: 408, index: 5 })),
+            ("c1", None),
+            ("c1-", None),
+            ("f", None),
+            ("-1", None),
+            ("1.x", None),
+            ("c1-99999999999999999999", None),
+            ("", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(text.parse::<Question>().ok(), want, "{text}");
+        }
+        for question in [Question::Fill(7), Question::Record { seq: 1, index: 2 }] {
+            assert_eq!(question.to_string().parse(), Ok(question));
+        }
     }
 }
