@@ -244,7 +244,7 @@ pub(super) fn stop_on_signals(stop: &Arc<AtomicBool>) {
 }
 
 /// Returns how a command ends that a run refused or failed.
-pub(super) fn failure_of(error: RunError) -> Failure {
+pub fn failure_of(error: RunError) -> Failure {
     match error {
         RunError::Config(faults) => faults.into(),
         RunError::Script(diagnostics) => {
