@@ -24,6 +24,7 @@ pub mod state;
 pub mod status;
 pub mod strategy;
 pub mod summary;
+mod sync;
 pub mod topology;
 pub mod tradable;
 pub mod verify;

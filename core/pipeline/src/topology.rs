@@ -9,6 +9,8 @@
 //! it leave at once, those after it drain what was written for at most `drain_ns_max`.
 #![forbid(unsafe_code)]
 
+mod vitals;
+
 use crate::affinity;
 use crate::clock::Clock;
 use crate::stage::{Stage, StageName, THREAD_PREFIX, Turn, panic_text};
@@ -18,9 +20,10 @@ use claire_types::time::NS_PER_S;
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, Scope, scope};
 use std::time::Duration;
+use vitals::Vitals;
 
 /// Where the stages of the flow run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,12 +141,7 @@ struct Shared<'a> {
     wait: WaitStrategy,
     clock: Clock,
     caller: std::thread::Thread,
-    stages: usize,
-    /// Bit per stage, set when it has left.
-    left: AtomicU64,
-    /// One more than the index of the last dead stage in the flow; 0 while all live.
-    dead: AtomicUsize,
-    died: AtomicU64,
+    vitals: Vitals,
     down: Mutex<Option<PipelineDown>>,
 }
 
@@ -191,22 +189,17 @@ impl<'a> Shared<'a> {
             wait,
             clock: Clock::start(),
             caller: std::thread::current(),
-            stages: crews.iter().map(|crew| crew.seats.len()).sum(),
-            left: AtomicU64::new(0),
-            dead: AtomicUsize::new(0),
-            died: AtomicU64::new(0),
+            vitals: Vitals::new(crews.iter().map(|crew| crew.seats.len()).sum()),
             down: Mutex::new(None),
         }
     }
 
     /// Waits until all stages have left; aborts a hanging process where that was chosen.
     fn watch(&self) {
-        let all = u64::MAX >> (u64::BITS as usize - self.stages);
-        // Acquire: pairs with the release in `leave`, so that the caller sees what the stages wrote.
-        while self.left.load(Ordering::Acquire) != all {
+        while !self.vitals.have_all_left() {
             std::thread::park_timeout(WATCH_INTERVAL);
             let may_abort = self.settings.after_death == AfterDeath::Abort;
-            if may_abort && self.dead.load(Ordering::Acquire) != 0 && self.is_drain_over() {
+            if may_abort && self.vitals.is_dead() && self.is_drain_over() {
                 eprintln!("claire: a stage did not leave in time; aborting");
                 std::process::abort();
             }
@@ -214,27 +207,18 @@ impl<'a> Shared<'a> {
     }
 
     fn leave(&self, index: usize) {
-        self.left.fetch_or(1 << index, Ordering::Release);
+        self.vitals.leave(index);
         self.caller.unpark();
-    }
-
-    /// Returns whether all stages after this one have left.
-    fn are_followers_gone(&self, index: usize) -> bool {
-        let all = u64::MAX >> (u64::BITS as usize - self.stages);
-        let followers = all & !(u64::MAX >> (u64::BITS as usize - 1 - index));
-        followers != 0 && self.left.load(Ordering::Acquire) & followers == followers
     }
 
     /// Returns whether the stage must leave though it is not done.
     #[inline]
     fn must_leave(&self, index: usize) -> bool {
-        // Acquire: pairs with the release in `die`, which stored the time before.
-        let dead = self.dead.load(Ordering::Acquire);
-        dead != 0 && (index < dead || self.is_drain_over())
+        self.vitals.is_dead() && (self.vitals.is_before_dead(index) || self.is_drain_over())
     }
 
     fn is_drain_over(&self) -> bool {
-        let died = MonoNs(self.died.load(Ordering::Relaxed));
+        let died = MonoNs(self.vitals.died());
         self.clock.mono().since(died) > self.settings.drain_ns_max
     }
 
@@ -250,11 +234,10 @@ impl<'a> Shared<'a> {
         let first = self.down.lock();
         let mut first = first.unwrap_or_else(|poisoned| poisoned.into_inner());
         if first.is_none() {
-            self.died.store(self.clock.mono().0, Ordering::Relaxed);
+            self.vitals.note_time(self.clock.mono().0);
             *first = Some(down);
         }
-        // Release: pairs with the acquire in `must_leave`.
-        self.dead.fetch_max(index + 1, Ordering::Release);
+        self.vitals.die(index);
     }
 }
 
@@ -305,7 +288,7 @@ impl Seat<'_> {
     }
 
     fn blocked(&mut self, shared: &Shared<'_>) -> bool {
-        if !shared.are_followers_gone(self.index) {
+        if !shared.vitals.are_followers_gone(self.index) {
             return false;
         }
         // The last follower may have made room and left since: only a second refusal counts.

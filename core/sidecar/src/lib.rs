@@ -15,6 +15,7 @@ pub mod recorder;
 #[cfg(test)]
 mod sample;
 pub mod store;
+mod sync;
 
 pub use digest::Digest;
 pub use journal::{

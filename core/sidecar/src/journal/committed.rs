@@ -1,7 +1,7 @@
 //! How far a journal is committed: written by its writer, read by whoever follows it.
 
 use super::segment::Place;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// The place up to which a journal's blocks are committed.
 #[derive(Debug, Default)]
