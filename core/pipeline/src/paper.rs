@@ -12,9 +12,7 @@ use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::replay::{Traffic, summarize, topology_name};
-use crate::run::{
-    Assembly, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
-};
+use crate::run::{Assembly, Prepared, RecordPlan, RunError, header, prepare, segment_plan};
 use crate::state::{Found, Journals, State, StateStore};
 use crate::status::StatusCell;
 use crate::status::board::{Board, BoardStart};

@@ -103,16 +103,12 @@ pub fn replay(
     look_first(&mut recording, &detected.venues, &config, &prepared)?;
     let mut header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let plan = with_journal(request.plan.clone(), &config, header.run_id);
-    if plan.journal.is_some() {
-        header.body["inputs"] = inputs::names_of(&recording, &detected.venues, request.passes);
-    }
     if let Some(dir) = &plan.journal {
+        header.body["inputs"] = inputs::names_of(&recording, &detected.venues, request.passes);
         header.host["files"] = inputs::places_of(&recording, dir);
     }
     let data_hash = data_hash(&header.body["inputs"]);
-    let scripts = prepared.scripts.iter();
-    let named = scripts.map(|script| (script.strategy.clone(), script.sha256.clone()));
-    let (names, script_hashes) = (strategy_names(&prepared), named.collect());
+    let (names, script_hashes) = (strategy_names(&prepared), script_hashes(&prepared));
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
     let journal_dir = plan.journal.clone();
@@ -188,6 +184,12 @@ fn look_first(
         tracing::warn!("{warning}");
     }
     Ok(())
+}
+
+fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
+    let scripts = prepared.scripts.iter();
+    let named = scripts.map(|script| (script.strategy.clone(), script.sha256.clone()));
+    named.collect()
 }
 
 fn strategy_names(prepared: &Prepared) -> Vec<String> {

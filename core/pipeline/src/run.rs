@@ -23,8 +23,8 @@ use claire_engine::config::EngineConfig;
 use claire_engine::risk::LatchedState;
 use claire_sidecar::journal::{Projected, Removals, Removed, Retention, RetentionRules};
 use claire_sidecar::{
-    JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Place, Projector, ProjectorOptions,
-    Recorder, RunId, Store, StoreError, Summary, SyncPolicy,
+    JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Place, Projector,
+    ProjectorOptions, Recorder, RunId, Store, StoreError, Summary, SyncPolicy,
 };
 use claire_types::time::NS_PER_S;
 use claire_types::{Mode, Venue, WallNs};

@@ -132,7 +132,7 @@ fn a_disk_that_fills_reduces_then_halts_and_the_journal_verifies() {
         "{}",
         cause.measured
     );
-    let verified = verify(&journal, None).expect("verified");
+    let verified = verify(&journal, None, None).expect("verified");
     assert_eq!(verified.verdict, Verdict::Equal);
     assert_eq!(verified.digest, papered.summary.digest);
     // The next start finds the latch, and nothing lifts it.

@@ -41,7 +41,7 @@ fn a_run_removes_old_segments_of_earlier_ones_and_counts_them() {
     assert_eq!(segments(&journal), all);
     assert_eq!(run("data/journal/d", &keep), 2);
     assert_eq!(segments(&journal), all[2..]);
-    let verified = verify(&journal, None).expect("verified");
+    let verified = verify(&journal, None, None).expect("verified");
     assert_eq!(
         (verified.verdict, verified.segment),
         (Verdict::Equal, all[2])

@@ -12,7 +12,7 @@ fn check_tails(journal: &Path, digest: &str) {
     assert!(last >= 4, "{numbers:?}");
     let mut records = u64::MAX;
     for number in numbers {
-        let verified = verify(journal, Some(number)).expect("verified");
+        let verified = verify(journal, Some(number), None).expect("verified");
         assert_eq!(verified.verdict, Verdict::Equal, "from {number}");
         assert_eq!(
             (verified.digest.as_str(), verified.segment),
@@ -28,13 +28,13 @@ fn check_tails(journal: &Path, digest: &str) {
     }
     for number in [1, 2, 3] {
         remove(journal, number);
-        let verified = verify(journal, None).expect("verified");
+        let verified = verify(journal, None, None).expect("verified");
         assert_eq!(verified.verdict, Verdict::Equal, "without {number}");
         assert_eq!(
             (verified.digest.as_str(), verified.segment),
             (digest, number + 1)
         );
-        let gone = verify(journal, Some(number))
+        let gone = verify(journal, Some(number), None)
             .expect_err("it is gone")
             .to_string();
         assert!(gone.contains(&format!("no segment {number}")), "{gone}");
@@ -83,11 +83,11 @@ fn a_replay_killed_after_its_oldest_segments_were_removed_resumes_to_the_same_di
     for number in [1, 2] {
         remove(&journal, number);
     }
-    let so_far = verify(&journal, None).expect("verified");
+    let so_far = verify(&journal, None, None).expect("verified");
     assert_eq!((so_far.verdict, so_far.segment), (Verdict::EqualSoFar, 3));
     let resumed = place.replay("cut", Topology::Split).expect("resumed");
     assert_eq!(resumed.summary.digest, whole.summary.digest);
-    let verified = verify(&journal, None).expect("verified");
+    let verified = verify(&journal, None, None).expect("verified");
     assert_eq!(
         (verified.verdict, verified.digest),
         (Verdict::Equal, whole.summary.digest)
