@@ -20,9 +20,8 @@ pub use rows::Projection;
 pub use table::{Row, Table, Value};
 
 use crate::journal::{EndMark, JournalHeader, Place, RunId};
-use claire_types::{InstrumentId, Scale, WallNs};
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer as _, V2Serializer};
+use crate::latencies::StageLatency;
+use claire_types::{InstrumentId, Scale};
 use schema::{Dialect, Migration};
 use std::collections::BTreeMap;
 use url::{StoreUrl, without_password};
@@ -61,21 +60,6 @@ pub struct Batch {
     pub end: Option<EndMark>,
 }
 
-/// A stage's latencies in an interval.
-#[derive(Clone, Copy, Debug)]
-pub struct StageLatency<'a> {
-    /// The run.
-    pub run_id: RunId,
-    /// The stage.
-    pub stage: &'a str,
-    /// Start of the interval; with run and stage, what tells it from others.
-    pub start: WallNs,
-    /// End of the interval.
-    pub end: WallNs,
-    /// The latencies in ns.
-    pub histogram: &'a Histogram<u64>,
-}
-
 /// Why a statement failed; the store adds its address.
 #[derive(Debug)]
 struct Failure {
@@ -96,7 +80,10 @@ trait Database: Send {
     fn scales(&mut self, run_id: &str) -> Result<BTreeMap<InstrumentId, Scale>, Failure>;
     /// Returns `false`, with nothing written, where the store is not where the batch begins.
     fn apply(&mut self, batch: &Batch) -> Result<bool, Failure>;
-    fn write_histogram(&mut self, latency: &StageLatency<'_>, bytes: &[u8]) -> Result<(), Failure>;
+    fn write_histograms(&mut self, run_id: &str, latencies: &[StageLatency])
+    -> Result<(), Failure>;
+    /// Removes the run's rows from these tables and goes back to before its first message, in one transaction.
+    fn clear_run(&mut self, run_id: &str, tables: &[&'static str]) -> Result<(), Failure>;
     fn count(&mut self, table: &'static str, run_id: &str) -> Result<u64, Failure>;
     /// Returns the rows of a query as text, for tests that compare two stores.
     #[cfg(test)]
@@ -208,16 +195,34 @@ impl Store {
         }
     }
 
-    /// Writes a stage's histogram, whole, in HdrHistogram's V2 form; one that is there stays.
+    /// Writes stages' histograms, whole and in one transaction; one that is there stays.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub fn write_histogram(&mut self, latency: &StageLatency<'_>) -> Result<(), StoreError> {
-        let mut bytes = Vec::new();
-        let result = V2Serializer::new()
-            .serialize(latency.histogram, &mut bytes)
-            .map_err(|error| Failure::new("write", "latency_histograms", error))
-            .and_then(|_| self.database.write_histogram(latency, &bytes));
+    pub fn write_histograms(
+        &mut self,
+        run_id: RunId,
+        latencies: &[StageLatency],
+    ) -> Result<(), StoreError> {
+        if latencies.is_empty() {
+            return Ok(());
+        }
+        let result = self
+            .database
+            .write_histograms(&run_id.to_string(), latencies);
+        self.named(result)
+    }
+
+    /// Removes all of the run's rows that its journal's folder makes again, and goes back to before its
+    /// first message, both or nothing. The run itself stays, as one that is not finished.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn clear_run(&mut self, run_id: RunId) -> Result<(), StoreError> {
+        // Rows before what they refer to: the reverse of the order in which they are written.
+        let tables: Vec<_> = Table::ALL.into_iter().rev().map(Table::name).collect();
+        let tables = [&tables[..], &["latency_histograms"]].concat();
+        let result = self.database.clear_run(&run_id.to_string(), &tables);
         self.named(result)
     }
 

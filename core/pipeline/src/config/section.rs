@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[pipeline]`: threads and rings.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -126,7 +127,19 @@ pub struct SegmentHours(u32);
 pub struct StoreConfig {
     /// Where it is; none keeps records in the journal only.
     pub url: StoreUrl,
+    /// How long the end of a run waits for it; what is missing then stays in the journal.
+    pub wait_s: WaitS,
+    /// Span of a stored latency histogram.
+    pub latency_interval_s: LatencyIntervalS,
 }
+
+/// Seconds that the end of a run waits for the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitS(u32);
+
+/// Seconds of a latency histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyIntervalS(u32);
 
 /// The database's address. Its `Debug` and `Display` never show a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -294,6 +307,20 @@ impl SegmentHours {
     }
 }
 
+impl WaitS {
+    /// Returns the span.
+    pub const fn span(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
+impl LatencyIntervalS {
+    /// Returns the span.
+    pub const fn span(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
 impl SimSymbols {
     /// Returns the instruments, in the order configured.
     pub fn keys(&self) -> &[InstrumentKey] {
@@ -452,6 +479,18 @@ impl<'de> Deserialize<'de> for DiskMb {
 impl<'de> Deserialize<'de> for SegmentHours {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         within(deserializer, 1, 168).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for WaitS {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, 0, 86_400).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LatencyIntervalS {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, 1, 3_600).map(Self)
     }
 }
 

@@ -17,6 +17,7 @@ use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Transaction};
 
 /// An open PostgreSQL store: one session, driven while a call waits for it.
@@ -51,6 +52,13 @@ const INSERT_STATE: &str = "INSERT INTO store_state \
     VALUES ($1, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
 const FINISH_RUN: &str = "UPDATE runs SET state = 'finished', digest = $1, messages = $2, records = $3 \
     WHERE run_id = $4";
+
+/// Makes a run one that is not finished.
+const RESET_RUN: &str =
+    "UPDATE runs SET state = 'running', digest = NULL, messages = NULL, records = NULL \
+    WHERE run_id = $1";
+const RESET_STATE: &str = "UPDATE store_state SET last_seq = 0, messages = 0, segment = 0, \
+    offset_bytes = 0, block_check = 0 WHERE run_id = $1";
 
 impl Postgres {
     /// Opens a session.
@@ -232,23 +240,50 @@ impl Database for Postgres {
             .map_err(|cause| Failure::new("write", "store_state", cause))?
     }
 
-    fn write_histogram(&mut self, latency: &StageLatency<'_>, bytes: &[u8]) -> Result<(), Failure> {
+    fn write_histograms(
+        &mut self,
+        run_id: &str,
+        latencies: &[StageLatency],
+    ) -> Result<(), Failure> {
         let insert =
             "INSERT INTO latency_histograms VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-        let (run_id, samples) = (latency.run_id.to_string(), latency.histogram.len() as i64);
-        let client = &self.client;
+        let client = &mut self.client;
         let work = async {
-            let (start, end) = (latency.start.0, latency.end.0);
-            client
-                .execute(
-                    insert,
-                    &[&run_id, &latency.stage, &start, &end, &samples, &bytes],
-                )
-                .await
+            let transaction = client.transaction().await?;
+            let insert = transaction.prepare(insert).await?;
+            for latency in latencies {
+                let (start, end) = (latency.start.0, latency.end.0);
+                let samples = latency.samples as i64;
+                let values: [&(dyn ToSql + Sync); 6] = [
+                    &run_id,
+                    &latency.stage,
+                    &start,
+                    &end,
+                    &samples,
+                    &latency.histogram,
+                ];
+                transaction.execute(&insert, &values).await?;
+            }
+            transaction.commit().await
         };
         wait(&self.runtime, ANSWER_WAIT, work)
-            .map(drop)
             .map_err(|cause| Failure::new("write", "latency_histograms", cause))
+    }
+
+    fn clear_run(&mut self, run_id: &str, tables: &[&'static str]) -> Result<(), Failure> {
+        let client = &mut self.client;
+        let work = async {
+            let transaction = client.transaction().await?;
+            for table in tables {
+                let delete = format!("DELETE FROM {table} WHERE run_id = $1");
+                transaction.execute(&delete, &[&run_id]).await?;
+            }
+            transaction.execute(RESET_STATE, &[&run_id]).await?;
+            transaction.execute(RESET_RUN, &[&run_id]).await?;
+            transaction.commit().await
+        };
+        wait(&self.runtime, ANSWER_WAIT, work)
+            .map_err(|cause| Failure::new("remove rows of", "runs", cause))
     }
 
     fn count(&mut self, table: &'static str, run_id: &str) -> Result<u64, Failure> {

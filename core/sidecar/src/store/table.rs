@@ -102,7 +102,7 @@ impl Table {
 
 impl Row {
     /// Returns the value of the column, [`Value::Null`] where the table has none of that name.
-    pub(super) fn value(&self, column: &str) -> &Value {
+    pub(crate) fn value(&self, column: &str) -> &Value {
         let columns = self.table.columns().iter();
         let mut pairs = columns.zip(&self.values);
         pairs
