@@ -119,7 +119,11 @@ fn cut_tail(file: &mut File) -> io::Result<()> {
     file.read_to_end(&mut tail)?;
     let whole = tail.iter().rposition(|byte| *byte == b'\n');
     let end = start + whole.map_or(0, |newline| newline as u64 + 1);
-    if end < bytes { file.set_len(end) } else { Ok(()) }
+    if end < bytes {
+        file.set_len(end)
+    } else {
+        Ok(())
+    }
 }
 
 impl LatencyReader {

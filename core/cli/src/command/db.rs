@@ -126,7 +126,9 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
     }
     let is_equal = differences.is_empty();
     if !is_equal {
-        text.push_str("the rows are not the journal's; --fresh removes them and makes them again\n");
+        text.push_str(
+            "the rows are not the journal's; --fresh removes them and makes them again\n",
+        );
     }
     let body = json!({
         "store": url,

@@ -105,9 +105,9 @@ pub enum Fsync {
     Never,
 }
 
-/// Megabytes of a journal segment.
+/// Megabytes of a journal segment, kept in bytes: fractions are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SegmentMb(u32);
+pub struct SegmentMb(u64);
 
 /// Days that something is kept; 0 without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,15 +256,17 @@ impl RingCells {
 impl SegmentMb {
     /// Returns the number of bytes.
     pub const fn bytes(self) -> u64 {
-        self.0 as u64 * 1_000_000
+        self.0
     }
 }
 
 impl JournalConfig {
     /// Returns the key and what is wrong with its value beside the others'; `None` where they fit.
     pub fn contradiction(&self) -> Option<(&'static str, String)> {
-        let (quota, segment) = (self.quota_mb.0, self.segment_mb.0);
-        if quota > 0 && quota < QUOTA_SEGMENTS_MIN * segment {
+        let (quota, segment_bytes) = (self.quota_mb.0, self.segment_mb.bytes());
+        let quota_bytes = u64::from(quota) * 1_000_000;
+        if quota > 0 && quota_bytes < u64::from(QUOTA_SEGMENTS_MIN) * segment_bytes {
+            let segment = segment_bytes as f64 / 1e6;
             let what = format!(
                 "`{quota}` is not allowed: the segment that is written and the one before it stay, so it takes \
                  at least {QUOTA_SEGMENTS_MIN} segments of {segment} MB, or 0 for no quota"
@@ -284,9 +286,9 @@ impl JournalConfig {
 
 impl KeepDays {
     /// Returns the span; `None` keeps all.
-    pub fn span(self) -> Option<std::time::Duration> {
+    pub fn span(self) -> Option<Duration> {
         let seconds = u64::from(self.0) * 86_400;
-        (seconds > 0).then(|| std::time::Duration::from_secs(seconds))
+        (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 }
 
@@ -460,7 +462,14 @@ impl<'de> Deserialize<'de> for RingCells {
 
 impl<'de> Deserialize<'de> for SegmentMb {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        within(deserializer, 1, 65_536).map(Self)
+        let megabytes = f64::deserialize(deserializer)?;
+        match (0.01..=65_536.0).contains(&megabytes) {
+            true => Ok(Self((megabytes * 1e6) as u64)),
+            false => {
+                let what = format!("`{megabytes}` is not allowed, expected 0.01 to 65536");
+                Err(D::Error::custom(what))
+            }
+        }
     }
 }
 

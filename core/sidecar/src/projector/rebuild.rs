@@ -79,9 +79,7 @@ impl Rebuilt {
 }
 
 /// Counts the rows that the journal's folder makes.
-fn expected(
-    dir: &Path,
-) -> Result<(BTreeMap<&'static str, u64>, Option<EndMark>), ProjectError> {
+fn expected(dir: &Path) -> Result<(BTreeMap<&'static str, u64>, Option<EndMark>), ProjectError> {
     let mut reader = JournalReader::open(dir)?;
     let mut projection = Projection::new(String::new(), BTreeMap::new(), 0);
     let mut counts: BTreeMap<_, _> = Table::ALL.map(|table| (table.name(), 0)).into();

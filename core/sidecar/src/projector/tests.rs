@@ -3,9 +3,9 @@
 use super::session::{ProjectError, Session};
 use super::*;
 use crate::journal::{JournalReader, JournalWriter, RunId};
+use crate::latencies::{LatencyWriter, StageLatency};
 use crate::recorder::{Recorder, Summary};
 use crate::sample::{self, Sample};
-use crate::latencies::{LatencyWriter, StageLatency};
 use crate::store::tests::{TestStore, ask, dump, execute, set_failpoint};
 use crate::store::{Store, StoreError};
 use std::collections::BTreeMap;
@@ -236,11 +236,17 @@ fn a_rebuilt_store_is_a_new_one_whatever_stood_there() {
             assert!(rebuilt.end.is_some() && rebuilt.before.messages == 0);
         }
         let (wanted, mut store) = (rows_of(&test), test.migrated());
-        assert_eq!(store.counts(run_id).expect("counted")["latency_histograms"], 2);
+        assert_eq!(
+            store.counts(run_id).expect("counted")["latency_histograms"],
+            2
+        );
         let again = rebuild(dir.path(), test.migrated(), Rows::Kept).expect("rebuilt");
         assert_eq!(again.before.messages, again.applied.messages);
         for (sql, table) in [
-            ("DELETE FROM fills WHERE run_id = 'RUN' AND seq > 30", "fills"),
+            (
+                "DELETE FROM fills WHERE run_id = 'RUN' AND seq > 30",
+                "fills",
+            ),
             ("DELETE FROM latency_histograms WHERE start_ns = 1", ""),
             ("UPDATE fills SET price = 1 WHERE run_id = 'RUN'", ""),
             ("UPDATE runs SET digest = 'x' WHERE run_id = 'RUN'", ""),

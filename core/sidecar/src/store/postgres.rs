@@ -54,8 +54,7 @@ const FINISH_RUN: &str = "UPDATE runs SET state = 'finished', digest = $1, messa
     WHERE run_id = $4";
 
 /// Makes a run one that is not finished.
-const RESET_RUN: &str =
-    "UPDATE runs SET state = 'running', digest = NULL, messages = NULL, records = NULL \
+const RESET_RUN: &str = "UPDATE runs SET state = 'running', digest = NULL, messages = NULL, records = NULL \
     WHERE run_id = $1";
 const RESET_STATE: &str = "UPDATE store_state SET last_seq = 0, messages = 0, segment = 0, \
     offset_bytes = 0, block_check = 0 WHERE run_id = $1";

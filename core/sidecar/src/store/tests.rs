@@ -53,10 +53,11 @@ impl TestStore {
 
     /// Empties the tables, which is quicker than new ones.
     pub fn clear(&self) {
-        let tables = Table::ALL
-            .into_iter()
-            .map(Table::name)
-            .chain(["latency_histograms", "store_state", "runs"]);
+        let tables = Table::ALL.into_iter().map(Table::name).chain([
+            "latency_histograms",
+            "store_state",
+            "runs",
+        ]);
         match self.url.strip_prefix("sqlite:") {
             Some(path) => {
                 let sql: String = tables
