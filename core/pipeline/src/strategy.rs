@@ -38,11 +38,7 @@ pub struct ScriptSource {
 /// # Errors
 /// All that is wrong with its script.
 pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
-    let overrides: Vec<_> = entry
-        .params
-        .iter()
-        .filter_map(|(name, value)| value_of(value).map(|value| (name.clone(), value)))
-        .collect();
+    let overrides = overrides_of(entry)?;
     let file = entry.file.to_string_lossy();
     let script = match bundled(&file) {
         Some(text) if !Path::new(&*file).exists() => Script::compile(&file, text, &overrides)?,
@@ -76,13 +72,33 @@ fn name_bundled(file: &Path, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
     faults
 }
 
-/// Returns a parameter's value as scripts know it; texts are numbers or switches written as text.
-fn value_of(parameter: &Parameter) -> Option<Value> {
-    match parameter {
-        Parameter::Boolean(value) => Some(Value::Bool(*value)),
-        Parameter::Integer(value) => Some(Value::Int(*value)),
-        Parameter::Float(value) => Some(Value::Float(*value)),
-        Parameter::Text(text) => text.parse().ok(),
+/// Returns the parameters that are set, as scripts know them; texts are numbers or switches written as text.
+fn overrides_of(entry: &StrategyConfig) -> Result<Vec<(String, Value)>, Vec<Diagnostic>> {
+    let mut overrides = Vec::new();
+    let mut faults = Vec::new();
+    for (name, parameter) in &entry.params {
+        let value = match parameter {
+            Parameter::Boolean(value) => Ok(Value::Bool(*value)),
+            Parameter::Integer(value) => Ok(Value::Int(*value)),
+            Parameter::Float(value) => Ok(Value::Float(*value)),
+            Parameter::Text(text) => text.parse(),
+        };
+        match value {
+            Ok(value) => overrides.push((name.clone(), value)),
+            Err(what) => faults.push(Diagnostic {
+                file: entry.file.display().to_string(),
+                line: 0,
+                column: 0,
+                message: format!("{}.{name}: {what}", entry.name),
+                hint: None,
+                excerpt: String::new(),
+            }),
+        }
+    }
+    if faults.is_empty() {
+        Ok(overrides)
+    } else {
+        Err(faults)
     }
 }
 

@@ -6,6 +6,8 @@ use claire_types::cell::Tag;
 use claire_types::{Input, Record};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -161,16 +163,17 @@ pub fn complaint(output: &Output) -> String {
 
 /// Returns a recording of the bundled market, the same for all tests of the process.
 pub fn recording() -> &'static Path {
-    static RECORDING: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = RECORDING.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("session.txt");
-        let file = std::fs::File::create(&path).expect("a file");
-        let mut file = std::io::BufWriter::new(file);
+    static RECORDING: OnceLock<PathBuf> = OnceLock::new();
+    RECORDING.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("session.txt");
+        // Another process of these tests may be reading the one of before: it is replaced, not overwritten.
+        let new = path.with_extension(std::process::id().to_string());
+        let mut file = BufWriter::new(File::create(&new).expect("a file"));
         claire_sim::write_recording(&mut file, 7, RECORDING_S).expect("written");
-        (folder, path)
-    });
-    path
+        file.flush().expect("written");
+        std::fs::rename(new, &path).expect("renamed");
+        path
+    })
 }
 
 /// Seconds of the recording.

@@ -2,6 +2,7 @@
 
 use crate::place::{Database, Place, answer, complaint, journaled, recording, replay, texts};
 use serde_json::json;
+use std::fs;
 
 #[test]
 fn both_databases_hold_the_rows_of_the_journal_table_by_table() {
@@ -94,17 +95,15 @@ fn rows_that_are_not_the_journals_are_named() {
     let output = place.claire(&texts(&arguments)).output().expect("started");
     assert!(output.status.success(), "{}", complaint(&output));
     // The same run id, an older journal: as a copy that was taken before the end.
-    let newest = std::fs::read_dir(place.journal())
-        .expect("a folder")
-        .flatten();
+    let newest = fs::read_dir(place.journal()).expect("a folder").flatten();
     for entry in newest {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "zst") {
-            let whole = std::fs::read(&path).expect("readable");
+            let whole = fs::read(&path).expect("readable");
             let plain = zstd_content(&whole);
             let cut = plain.len() / 2;
-            std::fs::write(path.with_extension(""), &plain[..cut]).expect("written");
-            std::fs::remove_file(path).expect("removed");
+            fs::write(path.with_extension(""), &plain[..cut]).expect("written");
+            fs::remove_file(path).expect("removed");
         }
     }
     let journal = place.journal().display().to_string();
@@ -144,5 +143,28 @@ fn a_journal_that_is_none_is_named_and_no_store_is_made() {
         assert_eq!(output.status.code(), Some(1));
         assert!(complaint(&output).contains(words), "{}", complaint(&output));
         assert!(!place.path("run.db").exists());
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_named_with_its_place_and_the_rows_before_it_stay() {
+    let place = Place::new();
+    let arguments = replay(&place, recording(), None);
+    let output = place.claire(&texts(&arguments)).output().expect("started");
+    assert!(output.status.success(), "{}", complaint(&output));
+    let packed = place.path("journal/journal-000001.claire.zst");
+    let mut plain = zstd_content(&fs::read(&packed).expect("readable"));
+    let middle = plain.len() / 2;
+    plain[middle] ^= 0x10;
+    fs::write(packed.with_extension(""), &plain).expect("written");
+    fs::remove_file(packed).expect("removed");
+    let (journal, url) = (place.journal().display().to_string(), place.url());
+    let output = place
+        .claire(&["db", "rebuild", "--journal", &journal, "--store", &url])
+        .output()
+        .expect("started");
+    assert_eq!(output.status.code(), Some(1));
+    for words in ["journal-000001.claire", "is damaged at byte"] {
+        assert!(complaint(&output).contains(words), "{}", complaint(&output));
     }
 }
