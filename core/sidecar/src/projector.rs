@@ -9,7 +9,7 @@ mod session;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use rebuild::{Rebuilt, Rows, rebuild};
+pub use rebuild::{Rebuilt, Rows, TableRows, rebuild};
 pub use session::{ProjectError, project};
 
 use crate::journal::{Committed, Place};

@@ -5,6 +5,7 @@
 //! between. Called by the projector and by commands, on threads of their own: every call may wait for
 //! a database, and must not be made from inside a tokio runtime.
 
+mod content;
 mod error;
 mod postgres;
 mod rows;
@@ -15,6 +16,7 @@ mod table;
 pub(crate) mod tests;
 mod url;
 
+pub use content::Content;
 pub use error::StoreError;
 pub use rows::Projection;
 pub use table::{Row, Table, Value};
@@ -85,6 +87,14 @@ trait Database: Send {
     /// Removes the run's rows from these tables and goes back to before its first message, in one transaction.
     fn clear_run(&mut self, run_id: &str, tables: &[&'static str]) -> Result<(), Failure>;
     fn count(&mut self, table: &'static str, run_id: &str) -> Result<u64, Failure>;
+    /// Shows each of the run's rows to `each`: these columns as text, in any order.
+    fn read(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        run_id: &str,
+        each: &mut dyn FnMut(&[Option<String>]),
+    ) -> Result<(), Failure>;
     /// Returns the rows of a query as text, for tests that compare two stores.
     #[cfg(test)]
     fn dump(&mut self, query: &str) -> Vec<Vec<Option<String>>>;
@@ -237,6 +247,40 @@ impl Store {
             .map(|table| Ok((table, self.database.count(table, &run_id)?)))
             .collect();
         self.named(result)
+    }
+
+    /// Returns what the run's rows of this table come to.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn content(&mut self, run_id: RunId, table: Table) -> Result<Content, StoreError> {
+        let mut content = Content::default();
+        let mut add = |texts: &[Option<String>]| content.add(texts);
+        let (name, columns) = (table.name(), table.columns());
+        let result = self
+            .database
+            .read(name, columns, &run_id.to_string(), &mut add);
+        self.named(result).map(|()| content)
+    }
+
+    /// Returns digest, messages and records that stand for the run; `None` where it is not marked finished.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn end_of(&mut self, run_id: RunId) -> Result<Option<[String; 3]>, StoreError> {
+        let mut end = None;
+        let columns = ["state", "digest", "messages", "records"];
+        let mut take = |texts: &[Option<String>]| {
+            if let [Some(state), Some(digest), Some(messages), Some(records)] = texts
+                && state == "finished"
+            {
+                end = Some([digest, messages, records].map(String::clone));
+            }
+        };
+        let result = self
+            .database
+            .read("runs", &columns, &run_id.to_string(), &mut take);
+        self.named(result).map(|()| end)
     }
 
     /// Returns whether the store is a file of this program's own, which it may migrate unasked.

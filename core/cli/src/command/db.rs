@@ -5,10 +5,11 @@ use crate::cli::Cli;
 use crate::envelope::Envelope;
 use crate::exit::{Exit, Failure};
 use claire_pipeline::config::{Config, Override};
-use claire_sidecar::projector::{Rebuilt, Rows, rebuild};
+use claire_sidecar::projector::{Rebuilt, Rows, TableRows, rebuild};
 use claire_sidecar::{JournalReader, ProjectError, Store};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -26,8 +27,8 @@ Examples:
   claire db rebuild --journal data/claire/journal/3f2a...
   claire db rebuild --journal run1 --store sqlite:run1.db --fresh
 
-Rows that are there stay and what is missing is added; --fresh removes the run's rows first. Other
-runs are not touched. Exit status 3 where a table then has other rows than the journal: --fresh mends it.")]
+Rows that are there stay and what is missing is added; --fresh removes the run's rows first, which in a
+server takes a role that may delete (claire_admin). Other runs are not touched. Exit status 3 where a table then has other rows, or other values, than the journal: --fresh mends it.")]
     Rebuild(Rebuild),
 }
 
@@ -104,7 +105,6 @@ fn make_again(cli: &Cli, arguments: &Rebuild, envelope: Envelope) -> Result<Outc
 }
 
 fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope) -> Outcome {
-    let differences = rebuilt.differences();
     let journal = arguments.journal.display();
     let added = rebuilt.applied.messages - rebuilt.before.messages;
     let end = match rebuilt.end {
@@ -115,21 +115,30 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
         "{url}: run {}, {end}: {} messages, {added} of them new\n",
         rebuilt.run_id, rebuilt.applied.messages
     );
-    for (table, expected) in &rebuilt.expected {
-        let found = rebuilt.rows.get(table).copied().unwrap_or_default();
-        let is_right = differences.iter().all(|(name, ..)| name != table);
-        // Writing to a string cannot fail.
-        let _ = match is_right {
-            true => writeln!(text, "{table:<20} {found:>9} rows"),
-            false => writeln!(text, "{table:<20} {found:>9} rows, in {journal} {expected}"),
+    for rows in &rebuilt.tables {
+        let TableRows {
+            table,
+            stored,
+            journaled,
+            ..
+        } = rows;
+        let difference = match (rows.is_equal, stored == journaled) {
+            (true, _) => String::new(),
+            (false, true) => "  NOT the journal's".to_owned(),
+            (false, false) => format!("  NOT the journal's, which makes {journaled}"),
         };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{table:<20} {stored:>9} rows{difference}");
     }
-    let is_equal = differences.is_empty();
+    let is_equal = rebuilt.is_equal();
     if !is_equal {
-        text.push_str(
-            "the rows are not the journal's; --fresh removes them and makes them again\n",
-        );
+        text.push_str("--fresh removes the run's rows and makes them again\n");
     }
+    let by_table = |rows: fn(&TableRows) -> u64| -> BTreeMap<_, _> {
+        let tables = rebuilt.tables.iter();
+        tables.map(|table| (table.table, rows(table))).collect()
+    };
+    let unequal = rebuilt.tables.iter().filter(|rows| !rows.is_equal);
     let body = json!({
         "store": url,
         "journal": journal.to_string(),
@@ -137,9 +146,10 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
         "digest": rebuilt.end.map(|mark| mark.digest.to_string()),
         "messages": rebuilt.applied.messages,
         "messages_added": added,
-        "rows": rebuilt.rows,
-        "journal_rows": rebuilt.expected,
+        "rows": by_table(|table| table.stored),
+        "journal_rows": by_table(|table| table.journaled),
         "equal": is_equal,
+        "unequal": unequal.map(|rows| rows.table).collect::<Vec<_>>(),
     });
     Outcome {
         exit: if is_equal { Exit::Done } else { Exit::No },

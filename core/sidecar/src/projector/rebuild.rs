@@ -1,12 +1,12 @@
-//! A store made complete, or anew, from a journal's folder alone, and compared with it.
+//! A store made complete, or anew, from a journal's folder alone, and compared with it row by row.
 //!
 //! Called by `claire db rebuild` on its thread, and where a run turns out to be finished already. The journal is read
-//! twice: once into the store, once to count what the store has to hold.
+//! twice: once into the store, once to say what the store has to hold.
 
-use super::session::{ProjectError, Session};
+use super::session::{ProjectError, ROWS_MAX, Session};
 use crate::journal::{EndMark, JournalReader, Message, RunId, Tail};
 use crate::latencies;
-use crate::store::{Applied, Projection, Row, Store, Table, Value};
+use crate::store::{Applied, Content, Projection, Row, Store, Table, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -30,13 +30,24 @@ pub struct Rebuilt {
     pub before: Applied,
     /// How far it is.
     pub applied: Applied,
-    /// The store's rows of the run, by table.
-    pub rows: BTreeMap<&'static str, u64>,
-    /// The rows that the journal's folder makes, by table.
-    pub expected: BTreeMap<&'static str, u64>,
+    /// Each table with the number of the store's rows of the run, and of those that the journal's folder makes.
+    pub tables: Vec<TableRows>,
 }
 
-/// Brings all of the journal in `dir` into the store and compares the number of rows.
+/// A table's rows of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableRows {
+    /// The table.
+    pub table: &'static str,
+    /// Rows in the store.
+    pub stored: u64,
+    /// Rows that the journal's folder makes.
+    pub journaled: u64,
+    /// Whether they are the same, value by value.
+    pub is_equal: bool,
+}
+
+/// Brings all of the journal in `dir` into the store and compares the rows.
 ///
 /// # Errors
 /// A [`ProjectError`]; what was applied before it stays, and the next call goes on from there.
@@ -46,79 +57,154 @@ pub fn rebuild(dir: &Path, store: Store, rows: Rows) -> Result<Rebuilt, ProjectE
         Rows::Fresh => Session::fresh(store, dir)?,
     };
     let before = session.applied();
-    while !session.step(super::session::ROWS_MAX)?.is_caught_up {}
+    while !session.step(ROWS_MAX)?.is_caught_up {}
     let applied = session.applied();
     let (run_id, mut store) = (session.run_id(), session.into_store());
-    let (expected, end) = expected(dir)?;
+    let (expected, end) = Expected::read(dir)?;
     Ok(Rebuilt {
         run_id,
         end,
         before,
         applied,
-        rows: store.counts(run_id)?,
-        expected,
+        tables: expected.compare(&mut store, run_id, end)?,
     })
 }
 
 impl Rebuilt {
-    /// Returns the tables whose rows are not as many as the journal's, with both numbers: the store's first.
-    ///
-    /// More latencies than the folder has are no difference: a journal may have been copied without them.
-    pub fn differences(&self) -> Vec<(&'static str, u64, u64)> {
-        let tables = self.expected.iter().map(|(table, expected)| {
-            let found = self.rows.get(table).copied().unwrap_or_default();
-            (*table, found, *expected)
-        });
-        tables
-            .filter(|(table, found, expected)| match *table {
-                LATENCIES => found < expected,
-                _ => found != expected,
-            })
-            .collect()
+    /// Returns whether the store holds what the journal says, and nothing else of the run.
+    pub fn is_equal(&self) -> bool {
+        self.tables.iter().all(|rows| rows.is_equal)
     }
 }
 
-/// Counts the rows that the journal's folder makes.
-fn expected(dir: &Path) -> Result<(BTreeMap<&'static str, u64>, Option<EndMark>), ProjectError> {
-    let mut reader = JournalReader::open(dir)?;
-    let mut projection = Projection::new(String::new(), BTreeMap::new(), 0);
-    let mut counts: BTreeMap<_, _> = Table::ALL.map(|table| (table.name(), 0)).into();
-    let (mut instruments, mut rows) = (BTreeSet::new(), Vec::new());
-    while let Some(Message { cells, place }) = reader.next_message()? {
-        projection
-            .add(&cells, &mut rows)
-            .map_err(|fault| ProjectError::Message { place, fault })?;
-        for row in rows.drain(..) {
-            // An instrument that is named again is the same row.
-            if row.table != Table::Instruments || instruments.insert(instrument_of(&row)) {
-                *counts.entry(row.table.name()).or_default() += 1;
-            }
+/// The rows that the journal's folder makes.
+struct Expected {
+    run_id: String,
+    contents: BTreeMap<Table, Content>,
+    /// Instruments that were named; one that is named again is the same row.
+    instruments: BTreeSet<i64>,
+    /// Orders change until their last event.
+    orders: BTreeMap<String, Row>,
+    latencies: u64,
+}
+
+impl Expected {
+    fn read(dir: &Path) -> Result<(Self, Option<EndMark>), ProjectError> {
+        let mut reader = JournalReader::open(dir)?;
+        let run_id = reader.header().run_id.to_string();
+        let mut expected = Self {
+            run_id,
+            contents: Table::ALL.map(|table| (table, Content::default())).into(),
+            instruments: BTreeSet::new(),
+            orders: BTreeMap::new(),
+            latencies: 0,
+        };
+        let mut projection = Projection::new(expected.run_id.clone(), BTreeMap::new(), 0);
+        let mut rows = Vec::new();
+        while let Some(Message { cells, place }) = reader.next_message()? {
+            projection
+                .add(&cells, &mut rows)
+                .map_err(|fault| ProjectError::Message { place, fault })?;
+            rows.drain(..).for_each(|row| expected.add(row));
         }
-    }
-    let keys: BTreeSet<_> = latencies::keys(dir)
-        .map_err(|cause| ProjectError::Latencies {
+        for order in std::mem::take(&mut expected.orders).into_values() {
+            expected.count(&order);
+        }
+        let keys = latencies::keys(dir).map_err(|cause| ProjectError::Latencies {
             dir: dir.to_owned(),
             cause,
-        })?
-        .into_iter()
-        .collect();
-    counts.extend([
-        (LATENCIES, keys.len() as u64),
-        ("runs", 1),
-        ("store_state", 1),
-    ]);
-    let end = match reader.tail() {
-        Tail::Finished(mark) => Some(mark),
-        _ => None,
-    };
-    Ok((counts, end))
-}
+        })?;
+        expected.latencies = keys.into_iter().collect::<BTreeSet<_>>().len() as u64;
+        let end = match reader.tail() {
+            Tail::Finished(mark) => Some(mark),
+            _ => None,
+        };
+        Ok((expected, end))
+    }
 
-fn instrument_of(row: &Row) -> i64 {
-    match row.value("instrument_id") {
-        Value::Int(number) => *number,
-        _ => -1,
+    fn add(&mut self, row: Row) {
+        match row.table {
+            Table::Instruments => {
+                if let Value::Int(number) = row.value("instrument_id")
+                    && self.instruments.insert(*number)
+                {
+                    self.count(&row);
+                }
+            }
+            Table::Orders => {
+                if let Value::Text(id) = row.value("order_id") {
+                    self.orders.entry(id.clone()).or_insert(row);
+                }
+            }
+            Table::OrderEvents => {
+                if let Value::Text(id) = row.value("order_id")
+                    && let Some(order) = self.orders.get_mut(id)
+                {
+                    order.take_event(&row);
+                }
+                self.count(&row);
+            }
+            _ => self.count(&row),
+        }
+    }
+
+    fn count(&mut self, row: &Row) {
+        self.contents.entry(row.table).or_default().add_row(row);
+    }
+
+    fn compare(
+        &self,
+        store: &mut Store,
+        run_id: RunId,
+        end: Option<EndMark>,
+    ) -> Result<Vec<TableRows>, ProjectError> {
+        let counts = store.counts(run_id)?;
+        let count = |table| counts.get(table).copied().unwrap_or_default();
+        let marked = store.end_of(run_id)?;
+        let mark = end.map(|mark| {
+            let EndMark {
+                digest,
+                messages,
+                records,
+            } = mark;
+            [
+                digest.to_string(),
+                messages.to_string(),
+                records.to_string(),
+            ]
+        });
+        // A journal may have been copied without its latencies: more of them are no difference.
+        let latencies = count("latency_histograms");
+        let mut tables = vec![
+            TableRows::of("runs", count("runs"), 1, marked == mark),
+            TableRows::of("store_state", count("store_state"), 1, true),
+            TableRows {
+                is_equal: latencies >= self.latencies,
+                ..TableRows::of("latency_histograms", latencies, self.latencies, true)
+            },
+        ];
+        for (table, expected) in &self.contents {
+            let found = store.content(run_id, *table)?;
+            let is_equal = found == *expected;
+            tables.push(TableRows::of(
+                table.name(),
+                found.rows,
+                expected.rows,
+                is_equal,
+            ));
+        }
+        tables.sort_unstable_by_key(|rows| rows.table);
+        Ok(tables)
     }
 }
 
-const LATENCIES: &str = "latency_histograms";
+impl TableRows {
+    const fn of(table: &'static str, stored: u64, journaled: u64, is_equal: bool) -> Self {
+        Self {
+            table,
+            stored,
+            journaled,
+            is_equal: is_equal && stored == journaled,
+        }
+    }
+}

@@ -3,12 +3,13 @@
 //!
 //! The statements here are what the role `claire_writer` may do, and all that it may do but migrating.
 
+use super::content::as_texts;
 use super::schema::{Dialect, Migration, SCHEMA_VERSION};
 use super::table::{Row, Table, Value};
 use super::{Applied, Batch, Database, Failpoint, Failure, StageLatency};
 use crate::journal::{EndMark, JournalHeader, Place};
 use claire_types::{InstrumentId, Scale};
-use futures_util::SinkExt;
+use futures_util::{SinkExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::future::Future;
@@ -32,6 +33,10 @@ pub(super) struct Postgres {
 const OPEN_WAIT: Duration = Duration::from_secs(10);
 /// How long a batch or a question may take before the session is given up.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// How long reading or removing all rows of a run may take.
+const WHOLE_RUN_WAIT: Duration = Duration::from_secs(3_600);
+/// Lifts the session's limit for a transaction over a whole run.
+const WHOLE_RUN: &str = "SET LOCAL statement_timeout = 0";
 /// The server's own limits for this session, shorter than ours, so that its reason is heard.
 const SESSION: &str = "SET statement_timeout = '50s'; SET lock_timeout = '20s'; \
     SET idle_in_transaction_session_timeout = '60s'; SET TimeZone = 'UTC'";
@@ -273,6 +278,7 @@ impl Database for Postgres {
         let client = &mut self.client;
         let work = async {
             let transaction = client.transaction().await?;
+            transaction.batch_execute(WHOLE_RUN).await?;
             for table in tables {
                 let delete = format!("DELETE FROM {table} WHERE run_id = $1");
                 transaction.execute(&delete, &[&run_id]).await?;
@@ -281,7 +287,7 @@ impl Database for Postgres {
             transaction.execute(RESET_RUN, &[&run_id]).await?;
             transaction.commit().await
         };
-        wait(&self.runtime, ANSWER_WAIT, work)
+        wait(&self.runtime, WHOLE_RUN_WAIT, work)
             .map_err(|cause| Failure::new("remove rows of", "runs", cause))
     }
 
@@ -296,6 +302,30 @@ impl Database for Postgres {
         };
         wait(&self.runtime, ANSWER_WAIT, read)
             .map(|count| count as u64)
+            .map_err(|cause| Failure::new("read", table, cause))
+    }
+
+    fn read(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        run_id: &str,
+        each: &mut dyn FnMut(&[Option<String>]),
+    ) -> Result<(), Failure> {
+        let texts = as_texts(columns);
+        let query = format!("SELECT {texts} FROM {table} WHERE run_id = $1");
+        let client = &mut self.client;
+        let read = async {
+            let transaction = client.transaction().await?;
+            transaction.batch_execute(WHOLE_RUN).await?;
+            let mut rows = pin!(transaction.query_raw(&query, [run_id]).await?);
+            while let Some(row) = rows.try_next().await? {
+                let texts = (0..columns.len()).map(|column| row.try_get(column));
+                each(&texts.collect::<Result<Vec<_>, _>>()?);
+            }
+            Ok(())
+        };
+        wait(&self.runtime, WHOLE_RUN_WAIT, read)
             .map_err(|cause| Failure::new("read", table, cause))
     }
 

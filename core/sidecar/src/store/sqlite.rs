@@ -3,6 +3,7 @@
 //! Write-ahead log, synced at checkpoints: after a power cut the file is whole, perhaps some batches
 //! back, and the projector goes on from there.
 
+use super::content::as_texts;
 use super::schema::{Dialect, Migration, SCHEMA_VERSION};
 use super::table::{Row, Table, Value};
 use super::{Applied, Batch, Database, Failpoint, Failure, StageLatency};
@@ -273,6 +274,27 @@ impl Database for Sqlite {
             .query_row(&query, [run_id], |row| row.get::<_, i64>(0))
             .map(|count| count as u64)
             .map_err(|error| Failure::new("read", table, error))
+    }
+
+    fn read(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        run_id: &str,
+        each: &mut dyn FnMut(&[Option<String>]),
+    ) -> Result<(), Failure> {
+        let texts = as_texts(columns);
+        let query = format!("SELECT {texts} FROM {table} WHERE run_id = ?1");
+        let mut read = || {
+            let mut statement = self.connection.prepare(&query)?;
+            let mut rows = statement.query([run_id])?;
+            while let Some(row) = rows.next()? {
+                let texts = (0..columns.len()).map(|column| row.get(column));
+                each(&texts.collect::<rusqlite::Result<Vec<_>>>()?);
+            }
+            Ok(())
+        };
+        read().map_err(|error: rusqlite::Error| Failure::new("read", table, error))
     }
 
     #[cfg(test)]
