@@ -433,40 +433,35 @@ fn books_that_do_not_follow_are_stale_until_the_next_snapshot() {
         )
         .counts(&[("errors", 1)])
         .says(&["frame 5"]),
-        Case::of("a clock that goes backwards", {
-            let mut lines = lines();
-            lines[4] = lines[4].replacen("1723161255", "1723161200", 1);
-            lines.concat()
-        })
-        .errors(0)
-        .counts(&[("frames", FRAMES)]),
-        Case::of(
-            "a clock that stands",
-            lines()
-                .iter()
-                .map(|line| format!("{STAMP}{}", &line[19..]))
-                .collect::<String>(),
-        )
-        .errors(0)
-        .counts(&[("frames", FRAMES)]),
-        Case::of(
-            "a clock of 1970",
-            lines()
-                .iter()
-                .map(|line| format!("17{}", &line[19..]))
-                .collect::<String>(),
-        )
-        .errors(0)
-        .counts(&[("frames", FRAMES)]),
-        Case::of("a clock that jumps a century", {
-            let mut lines = lines();
-            lines[4] = lines[4].replacen("1723161255", "4923161255", 1);
-            lines.concat()
-        })
-        .errors(0)
-        .counts(&[("frames", FRAMES)]),
     ];
     cases.iter().for_each(|case| drop(check(case)));
+}
+
+#[test]
+fn a_clock_that_is_wrong_breaks_no_book() {
+    let stamped = |stamp: &str| -> String {
+        let lines = lines().into_iter();
+        lines
+            .map(|line| format!("{stamp}{}", &line[19..]))
+            .collect()
+    };
+    let fifth = |stamp: &str| {
+        let mut lines = lines();
+        lines[4] = format!("{stamp}{}", &lines[4][19..]);
+        lines.concat()
+    };
+    for (name, bytes) in [
+        ("a clock that goes backwards", fifth("1723161200000000000")),
+        ("a clock that jumps a century", fifth("4923161255000000000")),
+        ("a clock that stands", stamped("1723161255000000000")),
+        ("a clock of 1970", stamped("17")),
+    ] {
+        check(
+            &Case::of(name, bytes)
+                .errors(0)
+                .counts(&[("frames", FRAMES)]),
+        );
+    }
 }
 
 #[test]
