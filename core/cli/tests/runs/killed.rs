@@ -171,10 +171,7 @@ fn command(place: &Place, database: &Database, aim: Option<Aim>) -> Command {
         Some(blocks) => place.claire_in(&format!("ulimit -f {blocks}; exec \"$@\""), &arguments),
         None => place.claire(&texts(&arguments)),
     };
-    // A segment that is to be cut in a block must not end before.
-    if !matches!(aim, Some(Aim::HalfBlock(_))) {
-        command.env("CLAIRE_JOURNAL__SEGMENT_MB", SEGMENT_MB);
-    }
+    command.env("CLAIRE_JOURNAL__SEGMENT_MB", SEGMENT_MB);
     command
 }
 
@@ -394,7 +391,7 @@ impl Random {
             4 | 5 => Aim::Rotation(1 + self.below(4) as usize),
             6 => Aim::StoreCommit(self.below(8)),
             7 => Aim::End,
-            8 => Aim::HalfBlock(8 + self.below(600)),
+            8 => Aim::HalfBlock(8 + self.below(80)),
             _ => Aim::HalfPage(400 + self.below(800)),
         }
     }

@@ -28,6 +28,14 @@ pub enum ProjectError {
         /// What is wrong with it.
         fault: CellFault,
     },
+    /// The journal's first segments are gone: the rows that they made cannot be made again, so they stay.
+    #[error("{} begins at segment {segment}: rows of the segments before it cannot be made again", dir.display())]
+    Cut {
+        /// The journal's folder.
+        dir: PathBuf,
+        /// Its first segment.
+        segment: u32,
+    },
     /// The latencies beside the journal cannot be read: mend the file or its rights.
     #[error("cannot read the latencies in {}: {cause}", dir.display())]
     Latencies {
@@ -89,8 +97,15 @@ impl Session {
     /// Removes the journal's run from the store and begins at its first message.
     pub fn fresh(mut store: Store, dir: &Path) -> Result<Self, ProjectError> {
         prepare(&mut store)?;
-        let run_id = JournalReader::open(dir)?.header().run_id;
-        store.clear_run(run_id)?;
+        let reader = JournalReader::open(dir)?;
+        let segment = reader.position().segment;
+        if segment > 1 {
+            return Err(ProjectError::Cut {
+                dir: dir.to_owned(),
+                segment,
+            });
+        }
+        store.clear_run(reader.header().run_id)?;
         Self::with_store(store, dir, None)
     }
 
