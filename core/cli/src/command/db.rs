@@ -131,6 +131,13 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
         let _ = writeln!(text, "{table:<20} {stored:>9} rows{difference}");
     }
     let is_equal = rebuilt.is_equal();
+    if rebuilt.first_segment > 1 {
+        let first = rebuilt.first_segment;
+        let _ = writeln!(
+            text,
+            "the journal begins at segment {first}: values were not compared"
+        );
+    }
     if !is_equal {
         text.push_str("--fresh removes the run's rows and makes them again\n");
     }
@@ -142,6 +149,7 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
     let body = json!({
         "store": url,
         "journal": journal.to_string(),
+        "first_segment": rebuilt.first_segment,
         "finished": rebuilt.end.is_some(),
         "digest": rebuilt.end.map(|mark| mark.digest.to_string()),
         "messages": rebuilt.applied.messages,

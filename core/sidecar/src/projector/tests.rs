@@ -285,6 +285,33 @@ fn a_rebuilt_store_is_a_new_one_whatever_stood_there() {
 }
 
 #[test]
+fn rows_of_removed_segments_stay_and_are_no_difference() {
+    let (dir, test) = (sample::scratch(), TestStore::sqlite());
+    let journal = JournalWriter::create(dir.path(), &sample::header(14), sample::OPTIONS);
+    let mut recorder = Recorder::new(Some(journal.expect("created")));
+    for (number, message) in Sample::new(14, 200).iter().enumerate() {
+        if number == 300 {
+            for part in Sample::snapshot(number) {
+                recorder.accept(part.view()).expect("accepted");
+            }
+        }
+        recorder.accept(message).expect("accepted");
+    }
+    recorder.finish().expect("finished");
+    rebuild(dir.path(), test.migrated(), Rows::Kept).expect("rebuilt");
+    let wanted = rows_of(&test);
+    for name in ["journal-000001.claire", "journal-000001.claire.zst"] {
+        // One of the two is there.
+        let _ = std::fs::remove_file(dir.path().join(name));
+    }
+    let kept = rebuild(dir.path(), test.migrated(), Rows::Kept).expect("compared");
+    assert_eq!((unequal(&kept).as_str(), kept.first_segment), ("", 2));
+    let error = rebuild(dir.path(), test.migrated(), Rows::Fresh).expect_err("rows would be lost");
+    assert!(error.to_string().contains("begins at segment 2"), "{error}");
+    assert!(rows_of(&test) == wanted);
+}
+
+#[test]
 fn a_projector_whose_rows_are_removed_under_it_begins_again() {
     for test in TestStore::all() {
         drop(test.migrated());
