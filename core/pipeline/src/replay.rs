@@ -121,11 +121,7 @@ pub fn replay(
         plan,
         header,
         journaling,
-        venue: detected
-            .venues
-            .first()
-            .copied()
-            .unwrap_or(Venue::BinanceSpot),
+        venue: first_venue(&detected.venues),
         disk: None,
     };
     let finished = assembly.run(prepared.engine, |line| {
@@ -152,6 +148,11 @@ pub fn replay(
         fault_texts: fault_texts(&finished),
         store_lag: finished.store_lag,
     })
+}
+
+/// Returns the venue that frames come from at first.
+fn first_venue(venues: &[Venue]) -> Venue {
+    venues.first().copied().unwrap_or(Venue::BinanceSpot)
 }
 
 fn strategy_names(prepared: &Prepared) -> Vec<String> {
@@ -265,8 +266,7 @@ fn first_market(
     venues: &[Venue],
     config: &Config,
 ) -> Option<InstrumentKey> {
-    let first = venues.first().copied().unwrap_or(Venue::BinanceSpot);
-    let mut feed = MarketFeed::new(first, &config.instruments);
+    let mut feed = MarketFeed::new(first_venue(venues), &config.instruments);
     let mut out = CellBuffer::default();
     let mut market = None;
     for _ in 0..DETECT_LINES_MAX {
