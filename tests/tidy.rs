@@ -25,7 +25,13 @@ struct Phrase {
 }
 
 /// Where whole-system tests and benches stand: they measure, and they look behind every border.
-const OUTSIDE: [&str; 4] = ["tests/", "benches/", "perf/", "strategies/examples/"];
+const OUTSIDE: [&str; 5] = [
+    "tests/",
+    "core/cli/tests/",
+    "benches/",
+    "perf/",
+    "strategies/examples/",
+];
 
 const fn word(
     word: &'static str,
@@ -395,7 +401,7 @@ fn levels(tree: &Tree) -> Findings {
                 let keeper = KEPT
                     .iter()
                     .find(|(_, kept)| kept.contains(&dependency.as_str()));
-                if level < u8::MAX && keeper.is_some_and(|(keeper, _)| *keeper != name) {
+                if level < u8::MAX && !is_dev && keeper.is_some_and(|(keeper, _)| *keeper != name) {
                     findings.add(path, 1, &format!("`{dependency}` is another crate's"));
                 }
             }

@@ -47,7 +47,7 @@ pub enum Command {
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Action),
-    /// Prepare the database.
+    /// Prepare the database, or make it again from a journal.
     #[command(subcommand)]
     Db(db::Action),
     /// Print a completion script for a shell.
@@ -64,6 +64,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Explain(_) => "explain",
             Self::Db(db::Action::Migrate(_)) => "db migrate",
+            Self::Db(db::Action::Rebuild(_)) => "db rebuild",
             Self::Config(config::Action::Check(_)) => "config check",
             Self::Config(config::Action::Show(_)) => "config show",
             Self::Completions(_) => "completions",
@@ -79,6 +80,7 @@ impl Command {
             Self::Verify(arguments) => arguments.json,
             Self::Explain(arguments) => arguments.json,
             Self::Db(db::Action::Migrate(arguments)) => arguments.json,
+            Self::Db(db::Action::Rebuild(arguments)) => arguments.json,
             Self::Config(config::Action::Check(output) | config::Action::Show(output)) => {
                 output.json
             }

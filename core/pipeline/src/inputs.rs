@@ -8,7 +8,7 @@ use crate::feed::FeedLine;
 use crate::feed::replay::{ReplayFeed, Speed};
 use crate::latency::latency;
 use crate::ring::{Stamp, ring};
-use crate::run::{LATENCY_INTERVAL_NS, RunError};
+use crate::run::RunError;
 use crate::source::Recording;
 use crate::stage::{Stage, Turn};
 use crate::strategy::hex;
@@ -141,7 +141,8 @@ fn walk_files(
     let config = Config::load(&Sources::default())?;
     let (producer, mut consumer) = ring(config.pipeline.ring_cells.count());
     let clock = Clock::start();
-    let (recorder, _collector) = latency(clock.mono(), LATENCY_INTERVAL_NS);
+    let interval_ns = config.store.latency_interval_s.ns();
+    let (recorder, _collector) = latency(clock.mono(), interval_ns);
     let venue = files.venues.first().copied().unwrap_or(Venue::BinanceSpot);
     let line = FeedLine::new(venue, &files.instruments, producer, clock, recorder);
     let mut feed = ReplayFeed::new(

@@ -6,9 +6,9 @@
 //! interval is longer; nothing is lost and nobody waits.
 #![forbid(unsafe_code)]
 
-mod packed;
+mod log;
 
-pub use packed::PackedSet;
+pub use log::LatencyLog;
 
 use claire_types::MonoNs;
 use hdrhistogram::Histogram;

@@ -90,12 +90,13 @@ pub fn replay(
     request: &ReplayRequest,
     stop: Arc<AtomicBool>,
 ) -> Result<Replayed, RunError> {
+    check_files(request)?;
     let mut recording = Recording::open(&request.files)?;
     if let Some(url) = &request.plan.store {
         // One that cannot be opened now is a mistake; one that goes away later is waited for.
         drop(Store::open(url)?);
     }
-    let detected = detect(request, &config)?;
+    let detected = detect(request, &config, &mut recording)?;
     let mut selection = request.selection.clone();
     selection.market = selection.market.or(detected.market);
     config.select(&selection)?;
@@ -123,11 +124,7 @@ pub fn replay(
         plan,
         header,
         journaling,
-        venue: detected
-            .venues
-            .first()
-            .copied()
-            .unwrap_or(Venue::BinanceSpot),
+        venue: first_venue(&detected.venues),
         disk: None,
     };
     let finished = assembly.run(prepared.engine, |line| {
@@ -192,6 +189,11 @@ fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
     named.collect()
 }
 
+/// Returns the venue that frames come from at first.
+fn first_venue(venues: &[Venue]) -> Venue {
+    venues.first().copied().unwrap_or(Venue::BinanceSpot)
+}
+
 fn strategy_names(prepared: &Prepared) -> Vec<String> {
     let scripts = prepared.scripts.iter();
     scripts.map(|script| script.strategy.clone()).collect()
@@ -199,7 +201,19 @@ fn strategy_names(prepared: &Prepared) -> Vec<String> {
 
 /// Returns what could not be read, and which strategies failed, in words.
 fn fault_texts(finished: &Finished<ReplayFeed>) -> Vec<String> {
-    let mut texts = finished.feed.counts().fault_texts.clone();
+    // A file that ends early is never one of those that are only counted.
+    let damages = finished.feed.recording().damages();
+    let mut texts: Vec<_> = damages.map(ToString::to_string).collect();
+    for text in &finished.feed.counts().fault_texts {
+        if !texts.contains(text) {
+            texts.push(text.clone());
+        }
+    }
+    let counted = finished.feed.line().feed.counters().errors + finished.feed.counts().faults;
+    let more = counted.saturating_sub(texts.len() as u64);
+    if more > 0 {
+        texts.push(format!("{more} more frames or lines could not be read"));
+    }
     let seats = finished.engine.engine().floor().seats().iter();
     texts.extend(seats.filter(|seat| seat.faults > 0).map(|seat| {
         let end = match seat.phase {
@@ -223,13 +237,42 @@ fn with_journal(plan: RecordPlan, config: &Config, run_id: RunId) -> RecordPlan 
     RecordPlan { journal, ..plan }
 }
 
-/// Looks at the first lines of each file for its venue, and for the first instrument.
-fn detect(request: &ReplayRequest, config: &Config) -> Result<Detected, RunError> {
-    let mut found = Vec::new();
+/// Refuses what cannot be meant: a file named twice, and a journal that refers to what cannot be read again.
+fn check_files(request: &ReplayRequest) -> Result<(), RunError> {
+    let has_journal = request.plan.journal.is_some() || request.plan.store.is_some();
+    let mut seen = Vec::new();
     for path in &request.files {
-        let mut recording = Recording::open(std::slice::from_ref(path))?;
-        found.push(request.venue.or_else(|| venue_of_file(&mut recording)));
+        // What cannot be looked at cannot be opened either; opening says why. A pipe has no other path.
+        let Ok(metadata) = path.metadata() else {
+            continue;
+        };
+        let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let shown = path.display();
+        if has_journal && !metadata.is_file() && !metadata.is_dir() {
+            return Err(RunError::Usage(format!(
+                "{shown}: a journal refers to its input, and this is no file that can be read again; \
+                save it to a file first"
+            )));
+        }
+        if seen.contains(&whole) {
+            return Err(RunError::Usage(format!(
+                "{shown} is named twice; --loop repeats a session"
+            )));
+        }
+        seen.push(whole);
     }
+    Ok(())
+}
+
+/// Looks at the first lines of each file for its venue, and for the first instrument.
+fn detect(
+    request: &ReplayRequest,
+    config: &Config,
+    recording: &mut Recording,
+) -> Result<Detected, RunError> {
+    let files = (0..=u16::MAX).take(request.files.len());
+    let venue = |file| request.venue.or_else(|| venue_of_file(recording, file));
+    let found: Vec<_> = files.map(venue).collect();
     let known = found.iter().copied().flatten().next();
     let venues: Option<Vec<_>> = found.iter().map(|venue| venue.or(known)).collect();
     let Some(venues) = venues else {
@@ -243,33 +286,28 @@ fn detect(request: &ReplayRequest, config: &Config) -> Result<Detected, RunError
                 .join(", ")
         )));
     };
-    let market = first_market(request, &venues, config)?;
+    let market = first_market(recording, &venues, config);
     Ok(Detected { venues, market })
 }
 
-fn venue_of_file(recording: &mut Recording) -> Option<Venue> {
-    for _ in 0..DETECT_LINES_MAX {
-        if let Entry::Line(line) = recording.next()?
-            && let Some(venue) = venue_of(line.url, line.frame)
-        {
-            return Some(venue);
-        }
-    }
-    None
+fn venue_of_file(recording: &Recording, file: u16) -> Option<Venue> {
+    let mut found = None;
+    recording.look(file, DETECT_LINES_MAX, |line| {
+        found = venue_of(line.url, line.frame);
+        found.is_some()
+    });
+    found
 }
 
 /// Returns the first instrument of the session: the market of scripts that name none.
 fn first_market(
-    request: &ReplayRequest,
+    recording: &mut Recording,
     venues: &[Venue],
     config: &Config,
-) -> Result<Option<InstrumentKey>, RunError> {
-    let mut recording = Recording::open(&request.files)?;
-    let mut feed = MarketFeed::new(
-        venues.first().copied().unwrap_or(Venue::BinanceSpot),
-        &config.instruments,
-    );
+) -> Option<InstrumentKey> {
+    let mut feed = MarketFeed::new(first_venue(venues), &config.instruments);
     let mut out = CellBuffer::default();
+    let mut market = None;
     for _ in 0..DETECT_LINES_MAX {
         match recording.next() {
             Some(Entry::Line(line)) => {
@@ -282,11 +320,13 @@ fn first_market(
             Some(_) => {}
             None => break,
         }
-        if let Some(instrument) = feed.catalog().instruments().first() {
-            return Ok(Some(instrument.key));
+        market = feed.catalog().instruments().first().map(|first| first.key);
+        if market.is_some() {
+            break;
         }
     }
-    Ok(None)
+    recording.rewind();
+    market
 }
 
 fn data_hash(inputs: &Value) -> Option<String> {

@@ -3,13 +3,13 @@
 //! Called by `replay` and `paper` on their own thread.
 
 use crate::clock::Clock;
-use crate::config::section::{Fsync, WaitChoice};
+use crate::config::section::{Fsync, WaitChoice, redacted};
 use crate::config::{Config, ConfigFaults};
 use crate::difference::differences;
 use crate::disk::DiskWatch;
 use crate::engine::{EngineStage, Journaling, SegmentPlan};
 use crate::feed::{Feed, FeedLine};
-use crate::latency::{LatencySet, PackedSet, latency};
+use crate::latency::{LatencyLog, LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
 use crate::source::SourceError;
@@ -22,12 +22,13 @@ use claire_engine::Engine;
 use claire_engine::config::EngineConfig;
 use claire_engine::risk::LatchedState;
 use claire_sidecar::journal::{Projected, Removals, Removed, Retention, RetentionRules};
+use claire_sidecar::projector::{Rows, rebuild};
 use claire_sidecar::{
-    JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Place, Projector,
-    ProjectorOptions, Recorder, RunId, Store, StoreError, Summary, SyncPolicy,
+    JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Lag, Place,
+    ProjectError, Projector, ProjectorOptions, ProjectorState, Recorder, RunId, Store, StoreError,
+    Summary, SyncPolicy,
 };
-use claire_types::time::NS_PER_S;
-use claire_types::{Mode, Venue, WallNs};
+use claire_types::{Mode, Venue};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,10 +37,6 @@ use std::time::Duration;
 
 /// Version of what the engine makes of its inputs; raised with every change of outputs.
 pub const SEMANTICS_VERSION: u32 = 1;
-/// Interval of the stored latency histograms: 10 s.
-pub const LATENCY_INTERVAL_NS: u64 = 10 * NS_PER_S as u64;
-/// How long the end of a run waits for the store; what is missing then stays in the journal.
-const STORE_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Why a run did not happen or did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +59,14 @@ pub enum RunError {
     /// The store cannot be opened.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// The run of this journal is over: choose another folder.
+    #[error("{} is finished; a finished journal is never written again{store}", dir.display())]
+    Finished {
+        /// The journal's folder.
+        dir: PathBuf,
+        /// What became of the store, in words; empty where none was named.
+        store: String,
+    },
     /// The trading state cannot be kept.
     #[error("{0}")]
     State(#[from] StateError),
@@ -81,7 +86,10 @@ pub enum RunError {
 impl RunError {
     /// Returns whether the user asked for something wrong (exit 2), rather than something failing (exit 1).
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Usage(_) | Self::Script(_))
+        matches!(
+            self,
+            Self::Config(_) | Self::Usage(_) | Self::Script(_) | Self::Finished { .. }
+        )
     }
 }
 
@@ -136,8 +144,6 @@ pub struct Ran<F, S> {
     pub sink: S,
     /// Latencies of the whole run.
     pub latency: LatencySet,
-    /// Latencies by interval, where the store wants them.
-    pub intervals: Vec<PackedSet>,
     /// From the start of the stages to the end of the last.
     pub elapsed_ns: u64,
 }
@@ -296,10 +302,8 @@ impl Assembly<'_> {
         feed: impl FnOnce(FeedLine) -> F,
         mut watch: W,
     ) -> Result<(Finished<F>, W), RunError> {
-        let journal = match &self.plan.journal {
-            Some(dir) => Some(open_journal(dir, &self.header, self.config)?),
-            None => None,
-        };
+        let journal = self.open_journal()?;
+        let latencies = self.open_latencies()?;
         let (journal, removals) = self.keep(journal);
         let run_id = journal
             .as_ref()
@@ -309,26 +313,22 @@ impl Assembly<'_> {
             watch.store(Box::new(projector.behind()));
         }
         let recorder = Recorder::new(journal);
-        let ran = self.run_with(engine, feed, Watched { recorder, watch })?;
-        let Watched { recorder, watch } = ran.sink;
+        let ran = self.run_with(
+            engine,
+            feed,
+            Watched {
+                recorder,
+                latencies,
+                watch,
+            },
+        )?;
+        let Watched {
+            recorder, watch, ..
+        } = ran.sink;
         let summary = recorder.finish()?;
         let removed = removals.so_far();
-        let store_lag = projector
-            .map(|projector| projector.finish(STORE_WAIT_MAX))
-            .and_then(|lag| {
-                let error = lag.error.unwrap_or_else(|| "it is slow".to_owned());
-                (lag.messages > 0).then(|| {
-                    format!(
-                        "{} messages are not in the store yet: {error}",
-                        lag.messages
-                    )
-                })
-            });
-        if let Some(url) = &self.plan.store
-            && store_lag.is_none()
-        {
-            store_latencies(url, run_id, self.header.started, &ran.intervals)?;
-        }
+        let wait = self.config.store.wait_s.span();
+        let store_lag = projector.and_then(|projector| words_of(&projector.finish(wait)));
         let finished = Finished {
             feed: ran.feed,
             engine: ran.engine,
@@ -357,8 +357,9 @@ impl Assembly<'_> {
         let cells = self.config.pipeline.ring_cells.count();
         let (events_in, events_out) = ring(cells);
         let (records_in, records_out) = ring(cells);
-        let (feed_latency, feed_collector) = latency(start, LATENCY_INTERVAL_NS);
-        let (engine_latency, engine_collector) = latency(start, LATENCY_INTERVAL_NS);
+        let interval_ns = self.config.store.latency_interval_s.ns();
+        let (feed_latency, feed_collector) = latency(start, interval_ns);
+        let (engine_latency, engine_collector) = latency(start, interval_ns);
         let line = FeedLine::new(
             self.venue,
             &self.config.instruments,
@@ -376,10 +377,8 @@ impl Assembly<'_> {
             engine_latency,
         );
         let collectors = vec![feed_collector, engine_collector];
-        let keeps = self.plan.store.is_some();
-        let mut sidecar =
-            SidecarStage::new(sink, records_out, collectors, keeps, Arc::clone(&self.stop))
-                .watching(self.disk.take());
+        let mut sidecar = SidecarStage::new(sink, records_out, collectors, Arc::clone(&self.stop))
+            .watching(self.disk.take());
         let on_death = |_: &PipelineDown| {};
         let mut settings = RunSettings::new(&self.stop, &on_death);
         settings.wait = wait_of(self.config.pipeline.wait);
@@ -393,8 +392,8 @@ impl Assembly<'_> {
         ];
         let begun = clock.mono();
         topology::run(self.topology, stages, settings)?;
-        let elapsed_ns = clock.mono().since(begun);
-        let (sink, collectors, mut intervals, failure) = sidecar.into_parts();
+        let ended = clock.mono();
+        let (mut sink, collectors, failure) = sidecar.into_parts();
         if let Some(failure) = failure {
             return Err(failure.into());
         }
@@ -404,15 +403,44 @@ impl Assembly<'_> {
         }
         for last in [feed.line().latency.current(), engine.latency().current()] {
             total.merge(last);
-            intervals.push(PackedSet::of(last));
+            let mut last = last.clone();
+            last.end = ended;
+            sink.collect(&last);
         }
         Ok(Ran {
             feed,
             engine,
             sink,
             latency: total,
-            intervals,
-            elapsed_ns,
+            elapsed_ns: ended.since(begun),
+        })
+    }
+
+    /// Opens the journal; where it is finished already, the store is made complete first, and both is said.
+    fn open_journal(&self) -> Result<Option<JournalWriter>, RunError> {
+        let Some(dir) = &self.plan.journal else {
+            return Ok(None);
+        };
+        match open_journal(dir, &self.header, self.config) {
+            Err(JournalError::Finished { dir }) => {
+                let store = self.plan.store.as_deref();
+                Err(RunError::Finished {
+                    store: store.map_or_else(String::new, |url| complete(&dir, url)),
+                    dir,
+                })
+            }
+            result => result.map(Some).map_err(RunError::Journal),
+        }
+    }
+
+    fn open_latencies(&self) -> Result<Option<LatencyLog>, RunError> {
+        let Some(dir) = &self.plan.journal else {
+            return Ok(None);
+        };
+        let log = LatencyLog::open(dir, self.header.started);
+        log.map(Some).map_err(|cause| RunError::Io {
+            action: format!("cannot keep the latencies in {}", dir.display()),
+            cause,
         })
     }
 
@@ -456,6 +484,24 @@ impl Assembly<'_> {
             action: "start the projector".to_owned(),
             cause,
         })
+    }
+}
+
+/// Adds to the store what it lacks of a finished run, and says so.
+fn complete(dir: &Path, url: &str) -> String {
+    let rebuilt = Store::open(url)
+        .map_err(ProjectError::Store)
+        .and_then(|store| rebuild(dir, store, Rows::Kept));
+    match rebuilt {
+        Ok(rebuilt) => {
+            let added = rebuilt.applied.messages - rebuilt.before.messages;
+            let url = redacted(url);
+            match added {
+                0 => format!("; {url} holds all of it"),
+                _ => format!("; {url} lacked {added} of its messages and holds all of it now"),
+            }
+        }
+        Err(error) => format!("; what the store lacks could not be added: {error}"),
     }
 }
 
@@ -513,25 +559,21 @@ const fn wait_of(choice: WaitChoice) -> WaitStrategy {
     }
 }
 
-/// Writes the latency histograms of a run's intervals.
-fn store_latencies(
-    url: &str,
-    run_id: RunId,
-    started: WallNs,
-    intervals: &[PackedSet],
-) -> Result<(), StoreError> {
-    let mut store = Store::open(url)?;
-    for set in intervals {
-        for unpacked in set.unpack() {
-            let (span, latency) = unpacked.expect("the bytes are those that were packed");
-            store.write_histogram(&claire_sidecar::store::StageLatency {
-                run_id,
-                stage: span.as_str(),
-                start: WallNs(started.0.saturating_add_unsigned(set.start.0)),
-                end: WallNs(started.0.saturating_add_unsigned(set.end.0)),
-                histogram: latency.histogram(),
-            })?;
-        }
+/// Says what the store lacks at the end of a run, if it lacks something.
+fn words_of(lag: &Lag) -> Option<String> {
+    let error = || match &lag.error {
+        Some(error) => error.clone(),
+        None => "it is slow".to_owned(),
+    };
+    match (lag.messages, lag.state) {
+        (0, ProjectorState::Ended) => None,
+        (0, _) => Some(format!(
+            "the end of the run is not in the store yet: {}",
+            error()
+        )),
+        (messages, _) => Some(format!(
+            "{messages} messages are not in the store yet: {}",
+            error()
+        )),
     }
-    Ok(())
 }

@@ -4,7 +4,7 @@
 //! thread: it cannot slow this one. Where the journal cannot be written the run stops with the reason.
 
 use crate::disk::DiskWatch;
-use crate::latency::{LatencyCollector, LatencySet, PackedSet};
+use crate::latency::{LatencyCollector, LatencySet};
 use crate::ring::MessageConsumer;
 use crate::stage::{Stage, StageName, Turn};
 use claire_sidecar::{JournalError, Recorder};
@@ -26,7 +26,7 @@ pub trait Sink: Send {
     /// As [`Sink::accept`].
     fn commit(&mut self) -> Result<(), JournalError>;
 
-    /// Looks at the latencies of an interval.
+    /// Takes the latencies of an interval that is over.
     fn collect(&mut self, _set: &LatencySet) {}
 }
 
@@ -35,8 +35,6 @@ pub struct SidecarStage<S> {
     sink: S,
     records: MessageConsumer,
     latencies: Vec<LatencyCollector>,
-    intervals: Vec<PackedSet>,
-    keeps_intervals: bool,
     stop: Arc<AtomicBool>,
     disk: Option<DiskWatch>,
     failure: Option<JournalError>,
@@ -48,15 +46,12 @@ impl<S: Sink> SidecarStage<S> {
         sink: S,
         records: MessageConsumer,
         latencies: Vec<LatencyCollector>,
-        keeps_intervals: bool,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             sink,
             records,
             latencies,
-            intervals: Vec::new(),
-            keeps_intervals,
             stop,
             disk: None,
             failure: None,
@@ -69,28 +64,17 @@ impl<S: Sink> SidecarStage<S> {
         self
     }
 
-    /// Returns what took the messages, the latencies since the start, their intervals, and what went wrong.
-    pub fn into_parts(
-        self,
-    ) -> (
-        S,
-        Vec<LatencyCollector>,
-        Vec<PackedSet>,
-        Option<JournalError>,
-    ) {
-        (self.sink, self.latencies, self.intervals, self.failure)
+    /// Returns what took the messages, the latencies since the start, and what went wrong.
+    pub fn into_parts(mut self) -> (S, Vec<LatencyCollector>, Option<JournalError>) {
+        // What was handed over between the last turn's look and the end.
+        self.collect();
+        (self.sink, self.latencies, self.failure)
     }
 
     fn collect(&mut self) {
-        let (keeps, intervals) = (self.keeps_intervals, &mut self.intervals);
         let sink = &mut self.sink;
         for latency in &mut self.latencies {
-            latency.collect(|set| {
-                sink.collect(set);
-                if keeps {
-                    intervals.push(PackedSet::of(set));
-                }
-            });
+            latency.collect(|set| sink.collect(set));
         }
     }
 

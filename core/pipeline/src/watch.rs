@@ -3,7 +3,7 @@
 //! Sidecar thread. A watch sees each message when the journal has taken it and says nothing before the
 //! journal's commit: what a screen shows is on the disk.
 
-use crate::latency::LatencySet;
+use crate::latency::{LatencyLog, LatencySet};
 use crate::sidecar::Sink;
 use claire_sidecar::{JournalError, Recorder};
 use claire_types::Cells;
@@ -37,6 +37,8 @@ impl Watch for () {
 pub struct Watched<W> {
     /// Writes the journal.
     pub recorder: Recorder,
+    /// Writes down the latencies, where there is a journal.
+    pub latencies: Option<LatencyLog>,
     /// Looks on.
     pub watch: W,
 }
@@ -56,6 +58,9 @@ impl<W: Watch> Sink for Watched<W> {
     }
 
     fn collect(&mut self, set: &LatencySet) {
+        if let Some(latencies) = &mut self.latencies {
+            latencies.add(set);
+        }
         self.watch.collect(set);
     }
 }

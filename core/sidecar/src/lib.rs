@@ -10,6 +10,7 @@
 
 pub mod digest;
 pub mod journal;
+mod latencies;
 pub mod projector;
 pub mod recorder;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use journal::{
     JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Place, RunId,
     SyncPolicy, Tail,
 };
+pub use latencies::{LatencyWriter, StageLatency};
 pub use projector::{Lag, ProjectError, Projector, ProjectorOptions, ProjectorState};
 pub use recorder::{Recorder, Summary};
 pub use store::{Store, StoreError};

@@ -4,10 +4,12 @@
 //! nothing but lag. What fails is tried again, with growing pauses, from where the store is; a message
 //! becomes rows exactly once because rows and place move in one transaction.
 
+mod rebuild;
 mod session;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use rebuild::{Rebuilt, Rows, TableRows, rebuild};
 pub use session::{ProjectError, project};
 
 use crate::journal::{Committed, Place};
@@ -100,6 +102,19 @@ struct Task {
     dir: PathBuf,
     options: ProjectorOptions,
     shared: Arc<Shared>,
+}
+
+/// A time in which the store takes nothing.
+struct Outage {
+    since: Instant,
+    failures: u64,
+}
+
+/// How far latencies were in the store when it held so many messages: with fewer it is another store, or emptied.
+#[derive(Clone, Copy, Default)]
+struct LatencyMark {
+    messages: u64,
+    bytes: u64,
 }
 
 impl Default for ProjectorOptions {
@@ -238,20 +253,15 @@ impl Shared {
 impl Task {
     fn run(self) {
         let mut pause = self.options.retry_pause_min;
+        let mut outage = None;
+        let mut latencies = LatencyMark::default();
         while self.shared.orders() != Orders::End {
             let rows_before = self.shared.lock().rows;
-            let Err(error) = self.project() else {
+            let Err(error) = self.project(&mut outage, &mut latencies) else {
                 break;
             };
-            tracing::warn!("the store is behind the journal: {error}");
-            let mut has_advanced = false;
-            self.shared.change(|progress| {
-                has_advanced = progress.rows > rows_before;
-                progress.state = ProjectorState::Retrying;
-                progress.failures += 1;
-                progress.error = Some(error.to_string());
-            });
-            if has_advanced {
+            self.fail(&error, &mut outage);
+            if self.shared.lock().rows > rows_before {
                 pause = self.options.retry_pause_min;
             }
             self.shared.rest(pause);
@@ -261,10 +271,43 @@ impl Task {
             .change(|progress| progress.state = ProjectorState::Ended);
     }
 
+    /// Says once an outage what is wrong, however often it is tried until it is over.
+    fn fail(&self, error: &ProjectError, outage: &mut Option<Outage>) {
+        let outage = match outage {
+            Some(outage) => {
+                tracing::debug!("the store is still behind the journal: {error}");
+                outage
+            }
+            None => {
+                tracing::warn!(
+                    "the store is behind the journal and is tried again until it answers; \
+                    the run goes on and nothing is lost: {error}"
+                );
+                outage.insert(Outage {
+                    since: Instant::now(),
+                    failures: 0,
+                })
+            }
+        };
+        outage.failures += 1;
+        self.shared.change(|progress| {
+            progress.state = ProjectorState::Retrying;
+            progress.failures += 1;
+            progress.error = Some(error.to_string());
+        });
+    }
+
     /// Projects until the run is finished or the orders are to end.
-    fn project(&self) -> Result<(), ProjectError> {
+    fn project(
+        &self,
+        outage: &mut Option<Outage>,
+        latencies: &mut LatencyMark,
+    ) -> Result<(), ProjectError> {
         let follow = Some(Arc::clone(&self.shared.committed));
         let mut session = Session::open(&self.url, &self.dir, follow)?;
+        if latencies.messages > 0 && session.applied().messages >= latencies.messages {
+            session.skip_latencies(latencies.bytes);
+        }
         self.shared.change(|progress| {
             progress.state = ProjectorState::Projecting;
             progress.applied = session.applied();
@@ -273,11 +316,22 @@ impl Task {
             // Orders first: what is committed when they come is projected before they are followed.
             let orders = self.shared.orders();
             let step = session.step(self.options.rows_max)?;
+            *latencies = LatencyMark {
+                messages: session.applied().messages,
+                bytes: session.latencies_bytes(),
+            };
             self.shared.change(|progress| {
                 progress.applied = session.applied();
                 progress.rows += step.rows;
                 progress.error = None;
             });
+            if let Some(outage) = outage.take() {
+                tracing::info!(
+                    "the store answers again after {:.1} s and {} failures",
+                    outage.since.elapsed().as_secs_f64(),
+                    outage.failures
+                );
+            }
             if session.is_finished() || (step.is_caught_up && orders == Orders::Drain) {
                 return Ok(());
             }

@@ -5,6 +5,7 @@
 //! between. Called by the projector and by commands, on threads of their own: every call may wait for
 //! a database, and must not be made from inside a tokio runtime.
 
+mod content;
 mod error;
 mod postgres;
 mod rows;
@@ -15,14 +16,14 @@ mod table;
 pub(crate) mod tests;
 mod url;
 
+pub use content::Content;
 pub use error::StoreError;
 pub use rows::Projection;
 pub use table::{Row, Table, Value};
 
 use crate::journal::{EndMark, JournalHeader, Place, RunId};
-use claire_types::{InstrumentId, Scale, WallNs};
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer as _, V2Serializer};
+use crate::latencies::StageLatency;
+use claire_types::{InstrumentId, Scale};
 use schema::{Dialect, Migration};
 use std::collections::BTreeMap;
 use url::{StoreUrl, without_password};
@@ -61,21 +62,6 @@ pub struct Batch {
     pub end: Option<EndMark>,
 }
 
-/// A stage's latencies in an interval.
-#[derive(Clone, Copy, Debug)]
-pub struct StageLatency<'a> {
-    /// The run.
-    pub run_id: RunId,
-    /// The stage.
-    pub stage: &'a str,
-    /// Start of the interval; with run and stage, what tells it from others.
-    pub start: WallNs,
-    /// End of the interval.
-    pub end: WallNs,
-    /// The latencies in ns.
-    pub histogram: &'a Histogram<u64>,
-}
-
 /// Why a statement failed; the store adds its address.
 #[derive(Debug)]
 struct Failure {
@@ -96,8 +82,19 @@ trait Database: Send {
     fn scales(&mut self, run_id: &str) -> Result<BTreeMap<InstrumentId, Scale>, Failure>;
     /// Returns `false`, with nothing written, where the store is not where the batch begins.
     fn apply(&mut self, batch: &Batch) -> Result<bool, Failure>;
-    fn write_histogram(&mut self, latency: &StageLatency<'_>, bytes: &[u8]) -> Result<(), Failure>;
+    fn write_histograms(&mut self, run_id: &str, latencies: &[StageLatency])
+    -> Result<(), Failure>;
+    /// Removes the run's rows from these tables and goes back to before its first message, in one transaction.
+    fn clear_run(&mut self, run_id: &str, tables: &[&'static str]) -> Result<(), Failure>;
     fn count(&mut self, table: &'static str, run_id: &str) -> Result<u64, Failure>;
+    /// Shows each of the run's rows to `each`: these columns as text, in any order.
+    fn read(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        run_id: &str,
+        each: &mut dyn FnMut(&[Option<String>]),
+    ) -> Result<(), Failure>;
     /// Returns the rows of a query as text, for tests that compare two stores.
     #[cfg(test)]
     fn dump(&mut self, query: &str) -> Vec<Vec<Option<String>>>;
@@ -208,16 +205,34 @@ impl Store {
         }
     }
 
-    /// Writes a stage's histogram, whole, in HdrHistogram's V2 form; one that is there stays.
+    /// Writes stages' histograms, whole and in one transaction; one that is there stays.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub fn write_histogram(&mut self, latency: &StageLatency<'_>) -> Result<(), StoreError> {
-        let mut bytes = Vec::new();
-        let result = V2Serializer::new()
-            .serialize(latency.histogram, &mut bytes)
-            .map_err(|error| Failure::new("write", "latency_histograms", error))
-            .and_then(|_| self.database.write_histogram(latency, &bytes));
+    pub fn write_histograms(
+        &mut self,
+        run_id: RunId,
+        latencies: &[StageLatency],
+    ) -> Result<(), StoreError> {
+        if latencies.is_empty() {
+            return Ok(());
+        }
+        let result = self
+            .database
+            .write_histograms(&run_id.to_string(), latencies);
+        self.named(result)
+    }
+
+    /// Removes all of the run's rows that its journal's folder makes again, and goes back to before its
+    /// first message, both or nothing. The run itself stays, as one that is not finished.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn clear_run(&mut self, run_id: RunId) -> Result<(), StoreError> {
+        // Rows before what they refer to: the reverse of the order in which they are written.
+        let tables: Vec<_> = Table::ALL.into_iter().rev().map(Table::name).collect();
+        let tables = [&tables[..], &["latency_histograms"]].concat();
+        let result = self.database.clear_run(&run_id.to_string(), &tables);
         self.named(result)
     }
 
@@ -232,6 +247,40 @@ impl Store {
             .map(|table| Ok((table, self.database.count(table, &run_id)?)))
             .collect();
         self.named(result)
+    }
+
+    /// Returns what the run's rows of this table come to.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn content(&mut self, run_id: RunId, table: Table) -> Result<Content, StoreError> {
+        let mut content = Content::default();
+        let mut add = |texts: &[Option<String>]| content.add(texts);
+        let (name, columns) = (table.name(), table.columns());
+        let result = self
+            .database
+            .read(name, columns, &run_id.to_string(), &mut add);
+        self.named(result).map(|()| content)
+    }
+
+    /// Returns digest, messages and records that stand for the run; `None` where it is not marked finished.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn end_of(&mut self, run_id: RunId) -> Result<Option<[String; 3]>, StoreError> {
+        let mut end = None;
+        let columns = ["state", "digest", "messages", "records"];
+        let mut take = |texts: &[Option<String>]| {
+            if let [Some(state), Some(digest), Some(messages), Some(records)] = texts
+                && state == "finished"
+            {
+                end = Some([digest, messages, records].map(String::clone));
+            }
+        };
+        let result = self
+            .database
+            .read("runs", &columns, &run_id.to_string(), &mut take);
+        self.named(result).map(|()| end)
     }
 
     /// Returns whether the store is a file of this program's own, which it may migrate unasked.

@@ -1,13 +1,17 @@
-//! `claire db`: the database's schema.
+//! `claire db`: the database's schema, and its rows made again from a journal.
 
 use super::Outcome;
 use crate::cli::Cli;
 use crate::envelope::Envelope;
-use crate::exit::Failure;
-use claire_pipeline::config::Override;
-use claire_sidecar::Store;
+use crate::exit::{Exit, Failure};
+use claire_pipeline::config::{Config, Override};
+use claire_sidecar::projector::{Rebuilt, Rows, TableRows, rebuild};
+use claire_sidecar::{JournalReader, ProjectError, Store};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
 
 /// What to do with the database.
 #[derive(Clone, Debug, Subcommand)]
@@ -17,6 +21,15 @@ pub enum Action {
         after_help = "Examples:\n  claire db migrate\n  claire db migrate --store sqlite:claire.db"
     )]
     Migrate(Migrate),
+    /// Bring all of a run's journal into the database and compare the rows.
+    #[command(after_help = "\
+Examples:
+  claire db rebuild --journal data/claire/journal/3f2a...
+  claire db rebuild --journal run1 --store sqlite:run1.db --fresh
+
+Rows that are there stay and what is missing is added; --fresh removes the run's rows first, which in a
+server takes a role that may delete (claire_admin). Other runs are not touched. Exit status 3 where a table then has other rows, or other values, than the journal: --fresh mends it.")]
+    Rebuild(Rebuild),
 }
 
 /// Arguments of `db migrate`.
@@ -30,29 +43,36 @@ pub struct Migrate {
     pub json: bool,
 }
 
-impl Migrate {
-    /// Returns the options that are settings.
-    pub fn overrides(&self) -> Vec<Override> {
-        let store = self.store.iter();
-        store
-            .map(|url| Override::of_option("--store", "store.url", url))
-            .collect()
-    }
+/// Arguments of `db rebuild`.
+#[derive(Clone, Debug, Args)]
+pub struct Rebuild {
+    /// The journal's folder.
+    #[arg(long, value_name = "DIR")]
+    pub journal: PathBuf,
+    /// The database, instead of the configured one.
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+    /// Remove the run's rows first.
+    #[arg(long)]
+    pub fresh: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Runs the action.
 ///
 /// # Errors
-/// No store is configured, or it cannot be reached or changed.
+/// No store is configured, or it cannot be reached or changed; a journal that cannot be read.
 pub fn run(cli: &Cli, action: &Action, envelope: Envelope) -> Result<Outcome, Failure> {
-    let Action::Migrate(arguments) = action;
-    let config = cli.load(arguments.overrides())?;
-    let Some(url) = config.store_url() else {
-        let failure = Failure::usage("NO_STORE", "no store is configured");
-        return Err(failure.with_hint("name one: --store sqlite:claire.db or --store postgres://…"));
-    };
-    let failed = |error: claire_sidecar::StoreError| Failure::failed("STORE", error.to_string());
-    let mut store = Store::open(&url).map_err(failed)?;
+    match action {
+        Action::Migrate(arguments) => migrate(cli, arguments, envelope),
+        Action::Rebuild(arguments) => make_again(cli, arguments, envelope),
+    }
+}
+
+fn migrate(cli: &Cli, arguments: &Migrate, envelope: Envelope) -> Result<Outcome, Failure> {
+    let (config, mut store) = open(cli, arguments.store.as_deref())?;
     let applied = store.migrate().map_err(failed)?;
     let body = json!({ "store": config.store.url.to_string(), "applied": applied });
     let text = match applied.len() {
@@ -60,4 +80,104 @@ pub fn run(cli: &Cli, action: &Action, envelope: Envelope) -> Result<Outcome, Fa
         _ => format!("{}: applied {}\n", config.store.url, applied.join(", ")),
     };
     Ok(Outcome::done(text, envelope.with_body(&body)))
+}
+
+fn make_again(cli: &Cli, arguments: &Rebuild, envelope: Envelope) -> Result<Outcome, Failure> {
+    let broken = |error: &dyn std::fmt::Display| Failure::failed("JOURNAL", error.to_string());
+    // Before a file is made for rows that no journal has.
+    drop(JournalReader::open(&arguments.journal).map_err(|error| broken(&error))?);
+    let (_, store) = open(cli, arguments.store.as_deref())?;
+    let url = store.url().to_owned();
+    let rows = if arguments.fresh {
+        Rows::Fresh
+    } else {
+        Rows::Kept
+    };
+    let rebuilt = rebuild(&arguments.journal, store, rows).map_err(|error| match error {
+        ProjectError::Store(error) => failed(error),
+        error => broken(&error),
+    })?;
+    let envelope = Envelope {
+        run_id: Some(rebuilt.run_id.to_string()),
+        ..envelope
+    };
+    Ok(answer(&url, arguments, &rebuilt, envelope))
+}
+
+fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope) -> Outcome {
+    let journal = arguments.journal.display();
+    let added = rebuilt.applied.messages - rebuilt.before.messages;
+    let end = match rebuilt.end {
+        Some(_) => "finished",
+        None => "never finished",
+    };
+    let mut text = format!(
+        "{url}: run {}, {end}: {} messages, {added} of them new\n",
+        rebuilt.run_id, rebuilt.applied.messages
+    );
+    for rows in &rebuilt.tables {
+        let TableRows {
+            table,
+            stored,
+            journaled,
+            ..
+        } = rows;
+        let difference = match (rows.is_equal, stored == journaled) {
+            (true, _) => String::new(),
+            (false, true) => "  NOT the journal's".to_owned(),
+            (false, false) => format!("  NOT the journal's, which makes {journaled}"),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{table:<20} {stored:>9} rows{difference}");
+    }
+    let is_equal = rebuilt.is_equal();
+    if rebuilt.first_segment > 1 {
+        let first = rebuilt.first_segment;
+        let _ = writeln!(
+            text,
+            "the journal begins at segment {first}: values were not compared"
+        );
+    }
+    if !is_equal {
+        text.push_str("--fresh removes the run's rows and makes them again\n");
+    }
+    let by_table = |rows: fn(&TableRows) -> u64| -> BTreeMap<_, _> {
+        let tables = rebuilt.tables.iter();
+        tables.map(|table| (table.table, rows(table))).collect()
+    };
+    let unequal = rebuilt.tables.iter().filter(|rows| !rows.is_equal);
+    let body = json!({
+        "store": url,
+        "journal": journal.to_string(),
+        "first_segment": rebuilt.first_segment,
+        "finished": rebuilt.end.is_some(),
+        "digest": rebuilt.end.map(|mark| mark.digest.to_string()),
+        "messages": rebuilt.applied.messages,
+        "messages_added": added,
+        "rows": by_table(|table| table.stored),
+        "journal_rows": by_table(|table| table.journaled),
+        "equal": is_equal,
+        "unequal": unequal.map(|rows| rows.table).collect::<Vec<_>>(),
+    });
+    Outcome {
+        exit: if is_equal { Exit::Done } else { Exit::No },
+        text,
+        envelope: envelope.with_body(&body),
+    }
+}
+
+/// Opens the named store, or the configured one.
+fn open(cli: &Cli, url: Option<&str>) -> Result<(Config, Store), Failure> {
+    let options = url.map(|url| Override::of_option("--store", "store.url", url));
+    let config = cli.load(options.into_iter().collect())?;
+    let Some(url) = config.store_url() else {
+        let failure = Failure::usage("NO_STORE", "no store is configured");
+        return Err(failure.with_hint("name one: --store sqlite:claire.db or --store postgres://…"));
+    };
+    let store = Store::open(&url).map_err(failed)?;
+    Ok((config, store))
+}
+
+fn failed(error: claire_sidecar::StoreError) -> Failure {
+    Failure::failed("STORE", error.to_string())
 }

@@ -1,6 +1,6 @@
 //! `claire paper`: the bundled market at real speed, on a screen.
 
-use super::replay::{Places, Strategies, failure_of, stop_on_signals, topology_of};
+use super::replay::{Places, Strategies, failure_of, lagging, stop_on_signals, topology_of};
 use super::{Outcome, duration, init};
 use crate::cli::Cli;
 use crate::envelope::Envelope;
@@ -131,10 +131,7 @@ fn watch(running: &Running, shown: &StatusCell, stop: &AtomicBool, is_json: bool
 
 fn answer(ended: Papered, envelope: Envelope) -> Result<Outcome, Failure> {
     if let Some(lag) = ended.store_lag {
-        let journal = ended.summary.run.journal.unwrap_or_default();
-        return Err(Failure::failed("STORE", lag).with_hint(format!(
-            "nothing is lost: the journal in {journal} is complete"
-        )));
+        return Err(lagging(&lag, ended.summary.run.journal.as_deref()));
     }
     let run = &ended.summary.run;
     let mut text = ended.summary.to_string();

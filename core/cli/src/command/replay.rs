@@ -169,8 +169,8 @@ fn answer(
         tracing::warn!("{text}");
     }
     if let Some(lag) = &replayed.store_lag {
-        return Err(Failure::failed("STORE", lag.clone())
-            .with_hint("the journal is complete; `claire db migrate` prepares a database, the next start catches up"));
+        let journal = replayed.summary.run.journal.as_deref();
+        return Err(lagging(lag, journal));
     }
     let errors = replayed.summary.errors;
     if arguments.strict && errors > 0 {
@@ -243,6 +243,15 @@ pub(super) fn stop_on_signals(stop: &Arc<AtomicBool>) {
     }
 }
 
+/// Returns how a run ends whose store is not complete.
+pub(super) fn lagging(lag: &str, journal: Option<&str>) -> Failure {
+    let journal = journal.unwrap_or_default();
+    Failure::failed("STORE", lag).with_hint(format!(
+        "nothing is lost: the journal in {journal} is complete; \
+        `claire db rebuild --journal {journal}` adds what the database lacks"
+    ))
+}
+
 /// Returns how a command ends that a run refused or failed.
 pub fn failure_of(error: RunError) -> Failure {
     match error {
@@ -255,6 +264,7 @@ pub fn failure_of(error: RunError) -> Failure {
                 ..Failure::usage("SCRIPT", RunError::Script(diagnostics.clone()).to_string())
             }
         }
+        error @ RunError::Finished { .. } => Failure::usage("FINISHED", error.to_string()),
         error if error.is_usage() => Failure::usage("USAGE", error.to_string()),
         RunError::Source(error) => Failure::failed("SOURCE", error.to_string()),
         RunError::Journal(error) => Failure::failed("JOURNAL", error.to_string()),

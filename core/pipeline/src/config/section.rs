@@ -4,12 +4,14 @@
 //! sections `account`, `risk`, `matching`, `fees` and `tables` belong to the engine's own type, which
 //! is read with [`super::Config::engine`].
 
+use claire_types::time::NS_PER_S;
 use claire_types::{Amount, InstrumentKey};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[pipeline]`: threads and rings.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -104,9 +106,9 @@ pub enum Fsync {
     Never,
 }
 
-/// Megabytes of a journal segment.
+/// Megabytes of a journal segment, kept in bytes: fractions are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SegmentMb(u32);
+pub struct SegmentMb(u64);
 
 /// Days that something is kept; 0 without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +128,19 @@ pub struct SegmentHours(u32);
 pub struct StoreConfig {
     /// Where it is; none keeps records in the journal only.
     pub url: StoreUrl,
+    /// How long the end of a run waits for it; what is missing then stays in the journal.
+    pub wait_s: WaitS,
+    /// Span of a stored latency histogram.
+    pub latency_interval_s: LatencyIntervalS,
 }
+
+/// Seconds that the end of a run waits for the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitS(u32);
+
+/// Seconds of a latency histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyIntervalS(u32);
 
 /// The database's address. Its `Debug` and `Display` never show a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -243,15 +257,17 @@ impl RingCells {
 impl SegmentMb {
     /// Returns the number of bytes.
     pub const fn bytes(self) -> u64 {
-        self.0 as u64 * 1_000_000
+        self.0
     }
 }
 
 impl JournalConfig {
     /// Returns the key and what is wrong with its value beside the others'; `None` where they fit.
     pub fn contradiction(&self) -> Option<(&'static str, String)> {
-        let (quota, segment) = (self.quota_mb.0, self.segment_mb.0);
-        if quota > 0 && quota < QUOTA_SEGMENTS_MIN * segment {
+        let (quota, segment_bytes) = (self.quota_mb.0, self.segment_mb.bytes());
+        let quota_bytes = u64::from(quota) * 1_000_000;
+        if quota > 0 && quota_bytes < u64::from(QUOTA_SEGMENTS_MIN) * segment_bytes {
+            let segment = segment_bytes as f64 / 1e6;
             let what = format!(
                 "`{quota}` is not allowed: the segment that is written and the one before it stay, so it takes \
                  at least {QUOTA_SEGMENTS_MIN} segments of {segment} MB, or 0 for no quota"
@@ -271,9 +287,9 @@ impl JournalConfig {
 
 impl KeepDays {
     /// Returns the span; `None` keeps all.
-    pub fn span(self) -> Option<std::time::Duration> {
+    pub fn span(self) -> Option<Duration> {
         let seconds = u64::from(self.0) * 86_400;
-        (seconds > 0).then(|| std::time::Duration::from_secs(seconds))
+        (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 }
 
@@ -290,7 +306,21 @@ const QUOTA_SEGMENTS_MIN: u32 = 3;
 impl SegmentHours {
     /// Returns the span.
     pub const fn span(self) -> claire_types::DurationNs {
-        claire_types::DurationNs(self.0 as i64 * 3_600 * claire_types::time::NS_PER_S)
+        claire_types::DurationNs(self.0 as i64 * 3_600 * NS_PER_S)
+    }
+}
+
+impl WaitS {
+    /// Returns the span.
+    pub const fn span(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
+impl LatencyIntervalS {
+    /// Returns the span in ns.
+    pub const fn ns(self) -> u64 {
+        self.0 as u64 * NS_PER_S as u64
     }
 }
 
@@ -433,7 +463,14 @@ impl<'de> Deserialize<'de> for RingCells {
 
 impl<'de> Deserialize<'de> for SegmentMb {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        within(deserializer, 1, 65_536).map(Self)
+        let megabytes = f64::deserialize(deserializer)?;
+        match (0.01..=65_536.0).contains(&megabytes) {
+            true => Ok(Self((megabytes * 1e6) as u64)),
+            false => {
+                let what = format!("`{megabytes}` is not allowed, expected 0.01 to 65536");
+                Err(D::Error::custom(what))
+            }
+        }
     }
 }
 
@@ -452,6 +489,18 @@ impl<'de> Deserialize<'de> for DiskMb {
 impl<'de> Deserialize<'de> for SegmentHours {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         within(deserializer, 1, 168).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for WaitS {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, 0, 86_400).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LatencyIntervalS {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(deserializer, 1, 3_600).map(Self)
     }
 }
 
@@ -524,60 +573,4 @@ impl<'de> Deserialize<'de> for StrategyName {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn auto_is_fused_below_four_cores() {
-        for (choice, cores, expected) in [
-            (TopologyChoice::Auto, 1, false),
-            (TopologyChoice::Auto, 3, false),
-            (TopologyChoice::Auto, 4, true),
-            (TopologyChoice::Fused, 64, false),
-            (TopologyChoice::Split, 1, true),
-        ] {
-            assert_eq!(choice.is_split(cores), expected, "{choice:?} on {cores}");
-        }
-    }
-
-    #[test]
-    fn no_output_of_a_store_shows_its_password() {
-        for (url, shown) in [
-            (
-                "postgres://claire:s3cret@db/claire",
-                "postgres://claire:***@db/claire",
-            ),
-            (
-                "postgres://claire:a@b/c@db:5432/claire",
-                "postgres://claire:***@db:5432/claire",
-            ),
-            ("postgres://db/claire", "postgres://db/claire"),
-            ("postgres://claire@db/claire", "postgres://claire@db/claire"),
-            (
-                "postgres://db/claire?user=x&password=s3cret&sslmode=on",
-                "postgres://db/claire?user=x&password=***&sslmode=on",
-            ),
-        ] {
-            let store: StoreUrl = url.parse().expect("a store");
-            assert_eq!(store.to_string(), shown);
-            assert_eq!(format!("{store:?}"), shown);
-            assert_eq!(store.reveal().as_deref(), Some(url));
-        }
-    }
-
-    #[test]
-    fn speeds_are_max_or_above_zero() {
-        for (text, expected) in [
-            ("max", Some(Speed::Max)),
-            ("1", Some(Speed::Times(1.0))),
-            ("0.5", Some(Speed::Times(0.5))),
-            ("0", None),
-            ("-1", None),
-            ("NaN", None),
-            ("inf", None),
-            ("fast", None),
-        ] {
-            assert_eq!(text.parse::<Speed>().ok(), expected, "{text}");
-        }
-    }
-}
+mod tests;

@@ -163,11 +163,11 @@ fn faults_name_file_line_key_and_what_is_allowed() {
         ),
         (
             "[journal]\nsegment_mb = -1",
-            "FILE:2:14: journal.segment_mb: `-1` is not allowed, expected 1 to 65536",
+            "FILE:2:14: journal.segment_mb: `-1` is not allowed, expected 0.01 to 65536",
         ),
         (
             "[journal]\nsegment_mb = \"x\"",
-            "FILE:2:14: journal.segment_mb: found \"x\", expected i64",
+            "FILE:2:14: journal.segment_mb: found \"x\", expected f64",
         ),
         (
             "[journal]\nquota_mb = 767",

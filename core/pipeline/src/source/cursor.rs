@@ -11,6 +11,8 @@ use super::{SourceSettings, trim_end};
 use claire_types::WallNs;
 use std::ops::Range;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A place in a file.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor {
@@ -122,6 +124,12 @@ impl Cursor {
                 None
             }
             Form::Configuration | Form::Blank => None,
+            // An editor's mark before the first line says no more than that the file is UTF-8.
+            Form::Fault(_) if start == 0 && line.starts_with(BYTE_ORDER_MARK) => {
+                let start = BYTE_ORDER_MARK.len();
+                let line = &line[start..];
+                self.other(form_of(line), start, line)
+            }
             Form::Fault(what) => Some(Head::Fault(self.fault(start, what))),
         }
     }

@@ -3,7 +3,7 @@
 //! Called by `source::file` when a recording is opened, on the thread that opens. The only `unsafe`
 //! of `source` is here.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::ops::Deref;
 use std::path::Path;
@@ -28,6 +28,9 @@ impl Bytes {
         if metadata.is_dir() {
             return Err(io::Error::other("it is a directory"));
         }
+        if is_device(&metadata) {
+            return Err(io::Error::other("it is a device, which has no end"));
+        }
         if !metadata.is_file() {
             let mut bytes = Vec::new();
             file.take(bytes_max.saturating_add(1))
@@ -39,6 +42,18 @@ impl Bytes {
         }
         map(&file).map(Self::Mapped)
     }
+}
+
+#[cfg(unix)]
+fn is_device(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    kind.is_char_device() || kind.is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &Metadata) -> bool {
+    false
 }
 
 impl Deref for Bytes {

@@ -165,6 +165,22 @@ impl Recording {
         self.fill_cursors();
     }
 
+    /// Shows the first lines of a file to `each` until it has seen enough and returns `true`, at most `lines_max`.
+    /// Where the recording is read next does not change.
+    pub fn look(&self, file: u16, lines_max: usize, mut each: impl FnMut(Line<'_>) -> bool) {
+        let Some(content) = self.files.get(usize::from(file)) else {
+            return;
+        };
+        let mut cursor = Cursor::at_start(file);
+        for number in 1..=lines_max as u64 {
+            match cursor.read(content, &self.settings) {
+                Some(Head::Line(line)) if each(line_of(number, content.content(), &line)) => return,
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+
     /// Returns the files in the order in which they were named.
     pub fn files(&self) -> &[RecordedFile] {
         &self.files

@@ -3,9 +3,11 @@
 //! Called by the projector's thread and by commands that rebuild a store. Any error ends the session;
 //! the next one begins where the store then is.
 
-use crate::journal::{Committed, JournalError, JournalReader, Message, Place, Tail};
+use crate::journal::{Committed, JournalError, JournalReader, Message, Place, RunId, Tail};
+use crate::latencies::LatencyReader;
 use crate::store::{Applied, Batch, Projection, Store, StoreError};
 use claire_types::cell::CellFault;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +28,22 @@ pub enum ProjectError {
         /// What is wrong with it.
         fault: CellFault,
     },
+    /// The journal's first segments are gone: the rows that they made cannot be made again, so they stay.
+    #[error("{} begins at segment {segment}: rows of the segments before it cannot be made again", dir.display())]
+    Cut {
+        /// The journal's folder.
+        dir: PathBuf,
+        /// Its first segment.
+        segment: u32,
+    },
+    /// The latencies beside the journal cannot be read: mend the file or its rights.
+    #[error("cannot read the latencies in {}: {cause}", dir.display())]
+    Latencies {
+        /// The journal's folder.
+        dir: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
 }
 
 /// A store and the journal that it follows.
@@ -41,6 +59,7 @@ pub(super) struct Session {
     /// The reader began in the middle, and has not yet shown that the place is right.
     is_unproven: bool,
     is_finished: bool,
+    latencies: LatencyReader,
 }
 
 /// What a step came to.
@@ -63,7 +82,7 @@ pub fn project(dir: &Path, store: Store) -> Result<Applied, ProjectError> {
 }
 
 /// Rows of a batch where nobody waits.
-const ROWS_MAX: usize = 20_000;
+pub(super) const ROWS_MAX: usize = 20_000;
 
 impl Session {
     /// Opens the store and finds the place in the journal. A file store is migrated.
@@ -75,16 +94,28 @@ impl Session {
         Self::with_store(Store::open(url)?, dir, follow)
     }
 
+    /// Removes the journal's run from the store and begins at its first message.
+    pub fn fresh(mut store: Store, dir: &Path) -> Result<Self, ProjectError> {
+        prepare(&mut store)?;
+        let reader = JournalReader::open(dir)?;
+        let segment = reader.position().segment;
+        if segment > 1 {
+            return Err(ProjectError::Cut {
+                dir: dir.to_owned(),
+                segment,
+            });
+        }
+        store.clear_run(reader.header().run_id)?;
+        Self::with_store(store, dir, None)
+    }
+
     /// Finds the place in the journal where the store is.
     pub fn with_store(
         mut store: Store,
         dir: &Path,
         follow: Option<Arc<Committed>>,
     ) -> Result<Self, ProjectError> {
-        if store.is_file() {
-            store.migrate()?;
-        }
-        store.check_schema()?;
+        prepare(&mut store)?;
         let reader = JournalReader::open(dir)?;
         let header = reader.header().clone();
         let reader_start = reader.segment_start().messages;
@@ -100,6 +131,7 @@ impl Session {
             passed: applied.messages.max(reader_start),
             is_unproven: applied.messages > 0,
             is_finished: false,
+            latencies: LatencyReader::new(dir),
         };
         let place = applied.place;
         session.reader = JournalReader::open_at(dir, place, Some(applied.block_check))
@@ -108,8 +140,17 @@ impl Session {
         Ok(session)
     }
 
-    /// Projects one batch, or as much as there is.
+    /// Projects one batch, or as much as there is, and the latencies of intervals that are over.
+    ///
+    /// A run's last latencies are in their file before its end mark is in the journal: a step that finds the one has
+    /// passed the other.
     pub fn step(&mut self, rows_max: usize) -> Result<Step, ProjectError> {
+        let step = self.step_messages(rows_max)?;
+        self.project_latencies()?;
+        Ok(step)
+    }
+
+    fn step_messages(&mut self, rows_max: usize) -> Result<Step, ProjectError> {
         match self.try_step(rows_max) {
             // After a power cut the journal may be shorter than the store and its blocks grow anew:
             // then the place means nothing, but the number of messages still does.
@@ -130,6 +171,44 @@ impl Session {
     /// Returns whether the run is finished and all of it in the store.
     pub const fn is_finished(&self) -> bool {
         self.is_finished
+    }
+
+    /// Returns the journal's run.
+    pub const fn run_id(&self) -> RunId {
+        self.reader.header().run_id
+    }
+
+    /// Returns how far the latencies are in the store, for the next session.
+    pub const fn latencies_bytes(&self) -> u64 {
+        self.latencies.offset_bytes()
+    }
+
+    /// Goes on with the latencies where an earlier session on the same rows was; without it all are offered again.
+    pub const fn skip_latencies(&mut self, bytes: u64) {
+        self.latencies.skip_to(bytes);
+    }
+
+    /// Returns the store.
+    pub fn into_store(self) -> Store {
+        self.store
+    }
+
+    fn project_latencies(&mut self) -> Result<(), ProjectError> {
+        loop {
+            let chunk = self
+                .latencies
+                .peek()
+                .map_err(|cause| ProjectError::Latencies {
+                    dir: self.dir.clone(),
+                    cause,
+                })?;
+            if chunk.end_bytes == self.latencies.offset_bytes() {
+                return Ok(());
+            }
+            let run_id = self.reader.header().run_id;
+            self.store.write_histograms(run_id, &chunk.latencies)?;
+            self.latencies.pass(&chunk);
+        }
     }
 
     fn begin_again(&mut self) -> Result<JournalReader, JournalError> {
@@ -195,4 +274,12 @@ impl Session {
         self.is_finished = batch.end.is_some();
         Ok(())
     }
+}
+
+/// A file store is this program's own and is migrated unasked; a server's tables must be there.
+fn prepare(store: &mut Store) -> Result<(), StoreError> {
+    if store.is_file() {
+        store.migrate()?;
+    }
+    store.check_schema()
 }

@@ -3,9 +3,10 @@
 use super::session::{ProjectError, Session};
 use super::*;
 use crate::journal::{JournalReader, JournalWriter, RunId};
+use crate::latencies::{LatencyWriter, StageLatency};
 use crate::recorder::{Recorder, Summary};
 use crate::sample::{self, Sample};
-use crate::store::tests::{TestStore, ask, dump, set_failpoint};
+use crate::store::tests::{TestStore, ask, dump, execute, set_failpoint};
 use crate::store::{Store, StoreError};
 use std::collections::BTreeMap;
 
@@ -191,6 +192,170 @@ fn a_projection_taken_up_in_the_middle_of_other_blocks_goes_on_after_the_last_me
     let undisturbed = TestStore::sqlite();
     project(second.path(), undisturbed.migrated()).expect("projected");
     assert!(dump(&mut test.migrated()) == dump(&mut undisturbed.migrated()));
+}
+
+/// Returns the rows of all tables, without the place that depends on where batches ended.
+fn rows_of(test: &TestStore) -> BTreeMap<&'static str, Vec<Vec<Option<String>>>> {
+    let mut rows = dump(&mut test.migrated());
+    rows.remove("store_state");
+    rows
+}
+
+fn spoil(test: &TestStore, sql: &str) {
+    match test.url.strip_prefix("sqlite:") {
+        Some(path) => rusqlite::Connection::open(path)
+            .expect("opened")
+            .execute_batch(sql)
+            .expect("executed"),
+        None => execute(&test.url, sql),
+    }
+}
+
+/// Returns the tables that are not the journal's.
+fn unequal(rebuilt: &Rebuilt) -> String {
+    let unequal = rebuilt.tables.iter().filter(|rows| !rows.is_equal);
+    assert_eq!(rebuilt.is_equal(), unequal.clone().count() == 0);
+    unequal.map(|rows| rows.table).collect::<Vec<_>>().join(" ")
+}
+
+fn latency(start: i64) -> StageLatency {
+    StageLatency {
+        stage: "feed".to_owned(),
+        start: claire_types::WallNs(start),
+        end: claire_types::WallNs(start + 1),
+        samples: 2,
+        histogram: vec![1, 2],
+    }
+}
+
+#[test]
+fn a_rebuilt_store_is_a_new_one_whatever_stood_there() {
+    let (dir, other) = (sample::scratch(), sample::scratch());
+    record(dir.path(), 10, 60);
+    record(other.path(), 11, 20);
+    let mut writer = LatencyWriter::open(dir.path()).expect("opened");
+    writer.append(&[latency(1), latency(2)]).expect("written");
+    let run_id = sample::header(10).run_id;
+    for test in TestStore::all() {
+        for dir in [&dir, &other] {
+            let rebuilt = rebuild(dir.path(), test.migrated(), Rows::Kept).expect("rebuilt");
+            assert_eq!(unequal(&rebuilt), "");
+            assert!(rebuilt.end.is_some() && rebuilt.before.messages == 0);
+        }
+        let (wanted, mut store) = (rows_of(&test), test.migrated());
+        assert_eq!(
+            store.counts(run_id).expect("counted")["latency_histograms"],
+            2
+        );
+        let again = rebuild(dir.path(), test.migrated(), Rows::Kept).expect("rebuilt");
+        assert_eq!(again.before.messages, again.applied.messages);
+        for (sql, table) in [
+            (
+                "DELETE FROM fills WHERE run_id = 'RUN' AND seq > 30",
+                "fills",
+            ),
+            ("UPDATE fills SET price = '1' WHERE run_id = 'RUN'", "fills"),
+            (
+                "UPDATE orders SET status = 'x' WHERE run_id = 'RUN'",
+                "orders",
+            ),
+            (
+                "UPDATE instruments SET is_trading = NOT is_trading WHERE run_id = 'RUN'",
+                "instruments",
+            ),
+            (
+                "UPDATE alerts SET note = note || 'x' WHERE run_id = 'RUN'",
+                "alerts",
+            ),
+            (
+                "UPDATE runs SET state = 'running', digest = NULL WHERE run_id = 'RUN'",
+                "runs",
+            ),
+            // What the folder still has comes back by itself.
+            ("DELETE FROM latency_histograms WHERE start_ns = 1", ""),
+        ] {
+            spoil(&test, &sql.replace("RUN", &run_id.to_string()));
+            let kept = rebuild(dir.path(), test.migrated(), Rows::Kept).expect("rebuilt");
+            assert_eq!(unequal(&kept), table, "{sql}");
+            let fresh = rebuild(dir.path(), test.migrated(), Rows::Fresh).expect("rebuilt");
+            assert_eq!(unequal(&fresh), "", "{sql}");
+            assert!(rows_of(&test) == wanted, "{sql}");
+        }
+    }
+}
+
+#[test]
+fn rows_of_removed_segments_stay_and_are_no_difference() {
+    let (dir, test) = (sample::scratch(), TestStore::sqlite());
+    let journal = JournalWriter::create(dir.path(), &sample::header(14), sample::OPTIONS);
+    let mut recorder = Recorder::new(Some(journal.expect("created")));
+    for (number, message) in Sample::new(14, 200).iter().enumerate() {
+        if number == 300 {
+            for part in Sample::snapshot(number) {
+                recorder.accept(part.view()).expect("accepted");
+            }
+        }
+        recorder.accept(message).expect("accepted");
+    }
+    recorder.finish().expect("finished");
+    rebuild(dir.path(), test.migrated(), Rows::Kept).expect("rebuilt");
+    let wanted = rows_of(&test);
+    for name in ["journal-000001.claire", "journal-000001.claire.zst"] {
+        // One of the two is there.
+        let _ = std::fs::remove_file(dir.path().join(name));
+    }
+    let kept = rebuild(dir.path(), test.migrated(), Rows::Kept).expect("compared");
+    assert_eq!((unequal(&kept).as_str(), kept.first_segment), ("", 2));
+    let error = rebuild(dir.path(), test.migrated(), Rows::Fresh).expect_err("rows would be lost");
+    assert!(error.to_string().contains("begins at segment 2"), "{error}");
+    assert!(rows_of(&test) == wanted);
+}
+
+#[test]
+fn a_projector_whose_rows_are_removed_under_it_begins_again() {
+    for test in TestStore::all() {
+        drop(test.migrated());
+        let dir = sample::scratch();
+        let (_, lag) = record_beside(&test.url, dir.path(), 12, |projector| {
+            let mut writer = LatencyWriter::open(dir.path()).expect("opened");
+            writer.append(&[latency(1)]).expect("written");
+            while projector.lag().messages > 0 {
+                thread::yield_now();
+            }
+            rebuild(dir.path(), test.migrated(), Rows::Fresh).expect("rebuilt");
+            test.clear();
+        });
+        assert_eq!((lag.messages, lag.state), (0, ProjectorState::Ended));
+        let found = rebuild(dir.path(), test.migrated(), Rows::Kept).expect("compared");
+        assert_eq!(unequal(&found), "");
+    }
+}
+
+#[test]
+fn a_file_that_is_removed_or_replaced_under_the_projector_is_made_again() {
+    type Damage = fn(&Path);
+    let damages: [Damage; 2] = [
+        |path| std::fs::remove_file(path).expect("removed"),
+        |path| {
+            std::fs::remove_file(path).expect("removed");
+            std::fs::write(path, "").expect("written");
+        },
+    ];
+    for damage in damages {
+        let test = TestStore::sqlite();
+        let dir = sample::scratch();
+        let (_, lag) = record_beside(&test.url, dir.path(), 13, |projector| {
+            while projector.lag().messages > 0 {
+                thread::yield_now();
+            }
+            damage(Path::new(test.url.trim_start_matches("sqlite:")));
+        });
+        assert_eq!((lag.messages, lag.state), (0, ProjectorState::Ended));
+        assert!(lag.failures > 0, "nobody noticed");
+        let found = rebuild(dir.path(), test.migrated(), Rows::Kept).expect("compared");
+        assert_eq!(unequal(&found), "");
+        assert_eq!(found.before.messages, found.applied.messages);
+    }
 }
 
 fn quick() -> ProjectorOptions {

@@ -3,12 +3,13 @@
 //!
 //! The statements here are what the role `claire_writer` may do, and all that it may do but migrating.
 
+use super::content::as_texts;
 use super::schema::{Dialect, Migration, SCHEMA_VERSION};
 use super::table::{Row, Table, Value};
 use super::{Applied, Batch, Database, Failpoint, Failure, StageLatency};
 use crate::journal::{EndMark, JournalHeader, Place};
 use claire_types::{InstrumentId, Scale};
-use futures_util::SinkExt;
+use futures_util::{SinkExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::future::Future;
@@ -17,6 +18,7 @@ use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Transaction};
 
 /// An open PostgreSQL store: one session, driven while a call waits for it.
@@ -31,6 +33,10 @@ pub(super) struct Postgres {
 const OPEN_WAIT: Duration = Duration::from_secs(10);
 /// How long a batch or a question may take before the session is given up.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// How long reading or removing all rows of a run may take.
+const WHOLE_RUN_WAIT: Duration = Duration::from_secs(3_600);
+/// Lifts the session's limit for a transaction over a whole run.
+const WHOLE_RUN: &str = "SET LOCAL statement_timeout = 0";
 /// The server's own limits for this session, shorter than ours, so that its reason is heard.
 const SESSION: &str = "SET statement_timeout = '50s'; SET lock_timeout = '20s'; \
     SET idle_in_transaction_session_timeout = '60s'; SET TimeZone = 'UTC'";
@@ -51,6 +57,12 @@ const INSERT_STATE: &str = "INSERT INTO store_state \
     VALUES ($1, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
 const FINISH_RUN: &str = "UPDATE runs SET state = 'finished', digest = $1, messages = $2, records = $3 \
     WHERE run_id = $4";
+
+/// Makes a run one that is not finished.
+const RESET_RUN: &str = "UPDATE runs SET state = 'running', digest = NULL, messages = NULL, records = NULL \
+    WHERE run_id = $1";
+const RESET_STATE: &str = "UPDATE store_state SET last_seq = 0, messages = 0, segment = 0, \
+    offset_bytes = 0, block_check = 0 WHERE run_id = $1";
 
 impl Postgres {
     /// Opens a session.
@@ -232,23 +244,51 @@ impl Database for Postgres {
             .map_err(|cause| Failure::new("write", "store_state", cause))?
     }
 
-    fn write_histogram(&mut self, latency: &StageLatency<'_>, bytes: &[u8]) -> Result<(), Failure> {
+    fn write_histograms(
+        &mut self,
+        run_id: &str,
+        latencies: &[StageLatency],
+    ) -> Result<(), Failure> {
         let insert =
             "INSERT INTO latency_histograms VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-        let (run_id, samples) = (latency.run_id.to_string(), latency.histogram.len() as i64);
-        let client = &self.client;
+        let client = &mut self.client;
         let work = async {
-            let (start, end) = (latency.start.0, latency.end.0);
-            client
-                .execute(
-                    insert,
-                    &[&run_id, &latency.stage, &start, &end, &samples, &bytes],
-                )
-                .await
+            let transaction = client.transaction().await?;
+            let insert = transaction.prepare(insert).await?;
+            for latency in latencies {
+                let (start, end) = (latency.start.0, latency.end.0);
+                let samples = latency.samples as i64;
+                let values: [&(dyn ToSql + Sync); 6] = [
+                    &run_id,
+                    &latency.stage,
+                    &start,
+                    &end,
+                    &samples,
+                    &latency.histogram,
+                ];
+                transaction.execute(&insert, &values).await?;
+            }
+            transaction.commit().await
         };
         wait(&self.runtime, ANSWER_WAIT, work)
-            .map(drop)
             .map_err(|cause| Failure::new("write", "latency_histograms", cause))
+    }
+
+    fn clear_run(&mut self, run_id: &str, tables: &[&'static str]) -> Result<(), Failure> {
+        let client = &mut self.client;
+        let work = async {
+            let transaction = client.transaction().await?;
+            transaction.batch_execute(WHOLE_RUN).await?;
+            for table in tables {
+                let delete = format!("DELETE FROM {table} WHERE run_id = $1");
+                transaction.execute(&delete, &[&run_id]).await?;
+            }
+            transaction.execute(RESET_STATE, &[&run_id]).await?;
+            transaction.execute(RESET_RUN, &[&run_id]).await?;
+            transaction.commit().await
+        };
+        wait(&self.runtime, WHOLE_RUN_WAIT, work)
+            .map_err(|cause| Failure::new("remove rows of", "runs", cause))
     }
 
     fn count(&mut self, table: &'static str, run_id: &str) -> Result<u64, Failure> {
@@ -262,6 +302,30 @@ impl Database for Postgres {
         };
         wait(&self.runtime, ANSWER_WAIT, read)
             .map(|count| count as u64)
+            .map_err(|cause| Failure::new("read", table, cause))
+    }
+
+    fn read(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        run_id: &str,
+        each: &mut dyn FnMut(&[Option<String>]),
+    ) -> Result<(), Failure> {
+        let texts = as_texts(columns);
+        let query = format!("SELECT {texts} FROM {table} WHERE run_id = $1");
+        let client = &mut self.client;
+        let read = async {
+            let transaction = client.transaction().await?;
+            transaction.batch_execute(WHOLE_RUN).await?;
+            let mut rows = pin!(transaction.query_raw(&query, [run_id]).await?);
+            while let Some(row) = rows.try_next().await? {
+                let texts = (0..columns.len()).map(|column| row.try_get(column));
+                each(&texts.collect::<Result<Vec<_>, _>>()?);
+            }
+            Ok(())
+        };
+        wait(&self.runtime, WHOLE_RUN_WAIT, read)
             .map_err(|cause| Failure::new("read", table, cause))
     }
 

@@ -3,6 +3,7 @@
 //! Write-ahead log, synced at checkpoints: after a power cut the file is whole, perhaps some batches
 //! back, and the projector goes on from there.
 
+use super::content::as_texts;
 use super::schema::{Dialect, Migration, SCHEMA_VERSION};
 use super::table::{Row, Table, Value};
 use super::{Applied, Batch, Database, Failpoint, Failure, StageLatency};
@@ -11,12 +12,15 @@ use claire_types::{InstrumentId, Scale};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// An open SQLite store.
 pub(super) struct Sqlite {
     connection: Connection,
+    path: PathBuf,
+    /// The file that is open; after a removal, another one or none stands under the path.
+    identity: Identity,
     failpoint: Failpoint,
 }
 
@@ -39,6 +43,12 @@ const INSERT_STATE: &str = "INSERT INTO store_state \
 const FINISH_RUN: &str = "UPDATE runs SET state = 'finished', digest = ?1, messages = ?2, records = ?3 \
     WHERE run_id = ?4";
 
+/// Makes a run one that is not finished.
+const RESET_RUN: &str = "UPDATE runs SET state = 'running', digest = NULL, messages = NULL, records = NULL \
+    WHERE run_id = ?1";
+const RESET_STATE: &str = "UPDATE store_state SET last_seq = 0, messages = 0, segment = 0, \
+    offset_bytes = 0, block_check = 0 WHERE run_id = ?1";
+
 impl Sqlite {
     /// Opens the file, which is made where it is missing.
     pub fn open(path: &Path) -> Result<Self, String> {
@@ -52,11 +62,42 @@ impl Sqlite {
             Ok(connection)
         };
         let connection = open().map_err(|error| error.to_string())?;
+        let identity = identity(path).map_err(|error| error.to_string())?;
         Ok(Self {
             connection,
+            path: path.to_owned(),
+            identity,
             failpoint: Failpoint::default(),
         })
     }
+
+    /// Fails where what was just committed went into a file that nobody can open any more.
+    fn check_file(&self, table: &str) -> Result<(), Failure> {
+        match identity(&self.path) {
+            Ok(found) if found == self.identity => Ok(()),
+            Ok(_) => Err(Failure::new("write", table, "the file was replaced")),
+            Err(error) => Err(Failure::new("write", table, format!("its file: {error}"))),
+        }
+    }
+}
+
+/// What tells a file from another one that takes its name: device and number.
+#[cfg(unix)]
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = ();
+
+#[cfg(unix)]
+fn identity(path: &Path) -> std::io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Elsewhere an open file cannot be removed.
+#[cfg(not(unix))]
+fn identity(_: &Path) -> std::io::Result<Identity> {
+    Ok(())
 }
 
 impl Database for Sqlite {
@@ -184,28 +225,47 @@ impl Database for Sqlite {
             .commit()
             .map_err(|error| Failure::new("commit", "store_state", error))?;
         failpoint.pass("answer")?;
-        Ok(true)
+        self.check_file("store_state").map(|()| true)
     }
 
-    fn write_histogram(&mut self, latency: &StageLatency<'_>, bytes: &[u8]) -> Result<(), Failure> {
+    fn write_histograms(
+        &mut self,
+        run_id: &str,
+        latencies: &[StageLatency],
+    ) -> Result<(), Failure> {
         let insert =
             "INSERT INTO latency_histograms VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
-        let samples = latency.histogram.len() as i64;
-        let run_id = latency.run_id.to_string();
-        self.connection
-            .execute(
-                insert,
-                params![
+        let mut write = || {
+            let transaction = begin(&mut self.connection)?;
+            for latency in latencies {
+                let (start, end) = (latency.start.0, latency.end.0);
+                transaction.prepare_cached(insert)?.execute(params![
                     run_id,
                     latency.stage,
-                    latency.start.0,
-                    latency.end.0,
-                    samples,
-                    bytes
-                ],
-            )
-            .map(drop)
-            .map_err(|error| Failure::new("write", "latency_histograms", error))
+                    start,
+                    end,
+                    latency.samples as i64,
+                    latency.histogram
+                ])?;
+            }
+            transaction.commit()
+        };
+        write().map_err(|error| Failure::new("write", "latency_histograms", error))?;
+        self.check_file("latency_histograms")
+    }
+
+    fn clear_run(&mut self, run_id: &str, tables: &[&'static str]) -> Result<(), Failure> {
+        let mut clear = || {
+            let transaction = begin(&mut self.connection)?;
+            for table in tables {
+                let delete = format!("DELETE FROM {table} WHERE run_id = ?1");
+                transaction.execute(&delete, [run_id])?;
+            }
+            transaction.execute(RESET_STATE, [run_id])?;
+            transaction.execute(RESET_RUN, [run_id])?;
+            transaction.commit()
+        };
+        clear().map_err(|error| Failure::new("remove rows of", "runs", error))
     }
 
     fn count(&mut self, table: &'static str, run_id: &str) -> Result<u64, Failure> {
@@ -214,6 +274,27 @@ impl Database for Sqlite {
             .query_row(&query, [run_id], |row| row.get::<_, i64>(0))
             .map(|count| count as u64)
             .map_err(|error| Failure::new("read", table, error))
+    }
+
+    fn read(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        run_id: &str,
+        each: &mut dyn FnMut(&[Option<String>]),
+    ) -> Result<(), Failure> {
+        let texts = as_texts(columns);
+        let query = format!("SELECT {texts} FROM {table} WHERE run_id = ?1");
+        let mut read = || {
+            let mut statement = self.connection.prepare(&query)?;
+            let mut rows = statement.query([run_id])?;
+            while let Some(row) = rows.next()? {
+                let texts = (0..columns.len()).map(|column| row.get(column));
+                each(&texts.collect::<rusqlite::Result<Vec<_>>>()?);
+            }
+            Ok(())
+        };
+        read().map_err(|error: rusqlite::Error| Failure::new("read", table, error))
     }
 
     #[cfg(test)]

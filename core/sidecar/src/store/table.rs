@@ -102,12 +102,42 @@ impl Table {
 
 impl Row {
     /// Returns the value of the column, [`Value::Null`] where the table has none of that name.
-    pub(super) fn value(&self, column: &str) -> &Value {
+    pub(crate) fn value(&self, column: &str) -> &Value {
         let columns = self.table.columns().iter();
         let mut pairs = columns.zip(&self.values);
         pairs
             .find_map(|(name, value)| (*name == column).then_some(value))
             .unwrap_or(&Value::Null)
+    }
+
+    /// Takes an event's state over into its order, as the databases do: unless the order has a later one.
+    pub(crate) fn take_event(&mut self, event: &Self) {
+        let at = |row: &Self, columns: [&str; 2]| columns.map(|column| row.value(column).number());
+        if at(self, ["updated_seq", "updated_idx"]) >= at(event, ["seq", "idx"]) {
+            return;
+        }
+        let columns = self.table.columns().iter();
+        for (column, value) in columns.zip(&mut self.values) {
+            let source = match *column {
+                "status" => "status_to",
+                "status_reason" => "reason",
+                "filled_qty" => "filled_qty",
+                "updated_seq" => "seq",
+                "updated_idx" => "idx",
+                "updated_ns" => "time_ns",
+                _ => continue,
+            };
+            *value = event.value(source).clone();
+        }
+    }
+}
+
+impl Value {
+    const fn number(&self) -> Option<i64> {
+        match self {
+            Self::Int(number) => Some(*number),
+            _ => None,
+        }
     }
 }
 /// Columns of a table of records: the record's header, then its own.
