@@ -59,7 +59,8 @@ struct Line {
     histogram: String,
 }
 
-const NAME: &str = "latencies.jsonl";
+/// The file's name in the journal's folder.
+pub(crate) const NAME: &str = "latencies.jsonl";
 /// Bytes that are read at a time; several times the longest line, a histogram without one empty bucket.
 const CHUNK_BYTES: u64 = 8 << 20;
 

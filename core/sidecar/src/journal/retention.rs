@@ -297,6 +297,8 @@ fn remove(dir: &Path, number: u32) -> Result<(), JournalError> {
 fn remove_folder(run: &Run) {
     if segment::range(&run.dir).is_ok_and(|range| range.is_none()) {
         segment::remove_lock(&run.dir);
+        // The latencies of a run that is gone go with it; where this fails the folder stays, and is named.
+        let _ = fs::remove_file(run.dir.join(crate::latencies::NAME));
         if let Err(error) = fs::remove_dir(&run.dir) {
             tracing::warn!(journal = %run.dir.display(), %error, "the empty folder stays");
         }
