@@ -388,8 +388,8 @@ impl Assembly<'_> {
             total.merge(collector.total());
         }
         for last in [feed.line().latency.current(), engine.latency().current()] {
-            total.merge(last);
-            intervals.push(PackedSet::of(last));
+            total.merge(&last);
+            intervals.push(PackedSet::of(&last));
         }
         Ok(Ran {
             feed,
