@@ -13,6 +13,7 @@ use super::limits::RiskLimits;
 use super::measure;
 use claire_types::number::checked_mul;
 use claire_types::{Amount, GateCode, Instrument, OrderKind, Price, Qty, Side};
+use std::cell::Cell;
 
 /// One order with what was measured for it.
 pub(super) struct Case<'a> {
@@ -25,6 +26,8 @@ pub(super) struct Case<'a> {
     pub price: Option<Price>,
     /// The order's notional in account currency.
     pub notional: Option<Amount>,
+    /// The quantity measured last and its notional: account and strategy often hold the same.
+    measured: Cell<Option<(Qty, Amount)>>,
 }
 
 /// Why a check did not pass.
@@ -113,6 +116,7 @@ impl<'a> Case<'a> {
             is_exit,
             price: None,
             notional: None,
+            measured: Cell::new(None),
         };
         // Exits are not subject to any check that measures money.
         if !is_exit {
@@ -126,8 +130,15 @@ impl<'a> Case<'a> {
 
     /// Returns the notional of a quantity in account currency.
     pub(super) fn notional_of(&self, qty: Qty) -> Option<Amount> {
+        if let Some((known, notional)) = self.measured.get()
+            && known == qty
+        {
+            return Some(notional);
+        }
         let quote = measure::notional_quote(self.inputs.instrument?, self.price?, qty)?;
-        measure::times(quote, self.inputs.quote_rate?)
+        let notional = measure::times(quote, self.inputs.quote_rate?)?;
+        self.measured.set(Some((qty, notional)));
+        Some(notional)
     }
 
     /// Returns the instrument, or the failure of check 5.
