@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The file `core/cli/src/main.rs`, built for the tests with their own profile.
+/// The file `core/cli/src/main.rs`, built for the tests with their own profile; `CLAIRE_PROGRAM` names another build.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_claire-under-test");
 
 /// Recorded sessions: a name, the product, files in `binance_ws/` as they stand on the command line.
@@ -67,7 +67,8 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Output {
 
 /// Returns the program about to run in `folder`, with no setting from outside.
 pub fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(PROGRAM);
+    let program = std::env::var_os("CLAIRE_PROGRAM").unwrap_or_else(|| PROGRAM.into());
+    let mut command = Command::new(program);
     command.args(arguments).current_dir(folder);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CLAIRE_") {

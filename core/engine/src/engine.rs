@@ -13,19 +13,19 @@ use crate::market::BookChange;
 use crate::paper::Moment;
 use crate::probe::{Part, Probe};
 use crate::risk::LatchedState;
-use crate::strategy::{IndicatorSource, LentDesk, Strategy, StrategyEvent, TradeView};
+use crate::strategy::{IndicatorSource, Strategy, StrategyEvent, TradeView};
 use claire_types::time::NS_PER_S;
 use claire_types::{
     BookReason, Cell, Depth, EngineSeq, Header, Input, InstrumentId, Ticker, Trade, WallNs,
 };
-use std::any::Any;
 
 /// Interval of portfolio records: one minute of engine time.
 const PORTFOLIO_NS: i64 = 60 * NS_PER_S;
 
 /// The deterministic state machine.
 pub struct Engine {
-    desk: LentDesk,
+    /// `None` only while a strategy holds it as its desk.
+    floor: Option<Box<Floor>>,
     pub(crate) strategies: Vec<Box<dyn Strategy>>,
     pub(crate) seq: EngineSeq,
     pub(crate) portfolio_due: WallNs,
@@ -50,7 +50,7 @@ impl Engine {
             ));
         }
         Ok(Self {
-            desk: LentDesk::new(Box::new(Floor::new(config, state)?)),
+            floor: Some(Box::new(Floor::new(config, state)?)),
             strategies,
             seq: EngineSeq(0),
             portfolio_due: WallNs(0),
@@ -75,7 +75,6 @@ impl Engine {
         if !matches!(input, Input::BookStale(_)) {
             floor.hear_of(header.instrument);
         }
-        floor.probe.enter(Part::Book);
         match input {
             Input::Depth(depth) => self.on_depth(header, depth),
             Input::Ticker(ticker) => self.on_ticker(header, ticker),
@@ -84,7 +83,6 @@ impl Engine {
             rare => self.on_rare(header, rare),
         }
         self.settle();
-        self.floor_mut().probe.enter(Part::Rest);
     }
 
     /// Returns the records of the last input as whole messages.
@@ -101,14 +99,18 @@ impl Engine {
     ///
     /// # Panics
     /// Where a strategy kept the desk it was lent: a bug that must stop everything.
+    #[inline]
     pub fn floor(&self) -> &Floor {
-        let desk: &dyn Any = self.desk.as_ref().expect("a strategy gave the desk back");
-        desk.downcast_ref().expect("the desk is the engine's floor")
+        self.floor
+            .as_deref()
+            .expect("a strategy gave the desk back")
     }
 
+    #[inline]
     pub(crate) fn floor_mut(&mut self) -> &mut Floor {
-        let desk: &mut dyn Any = self.desk.as_mut().expect("a strategy gave the desk back");
-        desk.downcast_mut().expect("the desk is the engine's floor")
+        self.floor
+            .as_deref_mut()
+            .expect("a strategy gave the desk back")
     }
 
     fn on_depth(&mut self, header: &Header, depth: &Depth<'_>) {
@@ -137,6 +139,7 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn on_ticker(&mut self, header: &Header, ticker: &Ticker) {
         let Some(moment) = self.begin_event(header, true) else {
             return;
@@ -159,19 +162,33 @@ impl Engine {
         let Some(market) = floor.markets.get_mut(instrument.index()) else {
             return;
         };
-        let facts = market.instrument;
         let closed = &mut floor.closed_bars;
         market.on_trade(trade, header.venue_time, &mut |number, bar| {
             closed.push((number, bar))
         });
-        floor.tell_closed_bars(instrument);
+        if !floor.closed_bars.is_empty() {
+            floor.tell_closed_bars(instrument);
+        }
         if !trade.is_off_book && !floor.papers_idle() {
             floor.probe.enter(Part::Match);
             floor.match_trade(instrument, trade, moment);
         }
+        if !floor.seats.is_empty() {
+            self.tell_trade(header, trade);
+        }
+    }
+
+    /// Feeds the trade to indicators and tells the strategies that look at its market.
+    fn tell_trade(&mut self, header: &Header, trade: &Trade) {
+        let instrument = header.instrument;
+        let floor = self.floor_mut();
+        let Some(facts) = floor.markets.get(instrument.index()) else {
+            return;
+        };
+        let facts = &facts.instrument;
         let view = TradeView {
-            price: convert::price_to_f64(trade.price, &facts),
-            qty: convert::qty_to_f64(trade.qty, trade.price, &facts),
+            price: convert::price_to_f64(trade.price, facts),
+            qty: convert::qty_to_f64(trade.qty, trade.price, facts),
             side: trade.aggressor,
             time: header.venue_time,
         };
@@ -189,6 +206,7 @@ impl Engine {
     /// Notes that something came of an instrument, and lets messages of ours arrive before it.
     ///
     /// `None` where nobody said what the instrument is.
+    #[inline]
     fn begin_event(&mut self, header: &Header, is_first: bool) -> Option<Moment> {
         let seq = self.seq.0;
         let floor = self.floor_mut();
@@ -211,6 +229,7 @@ impl Engine {
         Some(moment)
     }
 
+    #[inline]
     fn after_view_change(&mut self, instrument: InstrumentId, change: &BookChange, moment: Moment) {
         let floor = self.floor_mut();
         if !change.is_complete {

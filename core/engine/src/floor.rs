@@ -356,10 +356,10 @@ impl Floor {
         }
     }
 
-    /// Returns whether no paper venue has anything of ours.
+    /// Returns whether no paper venue has anything of ours: only strategies order, so without one none has.
     #[inline]
     pub(crate) fn papers_idle(&self) -> bool {
-        self.papers.iter().all(|(_, paper)| paper.is_idle())
+        self.seats.is_empty() || self.papers.iter().all(|(_, paper)| paper.is_idle())
     }
 
     /// Lets a strategy look at its primary market, and hold the numbers of it first.

@@ -1,6 +1,8 @@
 //! Where time goes inside the engine, measured by whoever may read a clock.
 //!
-//! The engine only says which part begins; the pipeline's probe stamps it. [`NoProbe`] costs nothing.
+//! The engine only says which part begins; the pipeline's probe stamps it. Every input begins in [`Part::Book`]
+//! and ends with its application: whoever applies it knows both moments, so only what lies between is said.
+//! [`NoProbe`] costs nothing.
 
 /// A part of the engine's work on one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +15,6 @@ pub enum Part {
     Risk,
     /// The paper venue.
     Match,
-    /// Nothing that is measured.
-    Rest,
 }
 
 /// Takes note of where the engine is.

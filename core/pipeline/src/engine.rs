@@ -1,24 +1,23 @@
 //! ENGINE: takes events in order, applies them, hands the records on.
 //!
-//! Engine thread. The engine itself is in `claire-engine`; this stage gives it inputs, times its parts and
-//! owns the rings. What an input produced stays pending until the ring took all of it. Between two inputs
-//! it decides where a segment of the journal begins, with a snapshot.
+//! Engine thread. The engine itself is in `claire-engine`; this stage gives it inputs, times its parts
+//! (`parts`) and owns the rings. What an input produced stays pending until the ring took all of it. Between
+//! two inputs it decides where a segment of the journal begins, with a snapshot.
 
+mod parts;
 mod segments;
 
 pub use segments::SegmentPlan;
 
 use crate::clock::Clock;
-use crate::latency::{LatencyRecorder, Span};
+use crate::latency::LatencyRecorder;
 use crate::ring::{MessageConsumer, MessageProducer, Stamp};
 use crate::stage::{Stage, StageName, Turn};
 use claire_engine::Engine;
-use claire_engine::probe::{Part, Probe};
 use claire_types::cell::Tag;
-use claire_types::{CellBuffer, Cells, EngineSeq, Input, MonoNs};
+use claire_types::{CellBuffer, Cells, EngineSeq, Input};
+use parts::PartTimes;
 use segments::Segments;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Inputs applied in one turn before others get theirs.
 const INPUTS_PER_TURN: usize = 256;
@@ -36,10 +35,8 @@ pub struct EngineStage {
     segments: Option<Segments>,
     /// Inputs that the engine knows from its snapshot and that come again.
     to_skip: u64,
-    clock: Clock,
     latency: LatencyRecorder,
-    parts: Arc<PartTimes>,
-    available: MonoNs,
+    parts: PartTimes,
     faults: u64,
 }
 
@@ -52,25 +49,8 @@ pub struct Journaling {
     pub segments: Option<SegmentPlan>,
 }
 
-/// Times of the engine's parts during one input, in ns.
-#[derive(Debug, Default)]
-struct PartTimes {
-    ns: [AtomicU64; PARTS],
-    runs: [AtomicU64; PARTS],
-}
-
-const PARTS: usize = 4;
-const SPANS: [Span; PARTS] = [Span::Book, Span::Strategy, Span::Risk, Span::Match];
 /// The first word of a decision's kind.
 const DECISION_KIND: u8 = 129;
-
-/// Stamps where the engine is. All on the engine thread: the atomics only make it `Send`.
-struct PartProbe {
-    clock: Clock,
-    times: Arc<PartTimes>,
-    current: Option<usize>,
-    since: MonoNs,
-}
 
 impl EngineStage {
     /// Returns the stage. An engine made from a snapshot passes over the inputs that are in it.
@@ -82,13 +62,8 @@ impl EngineStage {
         clock: Clock,
         latency: LatencyRecorder,
     ) -> Self {
-        let parts = Arc::new(PartTimes::default());
-        engine.set_probe(Box::new(PartProbe {
-            clock: clock.clone(),
-            times: Arc::clone(&parts),
-            current: None,
-            since: MonoNs(0),
-        }));
+        let (parts, probe) = PartTimes::new(clock);
+        engine.set_probe(Box::new(probe));
         let EngineSeq(to_skip) = engine.seq();
         Self {
             segments: Segments::new(journaling, &engine),
@@ -99,10 +74,8 @@ impl EngineStage {
             flushed: 0,
             journals_inputs: journaling.inputs,
             to_skip,
-            clock,
             latency,
             parts,
-            available: MonoNs(0),
             faults: 0,
         }
     }
@@ -126,23 +99,27 @@ impl EngineStage {
                 Turn::Idle
             };
         };
+        self.parts.open_turn();
         let cells = available.cells();
         let (mut rest, mut taken, mut applied) = (cells, 0, 0);
         while applied < INPUTS_PER_TURN
             && let Ok((message, after)) = rest.split_message()
         {
-            if is_stamp(&message) {
-                self.available =
-                    Stamp::decode(&message).map_or(self.available, |stamp| stamp.available);
+            if let Some(stamp) = stamp_of(&message) {
+                self.parts.begin_frame(stamp);
                 taken += message.len();
                 rest = after;
                 continue;
             }
             if let Some(segments) = &mut self.segments {
                 segments.begin_if_due(&self.engine);
+                let pauses = segments.is_writing();
                 let records = &mut self.records;
                 if !write_snapshot(segments, &mut self.pending, &mut self.flushed, records) {
                     break;
+                }
+                if pauses {
+                    self.parts.skip();
                 }
             }
             taken += message.len();
@@ -150,6 +127,7 @@ impl EngineStage {
             applied += 1;
             if self.to_skip > 0 {
                 self.to_skip -= 1;
+                self.parts.skip();
                 continue;
             }
             // Fields one by one: the ring's chunk is still borrowed.
@@ -159,25 +137,24 @@ impl EngineStage {
                 journals_inputs: self.journals_inputs,
             };
             match step.apply(&message) {
-                Ok(has_decided) => measure(
-                    &self.parts,
-                    &mut self.latency,
-                    &self.clock,
-                    has_decided.then_some(self.available),
-                ),
+                Ok(has_decided) => self.parts.end_input(&mut self.latency, has_decided),
                 Err(()) => self.faults += 1,
             }
             if let Some(segments) = &mut self.segments {
                 segments.count(self.pending.len(), self.engine.floor().now());
+            }
+            if self.pending.is_empty() {
+                continue;
             }
             if !flush(&self.pending, &mut self.flushed, &mut self.records) {
                 break;
             }
             self.pending.clear();
             self.flushed = 0;
+            self.parts.skip();
         }
         available.advance(taken);
-        self.latency.turn(self.clock.mono());
+        self.latency.turn(self.parts.close_turn());
         Turn::Worked
     }
 }
@@ -231,12 +208,15 @@ impl Step<'_> {
     /// Applies the message and appends what it produced; returns whether a decision was made.
     #[inline]
     fn apply(&mut self, message: &Cells<'_>) -> Result<bool, ()> {
-        let (header, input) = Input::decode(message).map_err(|_| ())?;
+        // Not moved out: an input is as large as its largest kind.
+        let Ok((header, input)) = &Input::decode(message) else {
+            return Err(());
+        };
         // What numbers mean is always in the journal, also where inputs are journaled by reference.
         if self.journals_inputs || matches!(input, Input::Instrument(_)) {
             self.pending.extend(*message);
         }
-        self.engine.apply(&header, &input);
+        self.engine.apply(header, input);
         let records = self.engine.records();
         if records.is_empty() {
             return Ok(false);
@@ -262,10 +242,8 @@ fn has_decision(records: Cells<'_>) -> bool {
 }
 
 #[inline]
-fn is_stamp(message: &Cells<'_>) -> bool {
-    message
-        .at(0)
-        .is_ok_and(|cell| Tag::of(cell.low).kind == Stamp::KIND)
+fn stamp_of(message: &Cells<'_>) -> Option<Stamp> {
+    Stamp::decode(message).ok()
 }
 
 /// Writes what is pending, message by message where not all fits; returns whether all is written.
@@ -306,49 +284,4 @@ fn write_snapshot(
         *flushed = 0;
     }
     true
-}
-
-/// Records what the parts took, and the way from frame to decision where one was made.
-#[inline]
-fn measure(
-    parts: &PartTimes,
-    latency: &mut LatencyRecorder,
-    clock: &Clock,
-    decided: Option<MonoNs>,
-) {
-    for (part, span) in SPANS.into_iter().enumerate() {
-        // Relaxed: the engine thread alone writes and reads them.
-        if parts.runs[part].load(Ordering::Relaxed) > 0 {
-            latency.record(span, parts.ns[part].load(Ordering::Relaxed));
-            parts.runs[part].store(0, Ordering::Relaxed);
-            parts.ns[part].store(0, Ordering::Relaxed);
-        }
-    }
-    if let Some(available) = decided {
-        latency.record(Span::FrameToDecision, clock.mono().since(available));
-    }
-}
-
-impl Probe for PartProbe {
-    #[inline]
-    fn enter(&mut self, part: Part) {
-        let now = self.clock.mono();
-        if let Some(current) = self.current {
-            let spent = now.since(self.since);
-            let total = &self.times.ns[current];
-            total.store(total.load(Ordering::Relaxed) + spent, Ordering::Relaxed);
-        }
-        self.since = now;
-        self.current = match part {
-            Part::Book => Some(0),
-            Part::Strategy => Some(1),
-            Part::Risk => Some(2),
-            Part::Match => Some(3),
-            Part::Rest => None,
-        };
-        if let Some(current) = self.current {
-            let runs = &self.times.runs[current];
-            runs.store(runs.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        }
-    }
 }

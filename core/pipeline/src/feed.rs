@@ -1,8 +1,9 @@
 //! FEED: frames in, proven events out, with the clock's ticks and the venue's offsets among them.
 //!
 //! The part that all feeds share; where frames come from is in `feed/replay.rs` and `feed/paper.rs`. What
-//! a frame produced stays pending until the ring took all of it, and no further frame is taken before:
-//! nothing has to be estimated, nothing can be lost.
+//! the frames of a commit produced stays pending until the ring took all of it, and no further frame is taken
+//! before: nothing has to be estimated, nothing can be lost. A live frame is a commit of its own. A file at
+//! full speed is committed in batches, where a frame waits for others: its latency is then service time alone.
 
 pub mod offset;
 pub mod paper;
@@ -11,7 +12,7 @@ pub mod ticks;
 
 use crate::clock::Clock;
 use crate::latency::{LatencyRecorder, Span};
-use crate::ring::{MessageProducer, Stamp};
+use crate::ring::{MessageProducer, Since, Stamp};
 use crate::stage::Stage;
 use claire_types::cell::Tag;
 use claire_types::input::HEADER_CELLS;
@@ -47,6 +48,7 @@ pub struct FeedLine {
     out: MessageProducer,
     pub(crate) clock: Clock,
     pub(crate) latency: LatencyRecorder,
+    measures: Measures,
     available: MonoNs,
     /// The clock's last reading in this turn.
     now: MonoNs,
@@ -56,6 +58,15 @@ pub struct FeedLine {
     pub(crate) last_recv: WallNs,
     has_ended: bool,
     tick_count: u32,
+}
+
+/// What the latency of a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measures {
+    /// All since its last byte was available.
+    Arrival,
+    /// The work on it, without what it waits for others.
+    Service,
 }
 
 impl FeedLine {
@@ -74,6 +85,7 @@ impl FeedLine {
             pending: CellBuffer::with_capacity(PENDING_CELLS),
             flushed: 0,
             out,
+            measures: Measures::Arrival,
             available: MonoNs(0),
             now: MonoNs(0),
             tick_count: 0,
@@ -82,6 +94,20 @@ impl FeedLine {
             shift: DurationNs(0),
             last_recv: WallNs(0),
             has_ended: false,
+        }
+    }
+
+    /// Says that frames wait in a file and are taken faster than they came: what they wait means nothing.
+    pub const fn measure_service(mut self) -> Self {
+        self.measures = Measures::Service;
+        self
+    }
+
+    /// Returns what a frame's latency is: `arrival` or `service`.
+    pub const fn latency_is(&self) -> &'static str {
+        match self.measures {
+            Measures::Arrival => "arrival",
+            Measures::Service => "service",
         }
     }
 
@@ -95,7 +121,7 @@ impl FeedLine {
     #[inline]
     pub fn take(&mut self, frame: &[u8], recv: WallNs, symbol: Option<&str>) {
         self.available = self.now;
-        self.begin(recv);
+        let stamp = self.begin(recv);
         let start = self.pending.len();
         match symbol {
             None => self.feed.on_frame(frame, self.last_recv, &mut self.pending),
@@ -105,6 +131,9 @@ impl FeedLine {
             }
         }
         self.measure(start);
+        if self.measures == Measures::Service {
+            self.end_service(stamp);
+        }
     }
 
     /// Lets time pass without a frame.
@@ -158,13 +187,21 @@ impl FeedLine {
         }
         if cells.len() <= self.out.capacity() && self.out.try_write(cells).is_ok() {
             self.flushed += cells.len();
-            // One reading ends this frame and begins the next of the turn.
-            self.now = self.clock.mono();
-            self.latency
-                .record(Span::Feed, self.now.since(self.available));
+            if self.measures == Measures::Arrival {
+                // One reading ends this frame and begins the next of the turn.
+                self.now = self.clock.mono();
+                self.latency
+                    .record(Span::Feed, self.now.since(self.available));
+            }
             return true;
         }
         self.flush_messages()
+    }
+
+    /// Returns how many cells wait for the ring.
+    #[inline]
+    pub fn unflushed(&self) -> usize {
+        self.pending.len() - self.flushed
     }
 
     /// Closes the ring.
@@ -188,22 +225,39 @@ impl FeedLine {
         true
     }
 
-    /// Begins the messages of a frame or tick: ticks that are due before it come first.
+    /// Begins the messages of a frame or tick: its stamp, then ticks that are due before it. Returns the stamp's place.
     #[inline]
-    fn begin(&mut self, recv: WallNs) {
+    fn begin(&mut self, recv: WallNs) -> usize {
         if self.is_flushed() {
             self.pending.clear();
             self.flushed = 0;
         }
+        let place = self.pending.len();
+        let since = match self.measures {
+            Measures::Arrival => Since::Available(self.available),
+            Measures::Service => Since::Served(0),
+        };
+        Stamp { since }.encode(&mut self.pending);
         let recv = recv.after(self.shift);
         while let Some(tick) = self.ticks.due(recv) {
             self.tick(tick);
         }
         self.last_recv = self.last_recv.max(recv);
-        Stamp {
-            available: self.available,
+        place
+    }
+
+    /// Writes into the frame's stamp what it took; one reading ends this frame and begins the next of the turn.
+    #[inline]
+    fn end_service(&mut self, stamp: usize) {
+        self.now = self.clock.mono();
+        let ns = self.now.since(self.available);
+        self.latency.record(Span::Feed, ns);
+        if let Some(cell) = self.pending.at_mut(stamp) {
+            *cell = Stamp {
+                since: Since::Served(ns),
+            }
+            .cell();
         }
-        .encode(&mut self.pending);
     }
 
     fn tick(&mut self, tick: WallNs) {

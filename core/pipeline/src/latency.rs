@@ -7,8 +7,10 @@
 #![forbid(unsafe_code)]
 
 mod log;
+mod tally;
 
 pub use log::LatencyLog;
+use tally::Tally;
 
 use claire_types::MonoNs;
 use hdrhistogram::Histogram;
@@ -55,18 +57,18 @@ pub struct LatencySet {
 /// The hot thread's end.
 #[derive(Debug)]
 pub struct LatencyRecorder {
-    current: Box<LatencySet>,
+    current: Box<Tally>,
     interval_ns: u64,
-    full: Producer<Box<LatencySet>>,
-    empty: Consumer<Box<LatencySet>>,
+    full: Producer<Box<Tally>>,
+    empty: Consumer<Box<Tally>>,
     late: u64,
 }
 
 /// The sidecar's end.
 #[derive(Debug)]
 pub struct LatencyCollector {
-    full: Consumer<Box<LatencySet>>,
-    empty: Producer<Box<LatencySet>>,
+    full: Consumer<Box<Tally>>,
+    empty: Producer<Box<Tally>>,
     total: LatencySet,
 }
 
@@ -99,11 +101,11 @@ pub fn latency(start: MonoNs, interval_ns: u64) -> (LatencyRecorder, LatencyColl
     let (full_in, full_out) = RingBuffer::new(SETS);
     let (mut empty_in, empty_out) = RingBuffer::new(SETS);
     for _ in 1..SETS {
-        let pushed = empty_in.push(Box::new(LatencySet::new(start)));
+        let pushed = empty_in.push(Tally::new(start));
         assert!(pushed.is_ok(), "the ring holds all sets");
     }
     let recorder = LatencyRecorder {
-        current: Box::new(LatencySet::new(start)),
+        current: Tally::new(start),
         interval_ns,
         full: full_in,
         empty: empty_out,
@@ -145,13 +147,13 @@ impl LatencyRecorder {
     /// Records that the span took `ns`. Never allocates.
     #[inline]
     pub fn record(&mut self, span: Span, ns: u64) {
-        self.current.at_mut(span).record(ns);
+        self.current.record(span, ns);
     }
 
     /// Hands the set over where its interval is over and an empty one is there. Call it once a turn.
     #[inline]
     pub fn turn(&mut self, now: MonoNs) {
-        if now.since(self.current.start) >= self.interval_ns {
+        if now.since(self.current.start()) >= self.interval_ns {
             self.hand_over(now);
         }
     }
@@ -165,8 +167,8 @@ impl LatencyRecorder {
             self.late += 1;
             return false;
         };
-        next.start = now;
-        self.current.end = now;
+        next.begin(now);
+        self.current.end(now);
         let full = std::mem::replace(&mut self.current, next);
         let pushed = self.full.push(full);
         assert!(pushed.is_ok(), "the ring holds all sets");
@@ -179,20 +181,21 @@ impl LatencyRecorder {
     }
 
     /// Returns what was recorded since the last hand-over: at the end of a run, add it to the collector's total.
-    pub fn current(&self) -> &LatencySet {
-        &self.current
+    pub fn current(&self) -> LatencySet {
+        self.current.clone().as_set().clone()
     }
 }
 
 impl LatencyCollector {
     /// Takes the intervals that were handed over, oldest first: each is shown to `each`, merged, emptied, sent back.
     pub fn collect(&mut self, mut each: impl FnMut(&LatencySet)) {
-        while let Ok(mut set) = self.full.pop() {
-            each(&set);
-            self.total.merge(&set);
-            set.clear();
-            // The recorder is gone where this fails, and nobody needs the set.
-            let _ = self.empty.push(set);
+        while let Ok(mut tally) = self.full.pop() {
+            let set = tally.as_set();
+            each(set);
+            self.total.merge(set);
+            tally.clear();
+            // The recorder is gone where this fails, and nobody needs the tally.
+            let _ = self.empty.push(tally);
         }
     }
 
@@ -264,9 +267,14 @@ impl Latency {
     /// Adds a sample. Never allocates.
     #[inline]
     pub fn record(&mut self, ns: u64) {
+        self.record_times(ns, 1);
+    }
+
+    /// Adds so many samples of the same length. Never allocates.
+    fn record_times(&mut self, ns: u64, count: u64) {
         self.longest_ns = self.longest_ns.max(ns);
-        if ns > LONGEST_NS || self.histogram.record(ns).is_err() {
-            self.overflow += 1;
+        if ns > LONGEST_NS || self.histogram.record_n(ns, count).is_err() {
+            self.overflow += count;
         }
     }
 
@@ -499,7 +507,7 @@ mod tests {
                 intervals.push((set.start.0, set.end.0, summary.samples));
             });
         }
-        collector.add(recorder.current());
+        collector.add(&recorder.current());
         assert_eq!((intervals.len(), recorder.late()), (50, 0));
         assert!(
             intervals

@@ -362,6 +362,7 @@ pub(crate) fn summarize<F: Feed>(
     figures.latency = latency_figures(&finished.latency);
     figures.segments_removed = finished.removed.segments;
     figures.segments_removed_bytes = finished.removed.bytes;
+    figures.latency_is = finished.feed.line().latency_is().to_owned();
     let (first, last) = traffic.received.unzip();
     let mut summary = ReplaySummary {
         sessions: traffic.sessions,

@@ -38,13 +38,22 @@ pub struct Available<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// The latency stamp that travels before a frame's messages: when its last byte was available to FEED.
+/// The latency stamp that travels before a frame's messages: from where its way is measured.
 ///
 /// Transport only: it is never journaled, hashed or handed to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// When the frame's last byte was available.
-    pub available: MonoNs,
+    /// Where the frame's way begins.
+    pub since: Since,
+}
+
+/// Where the way of a frame is measured from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Its last byte was available to FEED then: what it waits on its way counts.
+    Available(MonoNs),
+    /// It waited in a file: FEED worked on it for so many nanoseconds, and only work on it counts.
+    Served(u64),
 }
 
 /// Returns the two ends of a ring of `cells`.
@@ -207,11 +216,30 @@ impl Stamp {
     /// Cells of its message.
     pub const CELLS: usize = 1;
 
+    /// Returns the stamp as one message.
+    #[inline]
+    pub const fn cell(self) -> Cell {
+        let (flags, high) = match self.since {
+            Since::Available(at) => (0, at.0),
+            Since::Served(ns) => (FLAG_SERVED, ns),
+        };
+        let tag = Tag {
+            kind: Self::KIND,
+            flags,
+            subject: 0,
+            cells: Self::CELLS as u32,
+        };
+        Cell {
+            low: tag.word(),
+            high,
+        }
+    }
+
     /// Writes the stamp as one message.
     #[inline]
     pub fn encode(self, out: &mut CellBuffer) {
-        out.begin(Self::KIND, 0, 0, self.available.0);
-        out.end();
+        let cell = self.cell();
+        out.push(cell.low, cell.high);
     }
 
     /// Reads one whole message.
@@ -221,12 +249,15 @@ impl Stamp {
     #[inline]
     pub fn decode(message: &Cells<'_>) -> Result<Self, CellFault> {
         let cell = message.at(0)?;
-        match Tag::of(cell.low).kind {
-            Self::KIND => Ok(Self {
-                available: MonoNs(cell.high),
-            }),
-            kind => Err(CellFault::Kind(kind)),
+        let tag = Tag::of(cell.low);
+        if tag.kind != Self::KIND {
+            return Err(CellFault::Kind(tag.kind));
         }
+        let since = match tag.flags {
+            FLAG_SERVED => Since::Served(cell.high),
+            _ => Since::Available(MonoNs(cell.high)),
+        };
+        Ok(Self { since })
     }
 }
 
@@ -241,6 +272,8 @@ fn are_whole_messages(cells: &[Cell]) -> bool {
     }
     start == cells.len()
 }
+
+const FLAG_SERVED: u8 = 1;
 
 /// Cells of a ring, unless a setting says otherwise: 256 KB.
 pub const RING_CELLS: usize = 16_384;
@@ -357,17 +390,16 @@ mod tests {
     fn a_closed_ring_is_read_to_its_end() {
         let (mut producer, mut consumer) = ring(RING_CELLS);
         let mut out = CellBuffer::default();
-        Stamp {
-            available: MonoNs(77),
-        }
-        .encode(&mut out);
+        let stamps = [Since::Available(MonoNs(77)), Since::Served(77)].map(|since| Stamp { since });
+        stamps.into_iter().for_each(|stamp| stamp.encode(&mut out));
         producer.try_write(out.as_slice()).expect("room");
         producer.close();
         assert!(consumer.is_abandoned() && !consumer.is_ended());
-        let available = consumer.peek().expect("waiting");
-        let stamp = Stamp::decode(&available.cells());
-        assert_eq!(stamp.map(|stamp| stamp.available), Ok(MonoNs(77)));
-        available.advance(Stamp::CELLS);
+        for stamp in stamps {
+            let available = consumer.peek().expect("waiting");
+            assert_eq!(Stamp::decode(&available.cells()), Ok(stamp));
+            available.advance(Stamp::CELLS);
+        }
         assert!(consumer.is_ended() && consumer.peek().is_none());
     }
 

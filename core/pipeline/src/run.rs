@@ -402,8 +402,8 @@ impl Assembly<'_> {
             total.merge(collector.total());
         }
         for last in [feed.line().latency.current(), engine.latency().current()] {
-            total.merge(last);
-            let mut last = last.clone();
+            total.merge(&last);
+            let mut last = last;
             last.end = ended;
             sink.collect(&last);
         }

@@ -160,6 +160,9 @@ pub struct RunFigures {
     pub unpack_s: f64,
     /// Latency by stage.
     pub latency: BTreeMap<String, LatencyFigures>,
+    /// What a frame's latency is: `arrival`, all since its last byte was there, or `service`, the work on it
+    /// without what it waits for others of its batch, where frames wait in a file anyway.
+    pub latency_is: String,
     /// Where the stages ran: `fused` or `split`.
     pub topology: String,
     /// Where the journal was written, if it was.

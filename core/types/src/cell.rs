@@ -140,6 +140,27 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// Returns the first `N` cells.
+    ///
+    /// # Errors
+    /// [`CellFault::Short`] where there are fewer.
+    #[inline]
+    pub fn head<const N: usize>(&self) -> Result<[Cell; N], CellFault> {
+        match self.first.first_chunk() {
+            Some(head) => Ok(*head),
+            None => self.head_across(),
+        }
+    }
+
+    #[cold]
+    fn head_across<const N: usize>(&self) -> Result<[Cell; N], CellFault> {
+        let mut head = [Cell::default(); N];
+        for (index, cell) in head.iter_mut().enumerate() {
+            *cell = self.at(index)?;
+        }
+        Ok(head)
+    }
+
     /// Returns the `count` cells from `start`.
     ///
     /// # Errors
@@ -147,6 +168,14 @@ impl<'a> Cells<'a> {
     #[inline]
     pub fn range(&self, start: usize, count: usize) -> Result<Self, CellFault> {
         let end = start.checked_add(count).ok_or(CellFault::Short)?;
+        match self.first.get(start..end) {
+            Some(first) => Ok(Self { first, second: &[] }),
+            None => self.range_across(start, end),
+        }
+    }
+
+    #[cold]
+    fn range_across(&self, start: usize, end: usize) -> Result<Self, CellFault> {
         if end > self.len() {
             return Err(CellFault::Short);
         }
@@ -167,6 +196,20 @@ impl<'a> Cells<'a> {
         if cells == 0 {
             return Err(CellFault::Short);
         }
+        match self.first.split_at_checked(cells) {
+            Some((first, rest)) => Ok((
+                Self { first, second: &[] },
+                Self {
+                    first: rest,
+                    second: self.second,
+                },
+            )),
+            None => self.split_across(cells),
+        }
+    }
+
+    #[cold]
+    fn split_across(&self, cells: usize) -> Result<(Self, Self), CellFault> {
         Ok((
             self.range(0, cells)?,
             self.range(cells, self.len().saturating_sub(cells))?,
@@ -237,6 +280,15 @@ impl CellBuffer {
             .word(),
             high,
         );
+    }
+
+    /// Adds a whole message: `cells` without the length in the tag of the first, which is written here.
+    #[inline]
+    pub fn message<const N: usize>(&mut self, mut cells: [Cell; N]) {
+        const { assert!(N > 0 && N <= u32::MAX as usize) }
+        cells[0].low |= (N as u64) << 32;
+        self.start = self.cells.len();
+        self.cells.extend_from_slice(&cells);
     }
 
     /// Adds a cell.

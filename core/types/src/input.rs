@@ -3,7 +3,7 @@
 //! Written by FEED, GATEWAY, the script watcher and operators; read by ENGINE, which alone gives them
 //! their engine sequence. Every input has a two-cell [`Header`]. Kinds 1-127; numbers are never reused.
 
-use crate::cell::{CellBuffer, CellFault, Cells, Tag};
+use crate::cell::{Cell, CellBuffer, CellFault, Cells, Tag};
 use crate::code::{BookReason, CommandKind, FrameFault, TradingState};
 use crate::id::{InstrumentId, StrategyId};
 use crate::instrument::{Contract, Instrument, Scale};
@@ -149,15 +149,35 @@ impl Header {
         out.push(self.recv.0 as u64, self.venue_time.0 as u64);
     }
 
+    /// Returns the header's cells, without the message's length.
     #[inline]
-    fn of(cells: &Cells<'_>) -> Result<Self, CellFault> {
-        let (first, second) = (cells.at(0)?, cells.at(1)?);
-        Ok(Self {
+    const fn cells(&self, kind: u8, flags: u8) -> [Cell; HEADER_CELLS] {
+        let tag = Tag {
+            kind,
+            flags,
+            subject: self.instrument.0,
+            cells: 0,
+        };
+        [
+            Cell {
+                low: tag.word(),
+                high: self.seq,
+            },
+            Cell {
+                low: self.recv.0 as u64,
+                high: self.venue_time.0 as u64,
+            },
+        ]
+    }
+
+    #[inline]
+    const fn of([first, second]: [Cell; HEADER_CELLS]) -> Self {
+        Self {
             seq: first.high,
             recv: WallNs(second.low as i64),
             venue_time: VenueNs(second.high as i64),
             instrument: InstrumentId(Tag::of(first.low).subject),
-        })
+        }
     }
 }
 
@@ -168,20 +188,8 @@ impl<'a> Input<'a> {
         match self {
             Self::Instrument(instrument) => encode_instrument(instrument, header, out),
             Self::Depth(depth) => encode_depth(depth, header, out),
-            Self::Ticker(ticker) => {
-                header.begin(TICKER, 0, out);
-                out.push(ticker.update_id, 0);
-                push_level(ticker.bid, out);
-                push_level(ticker.ask, out);
-            }
-            Self::Trade(trade) => {
-                let flags = flag(trade.aggressor == Side::Sell, FLAG_SELL)
-                    | flag(trade.is_aggregate, FLAG_AGGREGATE)
-                    | flag(trade.is_off_book, FLAG_OFF_BOOK);
-                header.begin(TRADE, flags, out);
-                out.push(trade.trade_id, 0);
-                out.push(trade.price.0 as u64, trade.qty.0 as u64);
-            }
+            Self::Ticker(ticker) => return encode_ticker(ticker, header, out),
+            Self::Trade(trade) => return encode_trade(trade, header, out),
             Self::Mark(mark) => {
                 header.begin(MARK, 0, out);
                 out.push(mark.next_funding.0 as u64, 0);
@@ -225,17 +233,21 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// A [`CellFault`] where it is no input of this version.
-    #[inline]
+    #[inline(always)]
     pub fn decode(cells: &Cells<'a>) -> Result<(Header, Self), CellFault> {
-        let header = Header::of(cells)?;
-        let tag = Tag::of(cells.at(0)?.low);
+        let head = cells.head()?;
+        let header = Header::of(head);
+        let tag = Tag::of(head[0].low);
         let input = match tag.kind {
             DEPTH => Self::Depth(decode_depth(tag, cells)?),
-            TICKER => Self::Ticker(Ticker {
-                update_id: cells.at(2)?.low,
-                bid: Level::of(cells.at(3)?),
-                ask: Level::of(cells.at(4)?),
-            }),
+            TICKER => {
+                let [_, _, id, bid, ask] = cells.head()?;
+                Self::Ticker(Ticker {
+                    update_id: id.low,
+                    bid: Level::of(bid),
+                    ask: Level::of(ask),
+                })
+            }
             TRADE => Self::Trade(decode_trade(tag, cells)?),
             TIMER => Self::Timer,
             kind => return decode_rare(kind, tag, cells).map(|input| (header, input)),
@@ -302,8 +314,30 @@ const fn side_of(tag: Tag) -> Side {
 }
 
 #[inline]
-fn push_level(level: Level, out: &mut CellBuffer) {
-    out.push(level.price.0 as u64, level.qty.0 as u64);
+fn encode_ticker(ticker: &Ticker, header: &Header, out: &mut CellBuffer) {
+    let [first, second] = header.cells(TICKER, 0);
+    let id = Cell {
+        low: ticker.update_id,
+        high: 0,
+    };
+    out.message([first, second, id, ticker.bid.cell(), ticker.ask.cell()]);
+}
+
+#[inline]
+fn encode_trade(trade: &Trade, header: &Header, out: &mut CellBuffer) {
+    let flags = flag(trade.aggressor == Side::Sell, FLAG_SELL)
+        | flag(trade.is_aggregate, FLAG_AGGREGATE)
+        | flag(trade.is_off_book, FLAG_OFF_BOOK);
+    let [first, second] = header.cells(TRADE, flags);
+    let id = Cell {
+        low: trade.trade_id,
+        high: 0,
+    };
+    let deal = Cell {
+        low: trade.price.0 as u64,
+        high: trade.qty.0 as u64,
+    };
+    out.message([first, second, id, deal]);
 }
 
 fn encode_depth(depth: &Depth<'_>, header: &Header, out: &mut CellBuffer) {
@@ -334,7 +368,7 @@ pub const DEPTH_HEADER_CELLS: usize = HEADER_CELLS + 2;
 
 #[inline]
 fn decode_depth<'a>(tag: Tag, cells: &Cells<'a>) -> Result<Depth<'a>, CellFault> {
-    let (ids, counts) = (cells.at(2)?, cells.at(3)?);
+    let [_, _, ids, counts] = cells.head()?;
     let (bids, asks) = (counts.low as usize, counts.high as usize);
     Ok(Depth {
         is_snapshot: tag.flags & FLAG_SNAPSHOT != 0,
@@ -349,9 +383,9 @@ fn decode_depth<'a>(tag: Tag, cells: &Cells<'a>) -> Result<Depth<'a>, CellFault>
 
 #[inline]
 fn decode_trade(tag: Tag, cells: &Cells<'_>) -> Result<Trade, CellFault> {
-    let deal = cells.at(3)?;
+    let [_, _, id, deal] = cells.head()?;
     Ok(Trade {
-        trade_id: cells.at(2)?.low,
+        trade_id: id.low,
         price: Price(deal.low as i64),
         qty: Qty(deal.high as i64),
         aggressor: side_of(tag),

@@ -138,7 +138,7 @@ impl Places {
 pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure> {
     let config = cli.load(arguments.overrides())?;
     let mode = config.mode_of_command(Mode::Replay)?;
-    let request = ReplayRequest {
+    let mut request = ReplayRequest {
         files: arguments.files.clone(),
         venue: arguments.venue,
         selection: arguments.strategies.selection(None),
@@ -147,6 +147,9 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
         plan: plan_of(&config, arguments),
         topology: topology_of(&config),
     };
+    if only_reads(&config, &request) {
+        request.topology = topology_of_reading(&config);
+    }
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop);
     let replayed = replay(config, &request, stop).map_err(failure_of)?;
@@ -215,6 +218,22 @@ fn speed_of(speed: Speed) -> Result<ReplaySpeed, Failure> {
                 format!("--speed {times}: a replay runs at max or at a whole multiple, as 1 or 10");
             Err(Failure::usage("SPEED", text))
         }
+    }
+}
+
+/// Returns whether the replay neither trades nor writes anything down, as fast as it can.
+fn only_reads(config: &Config, request: &ReplayRequest) -> bool {
+    let trades = !config.strategies.is_empty() || !request.selection.strategies.is_empty();
+    let writes = request.plan.journal.is_some() || request.plan.store.is_some();
+    request.speed == ReplaySpeed::Max && !trades && !writes
+}
+
+/// Returns where the stages of such a replay run on this machine.
+fn topology_of_reading(config: &Config) -> Topology {
+    let cores = claire_pipeline::affinity::cores();
+    match config.pipeline.topology.is_split_reading(cores) {
+        true => Topology::Split,
+        false => Topology::Fused,
     }
 }
 

@@ -6,9 +6,10 @@ use super::Engine;
 use crate::floor::{Call, Floor, Phase, Seat};
 use crate::probe::Part;
 use crate::risk::state::Cause;
-use crate::strategy::{Fault, FaultKind, Handlers, StrategyEvent};
+use crate::strategy::{Desk, Fault, FaultKind, Handlers, LentDesk, StrategyEvent};
 use claire_types::record::{NoteKind, NoteRecord};
 use claire_types::{Amount, GateCode, InstrumentId, Record, StrategyId, TradingState};
+use std::any::Any;
 
 /// Calls that may fail one after the other before a strategy is not called any more.
 pub const FAULTS_IN_A_ROW_MAX: u32 = 10;
@@ -17,11 +18,16 @@ const ROUNDS_MAX: usize = 8;
 
 impl Engine {
     /// Takes due reports and timers and tells the strategies, until nothing more follows.
+    #[inline]
     pub(super) fn settle(&mut self) {
-        let floor = self.floor_mut();
-        if floor.seats.is_empty() && floor.papers_idle() {
-            return;
+        let floor = self.floor();
+        if !floor.seats.is_empty() || !floor.papers_idle() {
+            self.settle_all();
         }
+    }
+
+    fn settle_all(&mut self) {
+        let floor = self.floor_mut();
         floor.take_reports();
         floor.collect_timers();
         for _ in 0..ROUNDS_MAX {
@@ -126,7 +132,12 @@ impl Engine {
         let Some(script) = self.strategies.get_mut(strategy.index()) else {
             return false;
         };
-        let result = script.call(event, &mut self.desk);
+        let Some(floor) = self.floor.take() else {
+            return false;
+        };
+        let mut desk = LentDesk::new(floor);
+        let result = script.call(event, &mut desk);
+        self.floor = desk.take().and_then(floor_of);
         let floor = self.floor_mut();
         match &result {
             Ok(()) => {
@@ -142,6 +153,12 @@ impl Engine {
         }
         result.is_ok()
     }
+}
+
+/// Returns the floor that was lent as this desk.
+fn floor_of(desk: Box<dyn Desk>) -> Option<Box<Floor>> {
+    let desk: Box<dyn Any> = desk;
+    desk.downcast().ok()
 }
 
 impl Floor {

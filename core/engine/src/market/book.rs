@@ -346,12 +346,16 @@ fn set_levels(
         best.map(|best| half.place(best, tick));
     }
     let mut nearest = None;
-    for level in levels.iter() {
-        let key = key_of(level.price.0);
-        // Less than nothing is nothing: the decoders refuse it, and a level must not subtract.
-        let qty = level.qty.0.max(0);
-        if half.set(key, qty) != qty {
-            nearest = nearest.max(Some(key));
+    let (first, second) = levels.cells().runs();
+    for run in [first, second] {
+        for cell in run {
+            let level = Level::of(*cell);
+            let key = key_of(level.price.0);
+            // Less than nothing is nothing: the decoders refuse it, and a level must not subtract.
+            let qty = level.qty.0.max(0);
+            if half.set(key, qty) != qty && nearest.is_none_or(|nearest| key > nearest) {
+                nearest = Some(key);
+            }
         }
     }
     nearest

@@ -41,6 +41,8 @@ pub enum TopologyChoice {
 
 /// Fewest cores on which `auto` gives each stage its own: three stages and the sidecar.
 pub const SPLIT_CORES_MIN: usize = 4;
+/// The same where nothing is traded or written down: feed and engine are busy, everybody else sleeps.
+pub const SPLIT_CORES_MIN_READING: usize = 2;
 
 /// What a stage without work does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -232,6 +234,15 @@ pub enum Backend {
 }
 
 impl TopologyChoice {
+    /// Returns what [`TopologyChoice::is_split`] returns, for a file that is read at full speed without strategy,
+    /// journal and store.
+    pub fn is_split_reading(self, cores: usize) -> bool {
+        match self {
+            Self::Auto => cores >= SPLIT_CORES_MIN_READING,
+            named => named.is_split(cores),
+        }
+    }
+
     /// Returns whether the stages get a thread each on a machine with `cores` cores.
     pub fn is_split(self, cores: usize) -> bool {
         match self {

@@ -96,6 +96,12 @@ impl Segments {
         }
     }
 
+    /// Returns whether a snapshot is being written.
+    #[inline]
+    pub fn is_writing(&self) -> bool {
+        self.step != Step::None
+    }
+
     /// Writes the snapshot's next message; returns whether there was one.
     pub fn write(&mut self, out: &mut CellBuffer) -> bool {
         self.step = match self.step {

@@ -60,6 +60,10 @@ impl PaperFeed {
         gauge: Arc<FlowGauge>,
         disk: DiskAlarm,
     ) -> Self {
+        let line = match pace.speed {
+            Speed::Max => line.measure_service(),
+            Speed::Times(_) => line,
+        };
         Self {
             line,
             market,

@@ -9,8 +9,10 @@ use claire_types::time::NS_PER_S;
 use claire_types::{DurationNs, MonoNs, Venue, WallNs};
 use claire_venue::detect_url;
 
-/// Frames taken in one turn before others get theirs.
-const FRAMES_PER_TURN: u32 = 8;
+/// Frames taken in one turn before others get theirs; at full speed they are one commit.
+const FRAMES_PER_TURN: u32 = 32;
+/// Cells after which a commit is not made longer: far less than the ring holds, so that both its ends are busy.
+const COMMIT_CELLS: usize = 1_024;
 /// Pause between two passes of a session that is repeated.
 const PASS_GAP: DurationNs = DurationNs(NS_PER_S);
 
@@ -75,6 +77,10 @@ impl ReplayFeed {
         passes: u32,
     ) -> Self {
         let frames = vec![0; recording.files().len()];
+        let line = match speed {
+            Speed::Max => line.measure_service(),
+            Speed::Times(_) => line,
+        };
         Self {
             line,
             recording,
@@ -163,6 +169,51 @@ impl ReplayFeed {
         true
     }
 
+    /// Takes a turn's frames as one commit.
+    fn turn_at_once(&mut self) -> Turn {
+        if !self.line.flush() {
+            return Turn::Blocked;
+        }
+        if self.line.is_done() {
+            return Turn::Done;
+        }
+        for _ in 0..FRAMES_PER_TURN {
+            if !self.step() {
+                self.line.end();
+                break;
+            }
+            if self.line.unflushed() >= COMMIT_CELLS {
+                break;
+            }
+        }
+        self.line.flush();
+        Turn::Worked
+    }
+
+    /// Takes the frames that are due, each a commit of its own.
+    fn turn_in_time(&mut self) -> Turn {
+        for taken in 0..FRAMES_PER_TURN {
+            if !self.line.flush() {
+                return if taken == 0 {
+                    Turn::Blocked
+                } else {
+                    Turn::Worked
+                };
+            }
+            if self.line.is_done() {
+                return Turn::Done;
+            }
+            if self.held.is_full {
+                if !self.release() {
+                    return if taken == 0 { Turn::Idle } else { Turn::Worked };
+                }
+            } else if !self.step() {
+                self.line.end();
+            }
+        }
+        Turn::Worked
+    }
+
     /// Takes the held frame when its time has come; returns whether it was taken.
     fn release(&mut self) -> bool {
         let Speed::Times(times) = self.speed else {
@@ -206,26 +257,10 @@ impl Stage for ReplayFeed {
 
     fn turn(&mut self) -> Turn {
         self.line.open_turn();
-        for taken in 0..FRAMES_PER_TURN {
-            if !self.line.flush() {
-                return if taken == 0 {
-                    Turn::Blocked
-                } else {
-                    Turn::Worked
-                };
-            }
-            if self.line.is_done() {
-                return Turn::Done;
-            }
-            if self.held.is_full {
-                if !self.release() {
-                    return if taken == 0 { Turn::Idle } else { Turn::Worked };
-                }
-            } else if !self.step() {
-                self.line.end();
-            }
+        match self.speed {
+            Speed::Max => self.turn_at_once(),
+            Speed::Times(_) => self.turn_in_time(),
         }
-        Turn::Worked
     }
 
     fn stop(&mut self) -> Turn {
@@ -301,6 +336,10 @@ pub fn venue_of(url: Option<&str>, frame: &[u8]) -> Option<Venue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use crate::latency::latency;
+    use crate::ring::{RING_CELLS, Since, Stamp, ring};
+    use std::io::Write;
 
     #[test]
     fn only_requests_name_a_symbol() {
@@ -314,5 +353,43 @@ mod tests {
             symbol_of_url("wss://stream.binance.com/stream?symbol=X"),
             None
         );
+    }
+
+    /// Replays two frames and returns their stamps, the clock standing still at `now_ns`.
+    fn stamps(speed: Speed, now_ns: u64) -> Vec<Since> {
+        let hands = ManualClock::default();
+        hands.advance_ns(now_ns);
+        let clock = Clock::manual(&hands, WallNs(0));
+        let (out, mut events) = ring(RING_CELLS);
+        let (recorder, _collector) = latency(MonoNs(0), u64::MAX);
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let frame = r#"{"stream":"btcusdt@trade","data":{}}"#;
+        for stamp in [1_723_161_253_937_085_768_u64, 1_723_161_253_937_085_769] {
+            writeln!(file, "{stamp} {frame}").expect("just made");
+        }
+        let recording = Recording::open(&[file.path()]).expect("two lines");
+        let venue = Venue::BinanceSpot;
+        let line = FeedLine::new(venue, &[], out, clock, recorder);
+        let mut feed = ReplayFeed::new(line, recording, vec![venue], speed, 1);
+        while feed.turn() != Turn::Done {
+            hands.advance_ns(1);
+        }
+        let available = events.peek().expect("what two frames made");
+        let (mut rest, mut stamps) = (available.cells(), Vec::new());
+        while let Ok((message, after)) = rest.split_message() {
+            stamps.extend(Stamp::decode(&message).map(|stamp| stamp.since));
+            rest = after;
+        }
+        stamps
+    }
+
+    #[test]
+    fn a_frame_of_a_batch_is_stamped_with_its_service_and_a_timed_one_with_its_arrival() {
+        assert_eq!(stamps(Speed::Max, 5_000), [Since::Served(0); 2]);
+        let timed = stamps(Speed::Times(1), 5_000);
+        let [Since::Available(first), Since::Available(second)] = timed.as_slice() else {
+            panic!("two frames in time: {timed:?}");
+        };
+        assert!(MonoNs(5_000) <= *first && first <= second, "{timed:?}");
     }
 }

@@ -6,7 +6,7 @@
 
 use super::fault::{LineFault, LineFaultKind};
 use super::file::RecordedFile;
-use super::line::{Form, form_of};
+use super::line::{Form, STAMP_BYTES, form_of, stamp_of};
 use super::{SourceSettings, trim_end};
 use claire_types::WallNs;
 use std::ops::Range;
@@ -63,6 +63,37 @@ impl Cursor {
     /// Returns the index of the file.
     pub(super) fn file(&self) -> u16 {
         self.file
+    }
+
+    /// Reads a frame where the line is of the usual form and nothing about it needs a second look; else moves nowhere.
+    #[inline]
+    pub(super) fn read_usual(
+        &mut self,
+        content: &[u8],
+        settings: &SourceSettings,
+    ) -> Option<LineHead> {
+        let (stamp, frame) = content.get(self.offset..)?.split_first_chunk()?;
+        let recv = stamp_of(stamp)?;
+        let newline = memchr::memchr(b'\n', frame)?;
+        let bytes = trim_end(frame.get(..newline)?).len();
+        let line_bytes = (STAMP_BYTES + bytes) as u64;
+        if !self.connection.is_empty()
+            || line_bytes > settings.line_bytes_max
+            || frame.first().is_none_or(|byte| *byte <= b' ')
+        {
+            return None;
+        }
+        let offset = self.offset;
+        let start = offset + STAMP_BYTES;
+        self.offset = start + newline + 1;
+        self.line += 1;
+        Some(LineHead {
+            file: self.file,
+            offset,
+            recv,
+            frame: start..start + bytes,
+            url: 0..0,
+        })
     }
 
     /// Reads on to the next frame or fault; the damage, if there is any, comes last.

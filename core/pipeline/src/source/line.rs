@@ -51,7 +51,12 @@ pub(super) fn form_of(line: &[u8]) -> Form {
 /// Returns the stamp of a line that begins with 19 digits and a space: every stamp from 2001 to 2262.
 #[inline]
 fn nineteen_digits(line: &[u8]) -> Option<WallNs> {
-    let (digits, _) = line.split_first_chunk::<20>()?;
+    stamp_of(line.first_chunk()?)
+}
+
+/// Returns the time of 19 digits and the space after them.
+#[inline]
+pub(super) fn stamp_of(stamp: &[u8; STAMP_BYTES]) -> Option<WallNs> {
     let [
         a,
         b,
@@ -73,13 +78,16 @@ fn nineteen_digits(line: &[u8]) -> Option<WallNs> {
         r,
         s,
         b' ',
-    ] = *digits
+    ] = *stamp
     else {
         return None;
     };
     let high = eight_digits([a, b, c, d, e, f, g, h])?;
     let middle = eight_digits([i, j, k, l, m, n, o, p])?;
-    let low = eight_digits([b'0', b'0', b'0', b'0', b'0', q, r, s])?;
+    let low = [q, r, s].into_iter().try_fold(0, |low, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit <= 9).then_some(low * 10 + u64::from(digit))
+    })?;
     let ns = (high * 100_000_000 + middle) * 1_000 + low;
     i64::try_from(ns).ok().map(WallNs)
 }
@@ -98,6 +106,8 @@ fn eight_digits(bytes: [u8; 8]) -> Option<u64> {
 const HIGH_HALVES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 const STAMP_DIGITS: usize = 19;
+/// A stamp's digits and the space after them.
+pub(super) const STAMP_BYTES: usize = STAMP_DIGITS + 1;
 
 fn form_of_other(line: &[u8]) -> Form {
     match line.first() {

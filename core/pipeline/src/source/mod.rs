@@ -138,6 +138,25 @@ impl Recording {
         reason = "the entry borrows from the recording, which an iterator cannot say"
     )]
     pub fn next(&mut self) -> Option<Entry<'_>> {
+        match self.next_usual() {
+            Some((file, line)) => self.entry(file, Head::Line(line)),
+            None => self.next_any(),
+        }
+    }
+
+    /// Takes the next line where only one file is read and the line is of the usual form.
+    #[inline]
+    fn next_usual(&mut self) -> Option<(u16, LineHead)> {
+        let [cursor] = self.cursors.as_mut_slice() else {
+            return None;
+        };
+        let file = cursor.file();
+        let content = self.files.get(usize::from(file))?.content();
+        Some((file, cursor.read_usual(content, &self.settings)?))
+    }
+
+    #[cold]
+    fn next_any(&mut self) -> Option<Entry<'_>> {
         loop {
             let (file, head) = match self.cursors.as_mut_slice() {
                 [] => return None,

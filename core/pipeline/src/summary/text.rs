@@ -138,6 +138,12 @@ impl ReplaySummary {
         for (stage, figures) in known.chain(others) {
             write_stage(f, stage, figures)?;
         }
+        if self.run.latency_is == "service" {
+            writeln!(
+                f,
+                "          (full speed: the work on each frame, not what it waits for others of its batch)"
+            )?;
+        }
         Ok(())
     }
 }
@@ -255,6 +261,7 @@ mod tests {
             max_ns: 2_100_000,
         };
         summary.run.latency.insert("feed".into(), figures);
+        summary.run.latency_is = "service".into();
         let expected = "\
 session   binance-spot  spot.gz  41249 frames
 flow      41249 frames, 41250 events, 9757 trades, 0 errors, 0 gaps in 0.500 s (82498 frames/s, unpacked in 0.000 s)
@@ -265,6 +272,7 @@ denied    FUNDS 1: the balance does not reach, fees included; needs 0.001, free 
 p&l       realized 1.5, unrealized 0, fees 0.25, net 1.25, equity 10001.25 USDT
 latency   stage                       n       p50       p90       p99     p99.9       max
           feed                    41249    812 ns   1.42 us   12.3 us         -   2.10 ms
+          (full speed: the work on each frame, not what it waits for others of its batch)
 digest    abababababababababababababababababababababababababababababababab
 ";
         assert_eq!(summary.to_string(), expected);

@@ -110,11 +110,19 @@ impl Half {
         if !self.window.is_placed() {
             return self.place(best, tick);
         }
-        let headroom = i128::from(STEPS) - self.window.steps_above_low(best);
-        let band = i128::from(HEADROOM_STEPS_MIN)..=i128::from(HEADROOM_STEPS_MAX);
-        if band.contains(&headroom) {
+        if self
+            .window
+            .is_within(best, HEADROOM_STEPS_MIN, HEADROOM_STEPS_MAX)
+        {
             return false;
         }
+        self.follow(best, tick)
+    }
+
+    /// Moves the window after the best level, which is not where it should be in it.
+    #[cold]
+    fn follow(&mut self, best: i64, tick: i64) -> bool {
+        let headroom = i128::from(STEPS) - self.window.steps_above_low(best);
         let up = headroom < i128::from(HEADROOM_STEPS);
         let words = (headroom - i128::from(HEADROOM_STEPS)).unsigned_abs() / u128::from(WORD_STEPS);
         if words > u128::from(STEPS / WORD_STEPS) {

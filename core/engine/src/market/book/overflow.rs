@@ -1,21 +1,28 @@
 //! The part of one side that lies far from the touch or off the price steps: exact, sorted, of any size.
 //!
 //! Called by [`super::half`] only, on the engine thread. A B+ tree of two levels: an index of first keys
-//! over leaves of at most [`LEAF_LEVELS`] levels in an arena. Allocates only where the arena grows
-//! beyond what it ever held.
+//! over leaves of at most [`LEAF_LEVELS`] levels in an arena. A removed level leaves its place behind, with
+//! no quantity: half of all updates remove, most of what is removed comes back at the same price or next to
+//! it, and then nothing moves. Allocates only where the arena grows beyond what it ever held.
 
-/// Most levels in a leaf.
+/// Places in a leaf.
 const LEAF_LEVELS: usize = 64;
 /// Two neighbours that together hold no more than this become one leaf.
 const MERGED_LEVELS_MAX: usize = LEAF_LEVELS / 4 * 3;
+/// The key of a place that is not in use: none is above it. It is only a filling: `len` says what is in use.
+const UNUSED: i64 = i64::MAX;
+// The search in a leaf halves it to the end.
+const _: () = assert!(LEAF_LEVELS.is_power_of_two());
+/// A leaf looks for a neighbour to join at multiples of this many levels, when it has few.
+const MERGE_STEP: usize = 4;
 /// Leaves that a new overflow has room for: 1,792 levels where every leaf is half full.
 /// More would take an instrument of 1,000 levels on each side beyond its 256 KB.
 const LEAVES_RESERVED: usize = 56;
 
-/// Levels by key, ascending.
+/// Levels by key, ascending. No leaf is without a level.
 #[derive(Clone, Debug)]
 pub(super) struct Overflow {
-    /// First key of each leaf, ascending.
+    /// First key of each leaf, ascending; a place without a quantity may hold it.
     firsts: Vec<i64>,
     /// Arena position of each leaf, in the order of `firsts`.
     order: Vec<u32>,
@@ -32,7 +39,11 @@ pub(super) struct Place {
 
 #[derive(Clone, Debug)]
 struct Leaf {
+    /// Places in use.
     len: usize,
+    /// Those of them that have a quantity.
+    live: usize,
+    /// Ascending; [`UNUSED`] after those in use.
     keys: [i64; LEAF_LEVELS],
     qtys: [i64; LEAF_LEVELS],
 }
@@ -66,22 +77,16 @@ impl Overflow {
             return 0;
         };
         let level = leaf.lower_bound(key);
-        match leaf.at(level) {
-            Some((found, before)) if found == key => {
-                if qty == 0 {
-                    self.remove(at, level);
-                } else if let Some(place) = leaf.qtys.get_mut(level) {
-                    *place = qty;
-                }
-                before
+        let Some(before) = leaf.replace(level, key, qty) else {
+            if qty != 0 {
+                self.insert(at, level, key, qty);
             }
-            _ => {
-                if qty != 0 {
-                    self.insert(at, level, key, qty);
-                }
-                0
-            }
+            return 0;
+        };
+        if qty == 0 && before != 0 && leaf.live.is_multiple_of(MERGE_STEP) {
+            self.thin(at);
         }
+        before
     }
 
     /// Returns the quantity at a key, 0 where there is none.
@@ -99,17 +104,18 @@ impl Overflow {
     pub fn at_or_above(&self, key: i64) -> Option<(i64, i64)> {
         let at = self.leaf_of(key);
         let leaf = self.leaf(at)?;
-        match leaf.at(leaf.lower_bound(key)) {
+        match leaf.live_from(leaf.lower_bound(key)) {
             Some(level) => Some(level),
-            None => self.leaf(at + 1)?.at(0),
+            None => self.leaf(at + 1)?.live_from(0),
         }
     }
 
     /// Returns the place of the highest level.
     pub fn highest(&self) -> Option<Place> {
-        let leaf = self.order.len().checked_sub(1)?;
-        let level = self.leaf(leaf)?.len.checked_sub(1)?;
-        Some(Place { leaf, level })
+        self.below(Place {
+            leaf: self.order.len(),
+            level: 0,
+        })
     }
 
     /// Returns the place of the highest level below `key`.
@@ -119,16 +125,15 @@ impl Overflow {
         self.below(Place { leaf, level })
     }
 
-    /// Returns the place before this one.
+    /// Returns the place of the next lower level.
     pub fn below(&self, place: Place) -> Option<Place> {
-        match place.level.checked_sub(1) {
-            Some(level) => Some(Place { level, ..place }),
-            None => {
-                let leaf = place.leaf.checked_sub(1)?;
-                let level = self.leaf(leaf)?.len.checked_sub(1)?;
-                Some(Place { leaf, level })
-            }
+        let Place { leaf, level } = place;
+        if let Some(level) = self.leaf(leaf).and_then(|leaf| leaf.live_below(level)) {
+            return Some(Place { leaf, level });
         }
+        let leaf = leaf.checked_sub(1)?;
+        let level = self.leaf(leaf)?.live_below(LEAF_LEVELS)?;
+        Some(Place { leaf, level })
     }
 
     /// Returns key and quantity at a place.
@@ -167,12 +172,19 @@ impl Overflow {
         let Some(leaf) = self.leaf_mut(at) else {
             return;
         };
+        if leaf.reuse(level, key, qty) {
+            return self.note_first(at);
+        }
+        // With many places to close the next inserts find room; with few a cut in half is as cheap and lasts longer.
+        if leaf.len == LEAF_LEVELS && leaf.live <= MERGED_LEVELS_MAX {
+            leaf.compact();
+            let level = leaf.lower_bound(key);
+            leaf.insert(level, key, qty);
+            return self.note_first(at);
+        }
         if leaf.len < LEAF_LEVELS {
             leaf.insert(level, key, qty);
-            if level == 0 {
-                self.firsts[at] = key;
-            }
-            return;
+            return self.note_first(at);
         }
         // A snapshot comes in order: at either end a leaf of its own leaves full ones behind.
         let is_lowest = at == 0 && level == 0;
@@ -185,8 +197,8 @@ impl Overflow {
             return;
         };
         let upper = leaf.split();
-        self.insert_leaf(at + 1, upper);
         let half = LEAF_LEVELS / 2;
+        self.insert_leaf(at + 1, upper);
         if level < half {
             self.insert(at, level, key, qty);
         } else {
@@ -194,37 +206,37 @@ impl Overflow {
         }
     }
 
-    fn remove(&mut self, at: usize, level: usize) {
-        let Some(leaf) = self.leaf_mut(at) else {
-            return;
-        };
-        leaf.remove(level);
-        let (len, first) = (leaf.len, leaf.keys[0]);
-        if len == 0 {
-            self.remove_leaf(at);
-            return;
-        }
-        if level == 0 {
-            self.firsts[at] = first;
-        }
-        if len <= MERGED_LEVELS_MAX / 2 {
-            self.merge(at);
+    /// Brings the index up to date with the leaf's first place.
+    #[inline]
+    fn note_first(&mut self, at: usize) {
+        let first = self.leaf(at).map(|leaf| leaf.keys[0]);
+        if let Some((known, first)) = self.firsts.get_mut(at).zip(first) {
+            *known = first;
         }
     }
 
-    /// Joins the leaf with the one above it, or else with the one below, where both fit.
-    fn merge(&mut self, at: usize) {
+    /// Takes care of a leaf that has few levels left: away with an empty one, others join a neighbour where both fit.
+    #[cold]
+    fn thin(&mut self, at: usize) {
+        let live = self.leaf(at).map_or(0, |leaf| leaf.live);
+        if live == 0 {
+            return self.remove_leaf(at);
+        }
+        if live > MERGED_LEVELS_MAX / 2 {
+            return;
+        }
         for lower in [Some(at), at.checked_sub(1)].into_iter().flatten() {
             let (Some(leaf), Some(above)) = (self.leaf(lower), self.leaf(lower + 1)) else {
                 continue;
             };
-            if leaf.len + above.len <= MERGED_LEVELS_MAX {
+            if leaf.live + above.live <= MERGED_LEVELS_MAX {
                 let above = above.clone();
                 if let Some(leaf) = self.leaf_mut(lower) {
+                    leaf.compact();
                     leaf.append(&above);
                 }
                 self.remove_leaf(lower + 1);
-                return;
+                return self.note_first(lower);
             }
         }
     }
@@ -253,33 +265,84 @@ impl Overflow {
 }
 
 impl Leaf {
+    /// Returns a leaf of these places, which fit.
     fn of(keys: &[i64], qtys: &[i64]) -> Self {
         let mut leaf = Self {
-            len: 0,
-            keys: [0; LEAF_LEVELS],
+            len: keys.len(),
+            live: qtys.iter().filter(|qty| **qty != 0).count(),
+            keys: [UNUSED; LEAF_LEVELS],
             qtys: [0; LEAF_LEVELS],
         };
-        leaf.extend(keys, qtys);
+        leaf.keys[..keys.len()].copy_from_slice(keys);
+        leaf.qtys[..qtys.len()].copy_from_slice(qtys);
         leaf
     }
 
-    fn extend(&mut self, keys: &[i64], qtys: &[i64]) {
-        let end = self.len + keys.len();
-        self.keys[self.len..end].copy_from_slice(keys);
-        self.qtys[self.len..end].copy_from_slice(qtys);
-        self.len = end;
+    /// Adds a level above all others.
+    fn push(&mut self, key: i64, qty: i64) {
+        self.keys[self.len] = key;
+        self.qtys[self.len] = qty;
+        self.len += 1;
+        self.live += usize::from(qty != 0);
     }
 
+    /// Adds the other's levels, which are all above ours and fit.
     fn append(&mut self, other: &Self) {
-        self.extend(&other.keys[..other.len], &other.qtys[..other.len]);
+        let places = other.keys.iter().zip(&other.qtys).take(other.len);
+        for (key, qty) in places.filter(|(_, qty)| **qty != 0) {
+            self.push(*key, *qty);
+        }
     }
 
-    /// Cuts the leaf in half and returns the upper one.
+    /// Closes the places without a quantity.
+    fn compact(&mut self) {
+        let mut len = 0;
+        for place in 0..self.len {
+            let (key, qty) = (self.keys[place], self.qtys[place]);
+            if qty != 0 {
+                self.keys[len] = key;
+                self.qtys[len] = qty;
+                len += 1;
+            }
+        }
+        self.keys[len..self.len].fill(UNUSED);
+        self.len = len;
+    }
+
+    /// Cuts the full leaf in half and returns the upper one.
     fn split(&mut self) -> Self {
         let half = LEAF_LEVELS / 2;
         let upper = Self::of(&self.keys[half..self.len], &self.qtys[half..self.len]);
+        self.keys[half..].fill(UNUSED);
         self.len = half;
+        self.live -= upper.live;
         upper
+    }
+
+    /// Sets the quantity of a place and returns the one before; `None` where the place is not the key's.
+    #[inline]
+    fn replace(&mut self, level: usize, key: i64, qty: i64) -> Option<i64> {
+        if level >= self.len || *self.keys.get(level)? != key {
+            return None;
+        }
+        let before = std::mem::replace(self.qtys.get_mut(level)?, qty);
+        self.live = self.live + usize::from(qty != 0) - usize::from(before != 0);
+        Some(before)
+    }
+
+    /// Puts the level into a place without a quantity where one is next to `level`; returns whether one was.
+    #[inline]
+    fn reuse(&mut self, level: usize, key: i64, qty: i64) -> bool {
+        let free = |place: usize| place < self.len && self.qtys.get(place) == Some(&0);
+        let place = match level.checked_sub(1) {
+            _ if free(level) => level,
+            Some(below) if free(below) => below,
+            _ => return false,
+        };
+        self.keys[place] = key;
+        self.qtys[place] = qty;
+        self.live += 1;
+        true
     }
 
     fn insert(&mut self, level: usize, key: i64, qty: i64) {
@@ -288,20 +351,37 @@ impl Leaf {
         self.keys[level] = key;
         self.qtys[level] = qty;
         self.len += 1;
-    }
-
-    fn remove(&mut self, level: usize) {
-        self.keys.copy_within(level + 1..self.len, level);
-        self.qtys.copy_within(level + 1..self.len, level);
-        self.len -= 1;
+        self.live += 1;
     }
 
     /// Returns the position of the first key at or above `key`.
+    ///
+    /// Always six steps without a branch: places that are not in use have the highest key.
     #[inline]
     fn lower_bound(&self, key: i64) -> usize {
-        self.keys
-            .get(..self.len)
-            .map_or(0, |keys| keys.partition_point(|other| *other < key))
+        let mut at = 0;
+        let mut width = LEAF_LEVELS / 2;
+        while width > 0 {
+            let is_below = self.keys[(at + width - 1) % LEAF_LEVELS] < key;
+            at += width * usize::from(is_below);
+            width /= 2;
+        }
+        // What is left is one place: the last, or the one that was found.
+        at + usize::from(self.keys[at % LEAF_LEVELS] < key)
+    }
+
+    /// Returns key and quantity of the first level at or above the place.
+    fn live_from(&self, level: usize) -> Option<(i64, i64)> {
+        let places = self.keys.iter().zip(&self.qtys).take(self.len);
+        let mut places = places.skip(level).map(|(key, qty)| (*key, *qty));
+        places.find(|(_, qty)| *qty != 0)
+    }
+
+    /// Returns the place of the highest level below the place.
+    #[inline]
+    fn live_below(&self, level: usize) -> Option<usize> {
+        let places = self.qtys.get(..level.min(self.len))?;
+        places.iter().rposition(|qty| *qty != 0)
     }
 
     #[inline]
@@ -310,5 +390,69 @@ impl Leaf {
             return None;
         }
         Some((*self.keys.get(level)?, *self.qtys.get(level)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Every level from the highest down.
+    fn descent(overflow: &Overflow) -> Vec<(i64, i64)> {
+        let mut place = overflow.highest();
+        let mut levels = Vec::new();
+        while let Some(at) = place {
+            levels.push(overflow.at(at).expect("a level stands there"));
+            place = overflow.below(at);
+        }
+        levels
+    }
+
+    fn check(overflow: &Overflow, model: &BTreeMap<i64, i64>, key: i64) {
+        let want = model.range(key..).next().map(|(key, qty)| (*key, *qty));
+        assert_eq!(overflow.at_or_above(key), want, "at or above {key}");
+        let below = overflow
+            .highest_below(key)
+            .and_then(|place| overflow.at(place));
+        let want = model.range(..key).next_back();
+        assert_eq!(below, want.map(|(key, qty)| (*key, *qty)), "below {key}");
+        assert_eq!(overflow.qty(key), model.get(&key).copied().unwrap_or(0));
+    }
+
+    #[test]
+    fn levels_that_go_and_come_are_those_of_a_map() {
+        // Dense and sparse keys: the same places come back, neighbours come back, leaves fill, empty and join.
+        for (seed, keys) in [(1_u64, 90), (2, 700), (3, 20_000)] {
+            let mut state = seed;
+            let mut random = move |below: u64| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % below
+            };
+            let (mut overflow, mut model) = (Overflow::new(), BTreeMap::new());
+            for step in 0..30_000_u64 {
+                let key = random(keys) as i64 - 300;
+                // Waves of growth and decay.
+                let removes = random(100) < if step / 4_000 % 2 == 0 { 35 } else { 80 };
+                let qty = if removes { 0 } else { 1 + random(9) as i64 };
+                let before = match qty {
+                    0 => model.remove(&key),
+                    qty => model.insert(key, qty),
+                };
+                assert_eq!(overflow.set(key, qty), before.unwrap_or(0), "{key}");
+                check(&overflow, &model, random(keys) as i64 - 300);
+                if step % 500 == 0 {
+                    let want: Vec<_> = model.iter().rev().map(|(key, qty)| (*key, *qty)).collect();
+                    assert_eq!(descent(&overflow), want);
+                    assert!(overflow.leaves.len() <= 2 + model.len().max(keys as usize) / 8);
+                }
+            }
+            for key in model.keys() {
+                assert_ne!(overflow.set(*key, 0), 0);
+            }
+            assert_eq!((overflow.highest(), overflow.order.len()), (None, 0));
+        }
     }
 }

@@ -122,11 +122,12 @@ impl Window {
             return None;
         }
         let leaving = if up { 0 } else { STEPS - WORD_STEPS };
-        for position in leaving..leaving + WORD_STEPS {
+        let mut bits = self.occupied[self.word_of(leaving)];
+        while bits != 0 {
+            let position = leaving + u64::from(bits.trailing_zeros());
+            bits &= bits - 1;
             let qty = self.set(position, 0);
-            if qty != 0 {
-                evicted(self.key(position), qty);
-            }
+            evicted(self.key(position), qty);
         }
         let word_step = if up { 1 } else { WORDS - 1 };
         self.low = low;
@@ -204,6 +205,15 @@ impl Window {
         self.low
     }
 
+    /// Returns whether the step at or below `key` has at least `min` and at most `max` steps from itself to the window's end.
+    #[inline]
+    pub fn is_within(&self, key: i64, min: u64, max: u64) -> bool {
+        // From the lowest such step up to the end of the highest: no sum overflows, see `LOW_MAX`.
+        let lowest = self.key(STEPS - max);
+        let beyond = self.key(STEPS - min) + self.grid.tick;
+        (lowest..beyond).contains(&key)
+    }
+
     /// Returns how many steps `key` lies above the low end, rounded down; negative below it.
     pub fn steps_above_low(&self, key: i64) -> i128 {
         (i128::from(key) - i128::from(self.low)).div_euclid(i128::from(self.grid.tick))
@@ -269,6 +279,29 @@ mod tests {
                 let outside = [low - tick, low + STEPS as i64 * tick, i64::MIN, i64::MAX];
                 for key in outside {
                     assert!(window.position(key) >= STEPS, "{tick} {low} {key}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_room_above_a_key_is_told_without_dividing() {
+        for tick in [1, 7, 1_000_000, TICK_MAX] {
+            for low in [0, -5, 12_345, LOW_MAX, -LOW_MAX] {
+                let mut window = Window::new();
+                assert!(window.place(low, tick));
+                let ends = [STEPS - 2_560, STEPS - 256].map(|steps| window.key(steps));
+                let near = ends
+                    .into_iter()
+                    .flat_map(|end| [-tick, -1, 0, 1, tick - 1, tick].map(|by| end + by));
+                for key in near.chain([low, i64::MIN, i64::MAX]) {
+                    let headroom = i128::from(STEPS) - window.steps_above_low(key);
+                    let want = (256..=2_560).contains(&headroom);
+                    assert_eq!(
+                        window.is_within(key, 256, 2_560),
+                        want,
+                        "{tick} {low} {key}"
+                    );
                 }
             }
         }

@@ -6,6 +6,7 @@ use super::{Case, Failure, Outcome, whole};
 use claire_types::{Amount, GateCode, Qty, TradingState};
 
 /// 1: the kill switch is active, or nobody knows.
+#[inline]
 pub(super) fn kill_switch(case: &Case<'_>) -> Outcome {
     let is_killed = case.inputs.is_killed.unwrap_or(true);
     if is_killed || case.inputs.account_state == Some(TradingState::Killed) {
@@ -15,6 +16,7 @@ pub(super) fn kill_switch(case: &Case<'_>) -> Outcome {
 }
 
 /// 2: the mode does not send.
+#[inline]
 pub(super) fn mode(case: &Case<'_>) -> Outcome {
     if case.inputs.mode_sends != Some(true) {
         return Err(Failure::missing(GateCode::Mode));
@@ -23,6 +25,7 @@ pub(super) fn mode(case: &Case<'_>) -> Outcome {
 }
 
 /// 3: HALTED and KILLED stop all but exits, REDUCING what does not reduce.
+#[inline]
 pub(super) fn trading_state(case: &Case<'_>) -> Outcome {
     let states = [case.inputs.account_state, case.inputs.strategy_state];
     let scopes = [&case.inputs.account, &case.inputs.owner];
@@ -47,6 +50,7 @@ pub(super) fn trading_state(case: &Case<'_>) -> Outcome {
 }
 
 /// 4: nobody's strategy, or one that must not trade now.
+#[inline]
 pub(super) fn strategy(case: &Case<'_>) -> Outcome {
     let Some(facts) = case.inputs.strategy else {
         return Err(Failure::missing(GateCode::Strategy));
@@ -62,6 +66,7 @@ pub(super) fn strategy(case: &Case<'_>) -> Outcome {
 }
 
 /// 5: nobody's instrument, or one that the venue does not trade.
+#[inline]
 pub(super) fn instrument(case: &Case<'_>) -> Outcome {
     let facts = case.instrument()?;
     let is_known = facts.id == case.intent.instrument && facts.multiplier > Amount::ZERO;

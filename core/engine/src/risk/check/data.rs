@@ -6,6 +6,7 @@ use super::{Case, Failure, Outcome};
 use claire_types::{Amount, DurationNs, GateCode};
 
 /// 6: the book is not proven, its connection silent, or it is quiet for too long.
+#[inline]
 pub(super) fn stale(case: &Case<'_>) -> Outcome {
     let Some(data) = case.inputs.data.filter(|data| data.is_proven) else {
         return Err(Failure::missing(GateCode::DataStale));
@@ -15,6 +16,7 @@ pub(super) fn stale(case: &Case<'_>) -> Outcome {
 }
 
 /// 7: the venue is silent.
+#[inline]
 pub(super) fn silence(case: &Case<'_>) -> Outcome {
     let Some(data) = case.inputs.data else {
         return Err(Failure::missing(GateCode::DataSilence));

@@ -7,6 +7,7 @@ use super::{Case, Failure, Outcome, is_within};
 use claire_types::{Amount, GateCode, Qty, Side};
 
 /// 12: the projected position is above the share of equity.
+#[inline]
 pub(super) fn position(case: &Case<'_>) -> Outcome {
     let equity = case
         .inputs
@@ -31,6 +32,7 @@ pub(super) fn position(case: &Case<'_>) -> Outcome {
 }
 
 /// 13: the projected total is above the share of equity.
+#[inline]
 pub(super) fn exposure(case: &Case<'_>) -> Outcome {
     let missing = Failure::missing(GateCode::Warming);
     let overflow = Failure::missing(GateCode::Exposure);
@@ -55,6 +57,7 @@ pub(super) fn exposure(case: &Case<'_>) -> Outcome {
 }
 
 /// 14: too many working orders or open positions, this one counted.
+#[inline]
 pub(super) fn open_count(case: &Case<'_>) -> Outcome {
     let orders = case.inputs.orders_open.saturating_add(1);
     if orders > case.limits.orders_open_max {

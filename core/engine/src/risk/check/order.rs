@@ -8,6 +8,7 @@ use claire_types::number::checked_mul;
 use claire_types::{Amount, Contract, GateCode, Instrument, OrderKind, Qty, Side};
 
 /// 9: steps, smallest and largest quantity, smallest notional; entries keep room to exit.
+#[inline]
 pub(super) fn precision(case: &Case<'_>) -> Outcome {
     let (facts, intent) = (case.instrument()?, case.intent);
     let off_tick = facts.tick.0 > 0 && intent.price.0 % facts.tick.0 != 0;
@@ -110,6 +111,7 @@ fn qty_failure(facts: &Instrument, limit: Qty, measured: Qty) -> Failure {
 }
 
 /// 10: the price, or the worst that a market order takes, is too far from the reference.
+#[inline]
 pub(super) fn price_collar(case: &Case<'_>) -> Outcome {
     let missing = Failure::missing(GateCode::Warming);
     let facts = case.instrument()?;
@@ -140,6 +142,7 @@ pub(super) fn price_collar(case: &Case<'_>) -> Outcome {
 }
 
 /// 11: the notional is above the share of equity, and above what the smallest order needs.
+#[inline]
 pub(super) fn order_size(case: &Case<'_>) -> Outcome {
     let missing = Failure::missing(GateCode::Warming);
     let overflow = Failure::missing(GateCode::OrderSize);

@@ -7,6 +7,7 @@ use super::{Case, Failure, Outcome};
 use claire_types::{Amount, GateCode, OrderKind, Side};
 
 /// 15: too many orders lately, this one counted; exits have a cap of their own.
+#[inline]
 pub(super) fn rate(case: &Case<'_>) -> Outcome {
     let (rates, limits) = (&case.inputs.rates, case.limits);
     let counts = match case.is_exit {
@@ -26,6 +27,7 @@ pub(super) fn rate(case: &Case<'_>) -> Outcome {
 }
 
 /// 16: balance or margin does not reach, fees included.
+#[inline]
 pub(super) fn funds(case: &Case<'_>) -> Outcome {
     let missing = Failure::missing(GateCode::Warming);
     let free = case.inputs.funds_free.ok_or(missing)?;
@@ -52,6 +54,7 @@ pub(super) fn funds(case: &Case<'_>) -> Outcome {
 }
 
 /// 17: would cross an own resting order.
+#[inline]
 pub(super) fn self_trade(case: &Case<'_>) -> Outcome {
     let Some(resting) = case.inputs.own_opposite else {
         return Ok(());

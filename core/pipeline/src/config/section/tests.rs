@@ -13,6 +13,15 @@ fn auto_is_fused_below_four_cores() {
     ] {
         assert_eq!(choice.is_split(cores), expected, "{choice:?} on {cores}");
     }
+    for (choice, cores, expected) in [
+        (TopologyChoice::Auto, 1, false),
+        (TopologyChoice::Auto, 2, true),
+        (TopologyChoice::Fused, 64, false),
+        (TopologyChoice::Split, 1, true),
+    ] {
+        let is_split = choice.is_split_reading(cores);
+        assert_eq!(is_split, expected, "reading, {choice:?} on {cores}");
+    }
 }
 
 #[test]
