@@ -1,8 +1,9 @@
 //! One digest: the same run has the same digest in debug and release, fused and split, each time, at any speed,
 //! and as it was when `digests.toml` was written.
 //!
-//! Runs the binary. `tests/run` runs this test with the debug build and with the binary that people run: both compare with the one file, so they are equal to
-//! each other. Where the engine's meaning changed on purpose, raise `SEMANTICS_VERSION` and write the file anew:
+//! Runs the binary. `tests/run` runs this test with the debug build and with the binary that people run: both
+//! compare with the one file, so they are equal to each other. Where the engine's meaning changed on purpose, raise
+//! `SEMANTICS_VERSION` and write the file anew:
 //! `CLAIRE_DIGESTS=write cargo test -p claire-tests --test digests`.
 
 mod program;

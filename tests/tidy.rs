@@ -59,6 +59,8 @@ const UNSAFE: &[&str] = &[
     "core/pipeline/src/clock.rs",
     "core/pipeline/src/source/map.rs",
     "core/pipeline/tests/no_alloc.rs",
+    "core/venue/src/binance/typed/pattern.rs",
+    "core/venue/src/wide.rs",
     "ffi/",
     "strategies/src/compile/call.rs",
     "tests/no_alloc.rs",

@@ -22,7 +22,16 @@ pub struct File {
 }
 
 /// Folders that are not the project's text, by their path from the root.
-const SKIPPED: &[&str] = &[".git", "target", "data", ".venv", "ffi/python/.venv"];
+const SKIPPED: &[&str] = &[
+    ".git",
+    "target",
+    "data",
+    ".venv",
+    "ffi/python/.venv",
+    "core/venue/fuzz/target",
+    "core/venue/fuzz/corpus",
+    "core/venue/fuzz/artifacts",
+];
 /// Longer files are not read; the rule about size names them.
 const READ_BYTES_MAX: u64 = 4 << 20;
 

@@ -11,12 +11,15 @@ use crate::catalog::Catalog;
 use crate::event::Decoded;
 use claire_types::{Cell, CellBuffer, Input, InstrumentKey, Symbol, Venue, WallNs};
 
-/// Both decoders with one instrument, `BTCUSDT`, of each venue.
+/// Both decoders with two instruments of each venue, `BTCUSDT` and `BTCUSD_PERP`.
 #[derive(Debug)]
 pub struct Checker {
     catalog: Catalog,
     layouts: Layouts,
+    /// The same without patterns, as where the processor has no AVX2.
+    by_field: Layouts,
     levels: Vec<Cell>,
+    levels_by_field: Vec<Cell>,
     general: GeneralDecoder,
     content: FrameContent,
 }
@@ -25,13 +28,16 @@ impl Default for Checker {
     fn default() -> Self {
         let mut catalog = Catalog::new(&[]);
         for venue in venues() {
-            let symbol = Symbol::cut("BTCUSDT");
-            let _ = catalog.register(InstrumentKey { venue, symbol });
+            for symbol in ["BTCUSDT", "BTCUSD_PERP"].map(Symbol::cut) {
+                let _ = catalog.register(InstrumentKey { venue, symbol });
+            }
         }
         Self {
             catalog,
             layouts: Layouts::default(),
+            by_field: Layouts::by_field(),
             levels: Vec::new(),
+            levels_by_field: Vec::new(),
             general: GeneralDecoder::default(),
             content: FrameContent::default(),
         }
@@ -39,28 +45,33 @@ impl Default for Checker {
 }
 
 impl Checker {
-    /// Reads the frame with both decoders; returns whether the typed one took it.
+    /// Reads the frame with both decoders, the typed one with and without patterns; returns whether it took it.
+    ///
+    /// What the typed decoder took is what the stream's next frame is compared with.
     ///
     /// # Panics
-    /// Where the typed decoder took it and the general one refused it or read something else.
+    /// Where the typed decoder took it and the general one refused it or read something else, or where
+    /// patterns make a difference.
     pub fn check(&mut self, venue: Venue, frame: &[u8]) -> bool {
         let context = Context {
             venue,
             catalog: &self.catalog,
             bare: self.catalog.place(venue, b"BTCUSDT").ok(),
         };
-        self.levels.clear();
-        let typed = typed::decode(&context, frame, &mut self.layouts, &mut self.levels)
-            .map(Decoded::from)
-            .or_else(|| {
-                self.levels.clear();
-                typed::decode_rare(&context, frame, &mut self.layouts)
-            });
+        let text = String::from_utf8_lossy(frame);
+        let typed = read(&context, frame, &mut self.layouts, &mut self.levels);
+        let by_field = read(
+            &context,
+            frame,
+            &mut self.by_field,
+            &mut self.levels_by_field,
+        );
+        assert_eq!(typed, by_field, "with and without patterns: {text}");
         let general = self.general.decode(&context, frame, &mut self.content);
         let Some(typed) = typed else {
             return false;
         };
-        let text = String::from_utf8_lossy(frame);
+        assert_eq!(self.levels, self.levels_by_field, "{text}");
         assert_eq!(general, Ok(()), "typed took what general refused: {text}");
         assert_eq!(self.content.events, [typed], "{text}");
         assert_eq!(self.content.levels, self.levels, "{text}");
@@ -68,17 +79,34 @@ impl Checker {
     }
 }
 
+/// Reads the frame with the typed decoder.
+fn read(
+    context: &Context<'_>,
+    frame: &[u8],
+    layouts: &mut Layouts,
+    levels: &mut Vec<Cell>,
+) -> Option<Decoded> {
+    levels.clear();
+    let frequent = typed::decode(context, frame, layouts, levels).map(Decoded::from);
+    frequent.or_else(|| {
+        levels.clear();
+        typed::decode_rare(context, frame, layouts)
+    })
+}
+
 /// Returns the venues that these decoders are for.
 pub const fn venues() -> [Venue; 3] {
     [Venue::BinanceSpot, Venue::BinanceUsdm, Venue::BinanceCoinm]
 }
 
-/// The fuzz target: the first byte chooses the venue, the rest is a frame; it is also split at line ends into a session.
+/// The fuzz target: the first byte chooses the venue, each line of the rest is a frame; together they are also a session.
+///
+/// What a stream's frame looks like is learned from the line before.
 ///
 /// # Panics
 /// Where the decoders disagree, or the feed writes what is no run of inputs.
 pub fn fuzz_frame(bytes: &[u8]) {
-    let Some((choice, frame)) = bytes.split_first() else {
+    let Some((choice, frames)) = bytes.split_first() else {
         return;
     };
     let [spot, usdm, coinm] = venues();
@@ -87,10 +115,11 @@ pub fn fuzz_frame(bytes: &[u8]) {
         1 => usdm,
         _ => coinm,
     };
-    Checker::default().check(venue, frame);
+    let mut checker = Checker::default();
     let mut feed = MarketFeed::new(venue, &[]);
     let mut out = CellBuffer::default();
-    for line in frame.split(|byte| *byte == b'\n') {
+    for line in frames.split(|byte| *byte == b'\n') {
+        checker.check(venue, line);
         feed.on_frame(line, WallNs(1), &mut out);
     }
     let mut rest = out.view();

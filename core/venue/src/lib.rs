@@ -3,7 +3,7 @@
 //! Called by the FEED stage of the pipeline, on its thread. Knows no clock, no thread, no file and no
 //! socket; steady state allocates nothing. Reading order: [`feed`] is the whole of it, bytes in and
 //! inputs out; [`binance`] decodes frames; [`catalog`] knows instruments; [`sync`] proves books.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod feed;
 
@@ -17,7 +17,11 @@ pub mod event;
 pub mod sync;
 pub mod write;
 
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod scan;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 pub use catalog::Catalog;
 pub use detect::{detect, detect_url};

@@ -1,17 +1,25 @@
 //! Frames as the venue writes them, field after field, in one pass.
 //!
 //! Everything that is accepted was looked at: names, punctuation, digits, texts without escapes. `None`
-//! means that the frame looks different somewhere, and says nothing about whether it is right.
+//! means that the frame looks different somewhere, and says nothing about whether it is right. A frame that
+//! looks like the last one of its stream does not come so far: where the processor has AVX2, `pattern`
+//! reads it at known places.
 //!
 //! # Source
 //! Layouts: recorded frames of 2021 to 2024 (spot, USD-M, COIN-M), and the field order of the official
 //! documentation and connector models for the fields `ps`, `st` and `nq` of 2026 (read 2026-11-21).
 
+#[cfg(target_arch = "x86_64")]
+mod learn;
+#[cfg(target_arch = "x86_64")]
+mod pattern;
 mod rare;
 
 pub use rare::decode as decode_rare;
 pub(super) use rare::interval_ns;
 
+#[cfg(target_arch = "x86_64")]
+use self::pattern::Patterns;
 use super::{Context, is_chained, is_partial_depth, product_of};
 use crate::digits::Layout;
 use crate::event::{
@@ -20,10 +28,12 @@ use crate::event::{
 use crate::scan::Cursor;
 use claire_types::{Cell, InstrumentId, Level, Price, Qty, Scale, Side, Ticker, Trade, VenueNs};
 
-/// How the numbers of each instrument were laid out last.
+/// What the frames of one catalog's instruments looked like last; of no use with another catalog.
 #[derive(Clone, Debug, Default)]
 pub struct Layouts {
     instruments: Vec<InstrumentLayout>,
+    #[cfg(target_arch = "x86_64")]
+    patterns: Patterns,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +43,15 @@ struct InstrumentLayout {
 }
 
 impl Layouts {
+    /// Returns layouts without patterns of whole frames, as where the processor has no AVX2.
+    pub fn by_field() -> Self {
+        Self {
+            instruments: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            patterns: Patterns::none(),
+        }
+    }
+
     #[inline(always)]
     fn of(&mut self, id: InstrumentId) -> Option<&mut InstrumentLayout> {
         if id.index() >= self.instruments.len() {
@@ -59,11 +78,49 @@ pub fn decode(
     layouts: &mut Layouts,
     levels: &mut Vec<Cell>,
 ) -> Option<Frequent> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(decoded) = layouts.patterns.decode(context.venue, frame, levels) {
+        return Some(decoded);
+    }
+    by_field(context, frame, layouts, levels)
+}
+
+/// Reads the frame field by field, and learns from it what its stream's frames look like.
+#[inline(never)]
+fn by_field(
+    context: &Context<'_>,
+    frame: &[u8],
+    layouts: &mut Layouts,
+    levels: &mut Vec<Cell>,
+) -> Option<Frequent> {
+    levels.clear();
     let mut cursor = Cursor::new(frame);
     let (stream, is_combined) = opening(&mut cursor)?;
     let decoded = payload(context, stream, &mut cursor, layouts, levels)?;
     closing(&mut cursor, is_combined)?;
+    #[cfg(target_arch = "x86_64")]
+    if is_combined {
+        learn(context, frame, &decoded, &mut layouts.patterns);
+    }
     Some(decoded)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[cold]
+#[inline(never)]
+fn learn(
+    context: &Context<'_>,
+    frame: &[u8],
+    event: &Frequent,
+    patterns: &mut Patterns,
+) -> Option<()> {
+    let key = pattern::key_of(context.venue, frame)?;
+    if patterns.is_to_learn(key) {
+        let scale = context.catalog.instrument(event.instrument)?.scale;
+        let learned = learn::pattern_of(context.venue, frame, event, scale)?;
+        patterns.learn(key, learned);
+    }
+    Some(())
 }
 
 /// Reads up to the payload's opening brace; says the stream's name, and whether the frame has one.
