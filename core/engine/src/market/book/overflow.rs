@@ -13,6 +13,8 @@ const MERGED_LEVELS_MAX: usize = LEAF_LEVELS / 4 * 3;
 const UNUSED: i64 = i64::MAX;
 // The search in a leaf halves it to the end.
 const _: () = assert!(LEAF_LEVELS.is_power_of_two());
+/// A full leaf with no more levels than this closes the places between them, instead of being cut.
+const CLOSED_LEVELS_MAX: usize = LEAF_LEVELS / 8 * 7;
 /// A leaf looks for a neighbour to join at multiples of this many levels, when it has few.
 const MERGE_STEP: usize = 4;
 /// Leaves that a new overflow has room for: 1,792 levels where every leaf is half full.
@@ -175,8 +177,8 @@ impl Overflow {
         if leaf.reuse(level, key, qty) {
             return self.note_first(at);
         }
-        // With many places to close the next inserts find room; with few a cut in half is as cheap and lasts longer.
-        if leaf.len == LEAF_LEVELS && leaf.live <= MERGED_LEVELS_MAX {
+        // With some places to close the next inserts find room; with fewer a cut in half is as cheap and lasts longer.
+        if leaf.len == LEAF_LEVELS && leaf.live <= CLOSED_LEVELS_MAX {
             leaf.compact();
             let level = leaf.lower_bound(key);
             leaf.insert(level, key, qty);
@@ -185,6 +187,10 @@ impl Overflow {
         if leaf.len < LEAF_LEVELS {
             leaf.insert(level, key, qty);
             return self.note_first(at);
+        }
+        if self.free.is_empty() && self.leaves.len() == self.leaves.capacity() && self.join_all() {
+            self.set(key, qty);
+            return;
         }
         // A snapshot comes in order: at either end a leaf of its own leaves full ones behind.
         let is_lowest = at == 0 && level == 0;
@@ -226,19 +232,43 @@ impl Overflow {
             return;
         }
         for lower in [Some(at), at.checked_sub(1)].into_iter().flatten() {
-            let (Some(leaf), Some(above)) = (self.leaf(lower), self.leaf(lower + 1)) else {
-                continue;
-            };
-            if leaf.live + above.live <= MERGED_LEVELS_MAX {
-                let above = above.clone();
-                if let Some(leaf) = self.leaf_mut(lower) {
-                    leaf.compact();
-                    leaf.append(&above);
-                }
-                self.remove_leaf(lower + 1);
-                return self.note_first(lower);
+            if self.join(lower, MERGED_LEVELS_MAX) {
+                return;
             }
         }
+    }
+
+    /// Joins all neighbours that fit in one leaf, before the arena would grow; returns whether a leaf became free.
+    ///
+    /// What does not fit then is half full at least, so the room is used as [`LEAVES_RESERVED`] promises.
+    #[cold]
+    fn join_all(&mut self) -> bool {
+        let leaves = self.order.len();
+        let mut at = 0;
+        while at + 1 < self.order.len() {
+            if !self.join(at, LEAF_LEVELS) {
+                at += 1;
+            }
+        }
+        self.order.len() < leaves
+    }
+
+    /// Joins a leaf with the one above it where both together have no more than `levels_max`; returns whether they did.
+    fn join(&mut self, lower: usize, levels_max: usize) -> bool {
+        let (Some(leaf), Some(above)) = (self.leaf(lower), self.leaf(lower + 1)) else {
+            return false;
+        };
+        if leaf.live + above.live > levels_max {
+            return false;
+        }
+        let above = above.clone();
+        if let Some(leaf) = self.leaf_mut(lower) {
+            leaf.compact();
+            leaf.append(&above);
+        }
+        self.remove_leaf(lower + 1);
+        self.note_first(lower);
+        true
     }
 
     fn insert_leaf(&mut self, at: usize, leaf: Leaf) {
