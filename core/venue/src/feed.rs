@@ -13,7 +13,7 @@ use crate::write::{Stamp, Writer};
 use claire_types::input::FrameError;
 use claire_types::{
     BookReason, Cell, CellBuffer, FrameFault, Header, Input, Instrument, InstrumentId,
-    InstrumentKey, Text, Venue, VenueNs, WallNs,
+    InstrumentKey, Scale, Text, Venue, VenueNs, WallNs,
 };
 use memchr::memmem;
 
@@ -61,7 +61,8 @@ pub struct MarketFeed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DepthStreams {
     None,
-    One(InstrumentId),
+    /// With the units of its numbers, which never change.
+    One(InstrumentId, Scale),
     Several,
 }
 
@@ -360,10 +361,15 @@ impl MarketFeed {
 
     #[cold]
     fn note_depth_stream(&mut self, instrument: InstrumentId) {
+        let Some(facts) = self.catalog.instrument(instrument) else {
+            return;
+        };
         if let Some(streams) = self.depth_streams.get_mut(self.venue as usize) {
             *streams = match *streams {
-                DepthStreams::None => DepthStreams::One(instrument),
-                DepthStreams::One(known) if known == instrument => DepthStreams::One(known),
+                DepthStreams::None => DepthStreams::One(instrument, facts.scale),
+                DepthStreams::One(known, scale) if known == instrument => {
+                    DepthStreams::One(known, scale)
+                }
                 _ => DepthStreams::Several,
             };
         }
@@ -371,14 +377,13 @@ impl MarketFeed {
 
     #[inline]
     fn only_depth_stream(&self) -> Option<Place> {
-        let Some(DepthStreams::One(id)) = self.depth_streams.get(self.venue as usize) else {
-            return None;
-        };
-        let instrument = self.catalog.instrument(*id)?;
-        Some(Place {
-            target: Target::Known(*id),
-            scale: instrument.scale,
-        })
+        match *self.depth_streams.get(self.venue as usize)? {
+            DepthStreams::One(id, scale) => Some(Place {
+                target: Target::Known(id),
+                scale,
+            }),
+            DepthStreams::None | DepthStreams::Several => None,
+        }
     }
 
     /// Counts and writes a frame error; the book that it may have changed is no longer proven.
