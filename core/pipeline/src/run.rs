@@ -158,7 +158,7 @@ pub fn prepare(
     epoch: u32,
     state: Option<LatchedState>,
 ) -> Result<Prepared, RunError> {
-    let mut engine_config: EngineConfig = config.engine(mode)?;
+    let mut engine_config = config.engine_config(mode)?;
     engine_config.epoch = epoch;
     let loaded = config
         .strategies

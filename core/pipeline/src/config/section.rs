@@ -2,7 +2,7 @@
 //!
 //! Built by `read` at start and handed to the stages; nothing after it checks them again. The
 //! sections `account`, `risk`, `matching`, `fees` and `tables` belong to the engine's own type, which
-//! is read with [`super::Config::engine`].
+//! is read with [`super::Config::engine_config`].
 
 use claire_types::time::NS_PER_S;
 use claire_types::{Amount, InstrumentKey};
