@@ -183,7 +183,7 @@ fn faults_name_file_line_key_and_what_is_allowed() {
         ),
         (
             "[store]\nurl = \"mysql://u:secret@h/d\"",
-            "FILE:2:7: store.url: \"mysql://u:***@h/d\" is no store; allowed: auto, none, sqlite:PATH, postgres://…",
+            "FILE:2:7: store.url: \"mysql://u:***@h/d\" is no store; allowed: auto, none, sqlite:PATH, postgres://…, a file's path",
         ),
         (
             "[paper]\nsymbols = [\"sim:A\", \"mexc-spot:B\"]",
