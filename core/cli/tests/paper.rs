@@ -242,3 +242,18 @@ fn what_contradicts_is_refused() {
         assert!(complaint.contains(expected), "{line}: {complaint}");
     }
 }
+
+#[test]
+fn a_store_that_cannot_be_opened_refuses_at_the_start() {
+    let folder = Folder::new();
+    for store in ["postgres://x@127.0.0.1:1/y", "sqlite:/proc/q.db"] {
+        let line = format!("paper --for 2s --speed max --store {store}");
+        let output = folder.run(&line);
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{store}: {complaint}");
+        assert!(complaint.contains("cannot open"), "{complaint}");
+        // Nothing ran: there is no line of a status, and no journal.
+        assert!(!complaint.contains("paper 00:"), "{complaint}");
+        assert!(!folder.0.join("data/claire/journal").exists(), "{store}");
+    }
+}
