@@ -277,3 +277,34 @@ fn a_shown_configuration_is_complete_and_keeps_its_hash() {
     let again = json(&folder.run(&["--config", "shown.toml", "config", "check", "--json"]));
     assert_eq!(again["config_hash"], hash);
 }
+
+#[test]
+fn numbers_and_addresses_that_cannot_be_are_refused_in_plain_words() {
+    let folder = Folder::new();
+    folder.write("session.txt", "");
+    for (arguments, words) in [
+        (
+            vec!["paper", "--seed", "-1"],
+            "write a whole number from 0 to",
+        ),
+        (
+            vec!["replay", "session.txt", "--loop", "0"],
+            "write a whole number from 1 to",
+        ),
+        (
+            vec!["replay", "session.txt", "--loop", "-1"],
+            "write a whole number from 1 to",
+        ),
+        (vec!["db", "migrate", "--store", "foo:bar"], "sqlite:PATH"),
+        (
+            vec!["paper", "--for", "1s", "--store", "postgre://h/d"],
+            "postgres://",
+        ),
+    ] {
+        let output = folder.run(&arguments);
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {complaint}");
+        assert!(complaint.contains(words), "{arguments:?}: {complaint}");
+    }
+    assert!(!folder.0.join("foo:bar").exists());
+}

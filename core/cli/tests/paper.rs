@@ -285,3 +285,17 @@ fn a_store_that_cannot_be_opened_refuses_at_the_start() {
         assert!(!folder.0.join("data/claire/journal").exists(), "{store}");
     }
 }
+
+#[test]
+fn a_status_line_waits_for_the_first_view() {
+    let folder = Folder::new();
+    for line in [
+        "paper --for 1s --strategy none.rhai",
+        "paper --speed max --for 1s --store none",
+    ] {
+        let complaint = text(&folder.run(line).stderr);
+        for blank in ["frames 0 ", "equity  ", "net  "] {
+            assert!(!complaint.contains(blank), "{line}: {complaint}");
+        }
+    }
+}
