@@ -9,7 +9,7 @@ pub use draw::draw;
 
 use claire_pipeline::clock::Clock;
 use claire_pipeline::status::Status;
-use claire_types::{Mode, MonoNs};
+use claire_types::{Mode, MonoNs, WallNs};
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, SetTitle};
 use crossterm::{event, execute, terminal};
@@ -75,6 +75,8 @@ impl View {
     pub fn show(&mut self, status: &Status) -> io::Result<Wish> {
         match self {
             Self::Page(page) => page.show(status),
+            // Before the first view there is nothing to say: a start may still be refused.
+            Self::Lines(_) if status.engine_time == WallNs(0) => Ok(Wish::GoOn),
             Self::Lines(lines) => {
                 let now = lines.clock.mono();
                 lines.show(status, now);

@@ -221,3 +221,90 @@ fn arguments_and_variables_that_are_no_text_do_not_panic() {
     assert_eq!(output.status.code(), Some(2));
     assert!(!text(&output.stderr).contains("bug in claire"));
 }
+
+#[test]
+fn a_check_refuses_what_a_run_would_with_all_of_it() {
+    let folder = Folder::new();
+    let wrong = "[risk]\nprofile = \"wild\"\norder_size_share = 2\nnope = 1\n[account]\nequity = -5\n\
+        [[strategy]]\nname = \"a\"\nmarket = \"sim:BTCUSDT\"\nfile = \"nofile.rhai\"\n";
+    folder.write("wrong.toml", wrong);
+    let mut command = folder.command(&["--config", "wrong.toml", "config", "check", "--json"]);
+    let command = command.env("CLAIRE_TABLES__ORDERS_WORKING_MAX", "100000000");
+    let output = command.output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let value = json(&output);
+    let faults = value["faults"].as_array().expect("a list");
+    let mut found: Vec<_> = faults
+        .iter()
+        .map(|fault| format!("{} {}", fault["origin"], fault["key"]).replace('"', ""))
+        .collect();
+    found.sort();
+    let expected = [
+        "CLAIRE_TABLES__ORDERS_WORKING_MAX tables.orders_working_max",
+        "wrong.toml:10 strategy[0].file",
+        "wrong.toml:2 risk.profile",
+        "wrong.toml:3 risk.order_size_share",
+        "wrong.toml:4 risk.nope",
+        "wrong.toml:6 account.equity",
+    ];
+    assert_eq!(found, expected, "{value}");
+    for mode in ["live", "testnet", "shadow", "backtest"] {
+        let mut command = folder.command(&["config", "check"]);
+        let output = command.env("CLAIRE_MODE", mode).output();
+        let output = output.expect("the binary runs");
+        assert_eq!(output.status.code(), Some(2), "{mode}");
+        let complaint = text(&output.stderr);
+        assert!(complaint.contains("cannot run in mode"), "{complaint}");
+    }
+}
+
+#[test]
+fn a_shown_configuration_is_complete_and_keeps_its_hash() {
+    let folder = Folder::new();
+    let shown = folder.run(&["config", "show"]);
+    let shown_text = text(&shown.stdout);
+    for line in [
+        ("order_size_share = 0.05", "# profile moderate"),
+        ("equity = 10000", "# default"),
+        ("entry_latency_ms = 10", "# default"),
+        ("paper_fills_max = 4096", "# default"),
+    ] {
+        let is_there = |found: &str| found.starts_with(line.0) && found.ends_with(line.1);
+        assert!(shown_text.lines().any(is_there), "{line:?} in {shown_text}");
+    }
+    let hash = json(&folder.run(&["config", "show", "--json"]))["config_hash"].clone();
+    folder.write("shown.toml", &shown_text);
+    let again = json(&folder.run(&["--config", "shown.toml", "config", "check", "--json"]));
+    assert_eq!(again["config_hash"], hash);
+}
+
+#[test]
+fn numbers_and_addresses_that_cannot_be_are_refused_in_plain_words() {
+    let folder = Folder::new();
+    folder.write("session.txt", "");
+    for (arguments, words) in [
+        (
+            vec!["paper", "--seed", "-1"],
+            "write a whole number from 0 to",
+        ),
+        (
+            vec!["replay", "session.txt", "--loop", "0"],
+            "write a whole number from 1 to",
+        ),
+        (
+            vec!["replay", "session.txt", "--loop", "-1"],
+            "write a whole number from 1 to",
+        ),
+        (vec!["db", "migrate", "--store", "foo:bar"], "sqlite:PATH"),
+        (
+            vec!["paper", "--for", "1s", "--store", "postgre://h/d"],
+            "postgres://",
+        ),
+    ] {
+        let output = folder.run(&arguments);
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {complaint}");
+        assert!(complaint.contains(words), "{arguments:?}: {complaint}");
+    }
+    assert!(!folder.0.join("foo:bar").exists());
+}

@@ -242,3 +242,60 @@ fn what_contradicts_is_refused() {
         assert!(complaint.contains(expected), "{line}: {complaint}");
     }
 }
+
+#[test]
+fn a_latched_state_is_told_with_its_cause_and_denials_name_states() {
+    let folder = Folder::new();
+    let limited = |line: &str| {
+        let mut command = folder.command(line);
+        let limit = command.env("CLAIRE_RISK__DAILY_LOSS_SHARE", "0.00001");
+        limit.output().expect("the binary runs")
+    };
+    let value = json(&limited(RUN));
+    let cause = &value["state_cause"];
+    assert_eq!(cause["code"], "DAILY_LOSS", "{value}");
+    assert!(cause["measured"].is_string() && cause["limit"].is_string());
+    assert!(cause["at_ns"].as_i64() > Some(0), "{value}");
+    let denied = &value["denied_first"]["TRADING_STATE"]["example"];
+    assert_eq!(denied, "HALTED, needs ACTIVE", "{value}");
+    let lifted = folder.run("init --lift checked --json");
+    assert_eq!(lifted.status.code(), Some(0));
+    let shown = text(&limited("paper --speed max --seed 7 --for 120s").stdout);
+    let line = shown.lines().find(|line| line.starts_with("because "));
+    let line = line.unwrap_or_else(|| panic!("no cause in {shown}"));
+    for part in ["DAILY_LOSS", "measured ", "limit ", "at 20"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    let active = Folder::new();
+    let value = json(&active.run("paper --speed max --for 1s --store none --json"));
+    assert_eq!(value["state_cause"], Value::Null);
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_refuses_at_the_start() {
+    let folder = Folder::new();
+    for store in ["postgres://x@127.0.0.1:1/y", "sqlite:/proc/q.db"] {
+        let line = format!("paper --for 2s --speed max --store {store}");
+        let output = folder.run(&line);
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{store}: {complaint}");
+        assert!(complaint.contains("cannot open"), "{complaint}");
+        // Nothing ran: there is no line of a status, and no journal.
+        assert!(!complaint.contains("paper 00:"), "{complaint}");
+        assert!(!folder.0.join("data/claire/journal").exists(), "{store}");
+    }
+}
+
+#[test]
+fn a_status_line_waits_for_the_first_view() {
+    let folder = Folder::new();
+    for line in [
+        "paper --for 1s --strategy none.rhai",
+        "paper --speed max --for 1s --store none",
+    ] {
+        let complaint = text(&folder.run(line).stderr);
+        for blank in ["frames 0 ", "equity  ", "net  "] {
+            assert!(!complaint.contains(blank), "{line}: {complaint}");
+        }
+    }
+}

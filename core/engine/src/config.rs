@@ -178,6 +178,14 @@ impl EngineConfig {
     /// # Errors
     /// A [`ConfigFault`] that names the key, and the arithmetic where numbers contradict one another.
     pub fn validate(&self) -> Result<(), ConfigFault> {
+        match self.faults().into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns all that does not fit together, in the order of the sections; empty where everything does.
+    pub fn faults(&self) -> Vec<ConfigFault> {
         fault::check(self)
     }
 

@@ -22,7 +22,7 @@ use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use claire_engine::risk::LatchedState;
 use claire_engine::risk::state::Cause;
-use claire_sidecar::{JournalReader, RunId};
+use claire_sidecar::{JournalReader, RunId, Store};
 use claire_sim::{FrameKind, Listing, Market, MarketConfig};
 use claire_types::{
     Amount, DurationNs, GateCode, InstrumentKey, Mode, StrategyId, TradingState, Venue, VenueNs,
@@ -89,6 +89,10 @@ pub fn paper(
     let pace = pace_of(&config, request, &clock);
     let market = market_of(&config, pace.start)?;
     let mut state = open_state(&config, request, &clock, shown)?;
+    if let Some(url) = config.store_url() {
+        // As in a replay: one that cannot be opened now is a mistake; one that goes away later is waited for.
+        drop(Store::open(&url)?);
+    }
     let latched = latched(state.state(), config.strategies.len());
     let epoch = state.next_epoch(&request.who, clock.wall())?;
     let prepared = prepare(&config, Mode::Paper, epoch, Some(latched))?;

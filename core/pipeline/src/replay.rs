@@ -15,15 +15,16 @@ use crate::source::{Entry, Recording};
 use crate::strategy::hex;
 use crate::summary::{
     BookSummary, DeniedExample, LatencyFigures, PnlSummary, ReplaySummary, RunFigures,
-    SessionSummary, StrategySummary,
+    SessionSummary, StateCause, StrategySummary,
 };
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use crate::words;
 use claire_engine::floor::{Market, Phase};
+use claire_engine::risk::LatchedState;
 use claire_sidecar::{RunId, Store};
 use claire_types::number::Decimal;
-use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, Venue, WallNs};
+use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, StrategyId, Venue, WallNs};
 use claire_venue::MarketFeed;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -388,6 +389,7 @@ pub(crate) fn summarize<F: Feed>(
         pnl: pnl(floor),
         strategies: strategies(finished, names),
         state: floor.state().account().as_str().to_owned(),
+        state_cause: state_cause(floor.state()),
         digest: finished.summary.digest.clone(),
         run: figures,
         ..ReplaySummary::default()
@@ -414,6 +416,22 @@ pub(crate) fn summarize<F: Feed>(
         summary.books.insert(key, book(market));
     }
     summary
+}
+
+/// Returns the first cause of the account's state.
+fn state_cause(state: &LatchedState) -> Option<StateCause> {
+    let mut causes = state.causes(StrategyId::NONE).iter();
+    let cause = causes.find(|cause| cause.state == state.account())?;
+    let has_numbers = cause.limit != Amount::ZERO || cause.measured != Amount::ZERO;
+    let number = |number: Amount| has_numbers.then(|| number.to_string());
+    Some(StateCause {
+        code: cause.code.as_str().to_owned(),
+        meaning: words::meaning(cause.code).to_owned(),
+        measured: number(cause.measured),
+        limit: number(cause.limit),
+        at_ns: cause.time.0,
+        at: cause.time.to_string(),
+    })
 }
 
 /// Returns the first denial of each code in words.

@@ -158,7 +158,7 @@ pub fn prepare(
     epoch: u32,
     state: Option<LatchedState>,
 ) -> Result<Prepared, RunError> {
-    let mut engine_config: EngineConfig = config.engine(mode)?;
+    let mut engine_config = config.engine_config(mode)?;
     engine_config.epoch = epoch;
     let loaded = config
         .strategies
@@ -323,12 +323,20 @@ impl Assembly<'_> {
             },
         )?;
         let Watched {
-            recorder, watch, ..
+            recorder,
+            mut watch,
+            ..
         } = ran.sink;
         let summary = recorder.finish()?;
         let removed = removals.so_far();
         let wait = self.config.store.wait_s.span();
-        let store_lag = projector.and_then(|projector| words_of(&projector.finish(wait)));
+        let mut tell = |lag: &Lag| {
+            let words = waiting(wait, lag);
+            tracing::warn!("{words}");
+            watch.waiting(&words);
+        };
+        let store_lag =
+            projector.and_then(|projector| words_of(&projector.finish_telling(wait, &mut tell)));
         let finished = Finished {
             feed: ran.feed,
             engine: ran.engine,
@@ -557,6 +565,17 @@ const fn wait_of(choice: WaitChoice) -> WaitStrategy {
         WaitChoice::Yield => WaitStrategy::Yield,
         WaitChoice::Park => WaitStrategy::Park,
     }
+}
+
+/// Says that the end of a run waits for the store, and why.
+fn waiting(longest: Duration, lag: &Lag) -> String {
+    let seconds = longest.as_secs();
+    let why = lag.error.as_deref();
+    let why = why.map_or_else(
+        || format!("it lacks {} messages", lag.messages),
+        str::to_owned,
+    );
+    format!("waiting up to {seconds} s for the store: {why}")
 }
 
 /// Says what the store lacks at the end of a run, if it lacks something.

@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Who takes the messages of a run, in engine order.
 pub trait Sink: Send {
+    /// What is said where it takes nothing more, before the reason.
+    const FAILURE: &'static str = "the journal cannot be written: the run stops";
+
     /// Takes the next message.
     ///
     /// # Errors
@@ -41,7 +44,7 @@ pub struct SidecarStage<S> {
 }
 
 impl<S: Sink> SidecarStage<S> {
-    /// Returns the stage; `stop` ends the run when the journal cannot be written.
+    /// Returns the stage; `stop` ends the run when the sink takes nothing more.
     pub fn new(
         sink: S,
         records: MessageConsumer,
@@ -81,7 +84,7 @@ impl<S: Sink> SidecarStage<S> {
     fn fail(&mut self, error: JournalError) {
         // Relaxed: the flag carries no data; the first stage sees it a turn later.
         self.stop.store(true, Ordering::Relaxed);
-        tracing::error!(%error, "the journal cannot be written: the run stops");
+        tracing::error!(%error, "{}", S::FAILURE);
         self.failure.get_or_insert(error);
     }
 

@@ -58,6 +58,8 @@ pub struct ReplaySummary {
     pub strategies: Vec<StrategySummary>,
     /// The account's trading state at the end.
     pub state: String,
+    /// Why it is not ACTIVE; `None` in ACTIVE.
+    pub state_cause: Option<StateCause>,
     /// SHA-256 chain over the engine's outputs: 64 lower-case hex digits.
     pub digest: String,
     /// What differs between two equal runs.
@@ -130,6 +132,23 @@ pub struct DeniedExample {
     pub meaning: String,
     /// Limit and measured value in words, with units.
     pub example: String,
+}
+
+/// What latched a trading state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StateCause {
+    /// The monitor's or gate's code.
+    pub code: String,
+    /// What the code means.
+    pub meaning: String,
+    /// What was measured; `None` where it was latched by an earlier run or a person.
+    pub measured: Option<String>,
+    /// The limit that it was measured against, in the same unit.
+    pub limit: Option<String>,
+    /// Engine time in ns since 1970 UTC.
+    pub at_ns: i64,
+    /// The same as ISO text.
+    pub at: String,
 }
 
 /// A strategy's counts.

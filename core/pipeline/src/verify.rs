@@ -8,6 +8,7 @@
 
 use crate::config::{Config, Sources};
 use crate::engine::{Journaling, SegmentPlan};
+use crate::feed::Feed;
 use crate::feed::replay::{ReplayFeed, Speed};
 use crate::inputs::{self, FoundFiles, lacks, part};
 use crate::run::{Assembly, Prepared, RecordPlan, RunError, SEMANTICS_VERSION};
@@ -35,6 +36,8 @@ pub struct Verified {
     pub run_id: String,
     /// Inputs applied, where the journal holds them; 0 for files by reference.
     pub inputs: u64,
+    /// Frames read and the number of files they stood in, where the journal's inputs are files.
+    pub frames_of_files: Option<(u64, usize)>,
     /// The segment that it began with; 1 is the run's start.
     pub segment: u32,
     /// Records compared and found equal.
@@ -95,6 +98,7 @@ pub fn verify(dir: &Path, from: Option<u32>, data: Option<&Path>) -> Result<Veri
             run_id: header.run_id.to_string(),
             segment,
             inputs: 0,
+            frames_of_files: None,
             records: 0,
             snapshots: 0,
             digest: String::new(),
@@ -107,15 +111,23 @@ pub fn verify(dir: &Path, from: Option<u32>, data: Option<&Path>) -> Result<Veri
     };
     let prepared = prepared_of(&header, snapshot.as_ref())?;
     let sink = Comparison::new(reader);
-    let (sink, inputs) = match inputs::find(&header, dir, data)? {
-        Some(files) => (verify_files(&header, files, prepared, sink)?, 0),
-        None => verify_inputs(prepared.engine, sink)?,
+    let (sink, inputs, frames_of_files) = match inputs::find(&header, dir, data)? {
+        Some(files) => {
+            let count = files.recording.files().len();
+            let (sink, frames) = verify_files(&header, files, prepared, sink)?;
+            (sink, 0, Some((frames, count)))
+        }
+        None => {
+            let (sink, inputs) = verify_inputs(prepared.engine, sink)?;
+            (sink, inputs, None)
+        }
     };
     let (counts, digest, verdict) = sink.finish()?;
     Ok(Verified {
         run_id: header.run_id.to_string(),
         segment,
         inputs,
+        frames_of_files,
         records: counts.records,
         snapshots: counts.snapshots,
         digest: digest.to_string(),
@@ -139,13 +151,13 @@ fn read_snapshot(reader: &mut JournalReader, segment: u32) -> Result<SnapshotByt
     ))
 }
 
-/// Replays the files that the header names.
+/// Replays the files that the header names; returns also how many frames were read.
 fn verify_files(
     header: &JournalHeader,
     files: FoundFiles,
     prepared: Prepared,
     sink: Comparison,
-) -> Result<Comparison, RunError> {
+) -> Result<(Comparison, u64), RunError> {
     let FoundFiles {
         recording,
         venues,
@@ -172,7 +184,8 @@ fn verify_files(
         |line| ReplayFeed::new(line, recording, venues, Speed::Max, passes),
         sink,
     )?;
-    Ok(ran.sink)
+    let frames = ran.feed.line().feed.counters().frames;
+    Ok((ran.sink, frames))
 }
 
 /// Applies the inputs that the journal holds.
@@ -331,6 +344,8 @@ impl Comparison {
 }
 
 impl Sink for Comparison {
+    const FAILURE: &'static str = "the journal cannot be read: the comparison stops";
+
     fn accept(&mut self, message: Cells<'_>) -> Result<(), JournalError> {
         if self.difference.is_some() {
             return Ok(());

@@ -16,6 +16,9 @@ pub trait Watch: Send {
     /// Learns how to count what the store lacks, before the first message, where there is a store.
     fn store(&mut self, _behind: Behind) {}
 
+    /// Learns that the run is over and waits for the store, and why, in words.
+    fn waiting(&mut self, _words: &str) {}
+
     /// Sees the next message; it is not committed yet.
     fn see(&mut self, message: &Cells<'_>);
 

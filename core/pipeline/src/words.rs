@@ -3,7 +3,7 @@
 //! Called when a run is over, by the summary and by `explain`.
 
 use claire_types::record::Decision;
-use claire_types::{Amount, Contract, GateCode, Instrument, Qty};
+use claire_types::{Amount, Contract, GateCode, Instrument, Qty, TradingState};
 
 /// Returns what a denial with this code says, in a few words.
 pub const fn meaning(code: GateCode) -> &'static str {
@@ -74,6 +74,7 @@ pub fn measured(decision: &Decision, facts: Option<&Instrument>, currency: &str)
             decision.qty_asked, decision.price_asked
         ),
         _ if !has_numbers => meaning(decision.code).to_owned(),
+        C::TradingState => format!("{}, needs {}", state_of(*measured), state_of(*limit)),
         C::DataStale | C::DataSilence => format!("{measured} s old, limit {limit} s"),
         C::PriceCollar => format!("{measured} of the reference away, limit {limit}"),
         C::OrderSize | C::Position | C::Exposure => {
@@ -109,6 +110,13 @@ fn precision(decision: &Decision, facts: Option<&Instrument>) -> String {
         false => (facts.quote, ", room to exit at a loss included"),
     };
     format!("worth {measured} {quote}, smallest {limit} {quote}{room}")
+}
+
+/// Returns the trading state whose number a record holds.
+fn state_of(number: Amount) -> String {
+    let whole = u8::try_from(number.0 / Amount::ONE.0).ok();
+    let state = whole.and_then(TradingState::from_u8);
+    state.map_or_else(|| number.to_string(), |state| state.as_str().to_owned())
 }
 
 /// Returns the unit of an instrument's quantities: its base currency, or contracts.

@@ -117,6 +117,9 @@ struct LatencyMark {
     bytes: u64,
 }
 
+/// How long the end of a run waits for a store without a word.
+const QUIET_MAX: Duration = Duration::from_secs(1);
+
 impl Default for ProjectorOptions {
     fn default() -> Self {
         Self {
@@ -170,15 +173,36 @@ impl Projector {
     ///
     /// What is missing then stays in the journal, from where [`project`] brings it.
     pub fn finish(self, longest: Duration) -> Lag {
-        let end = Instant::now() + longest;
+        self.finish_telling(longest, &mut |_| {})
+    }
+
+    /// Does what [`Self::finish`] does; where it has to wait, for a store that failed or for more than a second,
+    /// it tells once how far the store is.
+    pub fn finish_telling(self, longest: Duration, tell: &mut dyn FnMut(&Lag)) -> Lag {
+        let begun = Instant::now();
+        let end = begun + longest;
+        let mut is_told = false;
         self.shared.tell(Orders::Drain);
         let mut progress = self.shared.lock();
         while progress.state != ProjectorState::Ended {
-            let left = end.saturating_duration_since(Instant::now());
+            let now = Instant::now();
+            let left = end.saturating_duration_since(now);
             if left.is_zero() {
                 break;
             }
-            let woken = self.shared.changed.wait_timeout(progress, left);
+            let patience = (begun + QUIET_MAX).saturating_duration_since(now);
+            if !is_told && (progress.error.is_some() || patience.is_zero()) {
+                is_told = true;
+                drop(progress);
+                tell(&self.lag());
+                progress = self.shared.lock();
+                continue;
+            }
+            let rest = match is_told {
+                true => left,
+                false => left.min(patience),
+            };
+            let woken = self.shared.changed.wait_timeout(progress, rest);
             progress = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(progress);

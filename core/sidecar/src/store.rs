@@ -20,6 +20,7 @@ pub use content::Content;
 pub use error::StoreError;
 pub use rows::Projection;
 pub use table::{Row, Table, Value};
+pub use url::unknown_scheme;
 
 use crate::journal::{EndMark, JournalHeader, Place, RunId};
 use crate::latencies::StageLatency;

@@ -4,14 +4,15 @@ use super::{Outcome, Output};
 use crate::cli::Cli;
 use crate::envelope::Envelope;
 use crate::exit::Failure;
-use claire_pipeline::config::{Config, Origins};
+use claire_pipeline::config::{Config, Origins, Sources};
+use claire_types::Mode;
 use clap::Subcommand;
 use serde_json::json;
 
 /// What to do with the configuration.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Action {
-    /// Find mistakes: exit 0 without any, 2 with all of them, each with file, line and key.
+    /// Find mistakes, in strategies too: exit 0 without any, 2 with all of them, each with file, line and key.
     #[command(
         after_help = "Examples:\n  claire config check\n  claire --config paper.toml config check --json"
     )]
@@ -28,7 +29,15 @@ pub enum Action {
 /// # Errors
 /// All faults of the configuration.
 pub fn run(cli: &Cli, action: &Action, envelope: Envelope) -> Result<Outcome, Failure> {
-    let config = cli.load(Vec::new())?;
+    let config = match action {
+        Action::Check(_) => Config::checked(&Sources::of_process(cli.config.clone(), Vec::new()))?,
+        Action::Show(_) => {
+            let config = cli.load(Vec::new())?;
+            // What cannot be read is in no effect that could be shown.
+            config.engine_config(config.mode.unwrap_or(Mode::Replay))?;
+            config
+        }
+    };
     let envelope = Envelope {
         mode: config.mode,
         config_hash: Some(config.hash()),

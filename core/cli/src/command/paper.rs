@@ -30,7 +30,7 @@ Examples:
 With a terminal on stdout the screen is live; `q` or Ctrl-C ends the run in order.")]
 pub struct Arguments {
     /// Seed of the bundled market.
-    #[arg(long)]
+    #[arg(long, value_parser = seed, allow_hyphen_values = true)]
     pub seed: Option<u64>,
     /// How fast the market's time passes: max, or times the real speed.
     #[arg(long)]
@@ -62,6 +62,12 @@ impl Arguments {
         overrides.extend(self.places.overrides());
         overrides
     }
+}
+
+/// Returns the seed.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
 
 /// Runs the market until its span is over, `q`, Ctrl-C or TERM.

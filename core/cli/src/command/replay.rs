@@ -41,7 +41,7 @@ pub struct Arguments {
     #[arg(long, default_value = "max")]
     pub speed: Speed,
     /// Read the session this many times.
-    #[arg(long = "loop", value_name = "N", default_value = "1")]
+    #[arg(long = "loop", value_name = "N", default_value = "1", value_parser = loops, allow_hyphen_values = true)]
     pub loops: NonZeroU32,
     /// Where records go.
     #[command(flatten)]
@@ -80,7 +80,7 @@ pub struct Strategies {
 /// Where records go.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Places {
-    /// The database: none, sqlite:PATH or postgres://…
+    /// The database: none, sqlite:PATH, postgres://… or the path of an SQLite file.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
     /// The journal's folder.
@@ -205,6 +205,12 @@ fn plan_of(config: &Config, arguments: &Arguments) -> RecordPlan {
             .as_ref()
             .and_then(|_| config.store_url()),
     }
+}
+
+/// Returns how often the session is read.
+fn loops(text: &str) -> Result<NonZeroU32, String> {
+    text.parse()
+        .map_err(|_| format!("write a whole number from 1 to {}", u32::MAX))
 }
 
 fn speed_of(speed: Speed) -> Result<ReplaySpeed, Failure> {

@@ -58,6 +58,8 @@ pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure
         "verdict": verdict,
         "segment": verified.segment,
         "inputs": verified.inputs,
+        "frames": verified.frames_of_files.map(|(frames, _)| frames),
+        "files": verified.frames_of_files.map(|(_, files)| files),
         "records": verified.records,
         "snapshots": verified.snapshots,
         "digest": verified.digest,
@@ -74,7 +76,6 @@ fn words(verified: &Verified) -> (Exit, &'static str, String) {
     let Verified {
         records,
         snapshots,
-        inputs,
         digest,
         segment,
         ..
@@ -88,7 +89,8 @@ fn words(verified: &Verified) -> (Exit, &'static str, String) {
             Exit::Done,
             "equal",
             format!(
-                "equal: {records} records of {inputs} journaled inputs, {snapshots} snapshots{from}\ndigest    {digest}\n"
+                "equal: {records} records of {}, {snapshots} snapshots{from}\ndigest    {digest}\n",
+                what_came_in(verified)
             ),
         ),
         Verdict::EqualSoFar => {
@@ -114,4 +116,26 @@ fn words(verified: &Verified) -> (Exit, &'static str, String) {
             (Exit::No, "other semantics", text)
         }
     }
+}
+
+/// Returns what the records were made of.
+fn what_came_in(verified: &Verified) -> String {
+    match verified.frames_of_files {
+        Some((frames, 1)) => format!("{} frames in 1 file", grouped(frames)),
+        Some((frames, files)) => format!("{} frames in {files} files", grouped(frames)),
+        None => format!("{} journaled inputs", grouped(verified.inputs)),
+    }
+}
+
+/// Returns the number with a comma at every thousand.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }

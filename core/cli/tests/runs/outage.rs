@@ -340,6 +340,8 @@ fn a_file_that_another_process_locks_has_all_rows_afterwards() {
     wait_until("the run ends", || is_finished(&place.journal()));
     wait_until("it is said", || running.has_said(BEHIND));
     assert!(running.has_said("locked"));
+    let waits = "waiting up to 60 s for the store: ";
+    wait_until("the end says that it waits", || running.has_said(waits));
     other.execute_batch("ROLLBACK").expect("unlocked");
     check(&place, &url, &running.end());
 }

@@ -168,3 +168,47 @@ fn a_damaged_journal_is_named_with_its_place_and_the_rows_before_it_stay() {
         assert!(complaint(&output).contains(words), "{}", complaint(&output));
     }
 }
+
+#[test]
+fn verify_says_what_it_read_which_segments_there_are_and_what_a_place_counts_in() {
+    let place = Place::new();
+    let arguments = replay(&place, recording(), None);
+    let output = place.claire(&texts(&arguments)).output().expect("started");
+    assert!(output.status.success(), "{}", complaint(&output));
+    let journal = place.journal().display().to_string();
+    let verify = |more: &[&str]| {
+        let arguments = [&["verify", journal.as_str()], more].concat();
+        place.claire(&arguments).output().expect("started")
+    };
+    let shown = String::from_utf8_lossy(&verify(&[]).stdout).into_owned();
+    assert!(shown.contains(" frames in 1 file, "), "{shown}");
+    assert!(!shown.contains("of 0 "), "{shown}");
+    let value = answer(&verify(&["--json"]));
+    assert!(value["frames"].as_u64() > Some(0), "{value}");
+    assert_eq!(value["files"], 1, "{value}");
+    let output = verify(&["--from", "3"]);
+    assert_eq!(output.status.code(), Some(1));
+    let words = "has no segment 3: its only segment is 1";
+    assert!(complaint(&output).contains(words), "{}", complaint(&output));
+    let packed = place.path("journal/journal-000001.claire.zst");
+    let whole = fs::read(&packed).expect("readable");
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0x10;
+    fs::write(&packed, &damaged).expect("written");
+    let complained = complaint(&verify(&[]));
+    let words = " of the unpacked segment: ";
+    assert!(complained.contains(words), "{complained}");
+    // The damage of a plain segment is met in the middle of the comparison.
+    let mut plain = zstd_content(&whole);
+    let middle = plain.len() / 2;
+    plain[middle] ^= 0x10;
+    fs::write(packed.with_extension(""), &plain).expect("written");
+    fs::remove_file(packed).expect("removed");
+    let output = verify(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let complained = complaint(&output);
+    let words = "the journal cannot be read: the comparison stops";
+    assert!(complained.contains(words), "{complained}");
+    assert!(!complained.contains("cannot be written"), "{complained}");
+}

@@ -12,7 +12,7 @@ pub enum ConfigFault {
     /// A value is outside its range: correct the key.
     Range {
         /// The key.
-        key: &'static str,
+        key: String,
         /// Its value.
         value: Amount,
         /// What it must be.
@@ -47,14 +47,24 @@ pub enum ConfigFault {
     /// A name stands twice.
     Twice {
         /// Where.
-        key: &'static str,
+        key: String,
         /// Which.
         name: String,
     },
     /// A conversion has neither or both of `instrument` and `rate`.
-    Conversion(Currency),
+    Conversion {
+        /// Its key.
+        key: String,
+        /// Its currency.
+        currency: Currency,
+    },
     /// A strategy has both `budget_share` and `budget_amount`.
-    Budget(String),
+    Budget {
+        /// Its key.
+        key: String,
+        /// Its name.
+        name: String,
+    },
     /// More entries than the tables hold.
     TooMany {
         /// Where.
@@ -73,111 +83,119 @@ const EPOCH_MAX: u32 = 1 << (64 - claire_types::OrderId::NUMBER_BITS);
 /// Largest table: what 32-bit slots and ordinary memory hold.
 const TABLE_MAX: u32 = 1 << 20;
 
-pub(super) fn check(config: &EngineConfig) -> Result<(), ConfigFault> {
+/// Returns all that is wrong, in the order of the sections.
+pub(super) fn check(config: &EngineConfig) -> Vec<ConfigFault> {
+    let mut faults = Vec::new();
     if config.epoch >= EPOCH_MAX {
-        return Err(range("epoch", whole(config.epoch), "below 16777216"));
+        faults.push(range("epoch", whole(config.epoch), "below 16777216"));
     }
-    check_account(config)?;
-    config.limits().check()?;
-    check_fees(config)?;
-    check_tables(&config.tables)?;
-    check_strategies(config)
+    check_account(config, &mut faults);
+    config.limits().check(&mut faults);
+    check_fees(config, &mut faults);
+    check_tables(&config.tables, &mut faults);
+    check_strategies(config, &mut faults);
+    faults
 }
 
-fn check_account(config: &EngineConfig) -> Result<(), ConfigFault> {
+fn check_account(config: &EngineConfig, faults: &mut Vec<ConfigFault>) {
     let account = &config.account;
     if account.equity.0 < 0 {
-        return Err(range("account.equity", account.equity, "at least 0"));
+        faults.push(range("account.equity", account.equity, "at least 0"));
     }
     for (index, balance) in account.balances.iter().enumerate() {
+        let key = format!("account.balances[{index}]");
         if balance.amount.0 < 0 {
-            return Err(range(
-                "account.balances.amount",
-                balance.amount,
-                "at least 0",
-            ));
+            let key = format!("{key}.amount");
+            faults.push(range(key, balance.amount, "at least 0"));
         }
-        let before = account.balances.iter().take(index);
+        let mut before = account.balances.iter().take(index);
         if balance.currency == account.currency
-            || before
-                .into_iter()
-                .any(|other| other.currency == balance.currency)
+            || before.any(|other| other.currency == balance.currency)
         {
-            return Err(twice("account.balances", balance.currency));
+            faults.push(twice(format!("{key}.currency"), balance.currency));
         }
     }
     for (index, conversion) in account.conversions.iter().enumerate() {
+        let key = format!("account.conversions[{index}]");
         if conversion.instrument.is_some() == conversion.rate.is_some() {
-            return Err(ConfigFault::Conversion(conversion.currency));
+            faults.push(ConfigFault::Conversion {
+                key: key.clone(),
+                currency: conversion.currency,
+            });
         }
         if let Some(rate) = conversion.rate
             && rate.0 <= 0
         {
-            return Err(range("account.conversions.rate", rate, "above 0"));
+            faults.push(range(format!("{key}.rate"), rate, "above 0"));
         }
         let mut before = account.conversions.iter().take(index);
         if before.any(|other| other.currency == conversion.currency) {
-            return Err(twice("account.conversions", conversion.currency));
+            faults.push(twice(format!("{key}.currency"), conversion.currency));
         }
     }
     let currencies = account.balances.len() + 1;
-    fits(
+    faults.extend(overflow(
         "account.balances",
         currencies,
         "tables.currencies_max",
         config.tables.currencies_max,
-    )
+    ));
 }
 
-fn check_fees(config: &EngineConfig) -> Result<(), ConfigFault> {
+fn check_fees(config: &EngineConfig, faults: &mut Vec<ConfigFault>) {
     for (index, fee) in config.fees.iter().enumerate() {
         for (key, share) in [
-            ("fees.maker_share", fee.maker_share),
-            ("fees.taker_share", fee.taker_share),
+            ("maker_share", fee.maker_share),
+            ("taker_share", fee.taker_share),
         ] {
             if share.abs() >= Amount::ONE {
-                return Err(range(key, share, "between -1 and 1"));
+                let key = format!("fees[{index}].{key}");
+                faults.push(range(key, share, "between -1 and 1"));
             }
         }
         let mut before = config.fees.iter().take(index);
         if before.any(|other| other.venue == fee.venue && other.symbol == fee.symbol) {
-            return Err(twice("fees", fee.venue));
+            faults.push(twice(format!("fees[{index}].venue"), fee.venue));
         }
     }
-    Ok(())
 }
 
-fn check_strategies(config: &EngineConfig) -> Result<(), ConfigFault> {
+fn check_strategies(config: &EngineConfig, faults: &mut Vec<ConfigFault>) {
     for (index, strategy) in config.strategies.iter().enumerate() {
+        let key = format!("strategies[{index}]");
         let mut before = config.strategies.iter().take(index);
         if before.any(|other| other.name == strategy.name) {
-            return Err(twice("strategies", strategy.name));
+            faults.push(twice(format!("{key}.name"), strategy.name));
         }
         if strategy.budget_share.is_some() && strategy.budget_amount.is_some() {
-            return Err(ConfigFault::Budget(strategy.name.to_string()));
+            faults.push(ConfigFault::Budget {
+                key: key.clone(),
+                name: strategy.name.to_string(),
+            });
         }
         if let Some(share) = strategy.budget_share
             && !(0..=Amount::ONE.0).contains(&share.0)
         {
-            return Err(range("strategies.budget_share", share, "between 0 and 1"));
+            let key = format!("{key}.budget_share");
+            faults.push(range(key, share, "between 0 and 1"));
         }
         if let Some(amount) = strategy.budget_amount
             && amount.0 < 0
         {
-            return Err(range("strategies.budget_amount", amount, "at least 0"));
+            faults.push(range(format!("{key}.budget_amount"), amount, "at least 0"));
         }
-        config.fees_for(&strategy.market)?;
+        faults.extend(config.fees_for(&strategy.market).err());
     }
     let count = config.strategies.len();
-    fits(
+    faults.extend(overflow(
         "strategies",
         count,
         "tables.strategies_max",
         config.tables.strategies_max,
-    )
+    ));
 }
 
-fn check_tables(tables: &TableLimits) -> Result<(), ConfigFault> {
+fn check_tables(tables: &TableLimits, faults: &mut Vec<ConfigFault>) {
     let sizes = [
         ("tables.instruments_max", u32::from(tables.instruments_max)),
         ("tables.strategies_max", u32::from(tables.strategies_max)),
@@ -190,21 +208,22 @@ fn check_tables(tables: &TableLimits) -> Result<(), ConfigFault> {
     ];
     for (key, size) in sizes {
         if size == 0 || size > TABLE_MAX {
-            return Err(range(key, whole(size), "between 1 and 1048576"));
+            faults.push(range(key, whole(size), "between 1 and 1048576"));
         }
     }
-    if tables.instruments_max == u16::MAX || tables.strategies_max == u16::MAX {
-        return Err(range("tables", whole(u32::from(u16::MAX)), "below 65535"));
+    for (key, size) in [
+        ("tables.instruments_max", tables.instruments_max),
+        ("tables.strategies_max", tables.strategies_max),
+    ] {
+        if size == u16::MAX {
+            faults.push(range(key, whole(u32::from(size)), "below 65535"));
+        }
     }
-    Ok(())
 }
 
-fn fits(key: &'static str, count: usize, limit: &'static str, max: u16) -> Result<(), ConfigFault> {
+fn overflow(key: &'static str, count: usize, limit: &'static str, max: u16) -> Option<ConfigFault> {
     let max = usize::from(max);
-    if count <= max {
-        return Ok(());
-    }
-    Err(ConfigFault::TooMany {
+    (count > max).then_some(ConfigFault::TooMany {
         key,
         count,
         limit,
@@ -218,14 +237,34 @@ pub(crate) fn whole(value: u32) -> Amount {
 }
 
 /// Returns the fault of a value out of its range.
-pub(crate) fn range(key: &'static str, value: Amount, must: &'static str) -> ConfigFault {
-    ConfigFault::Range { key, value, must }
+pub(crate) fn range(key: impl Into<String>, value: Amount, must: &'static str) -> ConfigFault {
+    ConfigFault::Range {
+        key: key.into(),
+        value,
+        must,
+    }
 }
 
-fn twice(key: &'static str, name: impl fmt::Display) -> ConfigFault {
+fn twice(key: String, name: impl fmt::Display) -> ConfigFault {
     ConfigFault::Twice {
         key,
         name: name.to_string(),
+    }
+}
+
+impl ConfigFault {
+    /// Returns the keys that it concerns, as in `fees[1].maker_share`, the one to look at first before the others.
+    pub fn keys(&self) -> Vec<&str> {
+        match self {
+            Self::Range { key, .. }
+            | Self::Twice { key, .. }
+            | Self::Conversion { key, .. }
+            | Self::Budget { key, .. } => vec![key],
+            Self::Contradiction { larger, bound, .. } => vec![larger, bound],
+            Self::NoTradableOrder { key, .. } => vec![key],
+            Self::FeeMissing(_) => vec!["fees"],
+            Self::TooMany { key, limit, .. } => vec![key, limit],
+        }
     }
 }
 
@@ -259,13 +298,13 @@ impl fmt::Display for ConfigFault {
                 key.venue
             ),
             Self::Twice { key, name } => write!(f, "{key}: {name} stands twice"),
-            Self::Conversion(currency) => write!(
+            Self::Conversion { key, currency } => write!(
                 f,
-                "account.conversions: {currency} needs exactly one of `instrument` and `rate`"
+                "{key}: {currency} needs exactly one of `instrument` and `rate`"
             ),
-            Self::Budget(name) => write!(
+            Self::Budget { key, name } => write!(
                 f,
-                "strategies: {name} has both `budget_share` and `budget_amount`; give one"
+                "{key}: {name} has both `budget_share` and `budget_amount`; give one"
             ),
             Self::TooMany {
                 key,

@@ -137,7 +137,7 @@ fn what_cannot_be_names_its_key_and_its_arithmetic() {
         ),
         (
             "mode = \"paper\"\n[account]\nbalances = [{ currency = \"USDT\", amount = 1 }]",
-            "account.balances: USDT stands twice",
+            "account.balances[0].currency: USDT stands twice",
         ),
         (
             "mode = \"paper\"\n[account]\nconversions = [{ currency = \"BTC\" }]",
@@ -149,7 +149,7 @@ fn what_cannot_be_names_its_key_and_its_arithmetic() {
         ),
         (
             "mode = \"paper\"\n[[fees]]\nvenue = \"sim\"\nmaker_share = 1\ntaker_share = 0",
-            "fees.maker_share is 1",
+            "fees[0].maker_share is 1",
         ),
         (
             "mode = \"paper\"\n[tables]\norders_working_max = 0",
@@ -164,6 +164,24 @@ fn what_cannot_be_names_its_key_and_its_arithmetic() {
         let fault = parse(text).expect_err(text);
         assert!(fault.contains(want), "{text}\nsays: {fault}\nwant: {want}");
     }
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let text = "mode = \"paper\"\n[account]\nequity = -1\n[risk]\norder_size_share = 2\n\
+        orders_open_max = 0\n[tables]\npaper_fills_max = 0\n[[fees]]\nvenue = \"sim\"\n\
+        maker_share = 0\ntaker_share = 3\n";
+    let config: EngineConfig = toml::from_str(text).expect("it is read");
+    let faults = config.faults();
+    let keys: Vec<_> = faults.iter().map(|fault| fault.keys()[0]).collect();
+    let expected = [
+        "account.equity",
+        "risk.orders_open_max",
+        "risk.order_size_share",
+        "fees[0].taker_share",
+        "tables.paper_fills_max",
+    ];
+    assert_eq!(keys, expected);
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl RiskLimits {
     };
 
     /// Checks ranges, and that no limit makes another unreachable.
-    pub(crate) fn check(&self) -> Result<(), ConfigFault> {
+    pub(crate) fn check(&self, faults: &mut Vec<ConfigFault>) {
         let shares = [
             ("risk.exit_room_share", self.exit_room_share, 0),
             ("risk.collar_crossing_share", self.collar_crossing_share, 1),
@@ -182,8 +182,8 @@ impl RiskLimits {
         ];
         for (key, value, min) in shares {
             if value.0 < min || value > SHARE_MAX {
-                return Err(ConfigFault::Range {
-                    key,
+                faults.push(ConfigFault::Range {
+                    key: key.to_owned(),
                     value,
                     must: if min == 0 {
                         "at least 0, at most 1000000"
@@ -193,22 +193,22 @@ impl RiskLimits {
                 });
             }
         }
-        self.check_counts()?;
-        within(
+        self.check_counts(faults);
+        faults.extend(beyond(
             "risk.order_size_share",
             self.order_size_share,
             "risk.position_share",
             self.position_share,
-        )?;
-        within(
+        ));
+        faults.extend(beyond(
             "risk.position_share",
             self.position_share,
             "risk.exposure_share",
             self.exposure_share,
-        )
+        ));
     }
 
-    fn check_counts(&self) -> Result<(), ConfigFault> {
+    fn check_counts(&self, faults: &mut Vec<ConfigFault>) {
         let counts = [
             ("risk.data_stale_ms", self.data_stale_ms),
             ("risk.quiet_max_ms", self.quiet_max_ms),
@@ -221,14 +221,13 @@ impl RiskLimits {
         ];
         for (key, count) in counts {
             if count == 0 {
-                return Err(ConfigFault::Range {
-                    key,
+                faults.push(ConfigFault::Range {
+                    key: key.to_owned(),
                     value: Amount::ZERO,
                     must: "above 0",
                 });
             }
         }
-        Ok(())
     }
 
     /// Checks that the smallest order of an instrument that can be left again fits the limits.
@@ -273,16 +272,14 @@ impl RiskLimits {
     }
 }
 
-fn within(
+/// Returns the contradiction of a limit that its bound makes unreachable.
+fn beyond(
     larger: &'static str,
     larger_value: Amount,
     bound: &'static str,
     bound_value: Amount,
-) -> Result<(), ConfigFault> {
-    if larger_value <= bound_value {
-        return Ok(());
-    }
-    Err(ConfigFault::Contradiction {
+) -> Option<ConfigFault> {
+    (larger_value > bound_value).then_some(ConfigFault::Contradiction {
         larger,
         larger_value,
         bound,

@@ -3,11 +3,13 @@
 //! Called once at start, on the main thread. What leaves here is typed and complete; no later code
 //! checks it again. Faults name file, line, column and key, all of them at once.
 
+mod check;
 pub mod fault;
 pub mod instruments;
 pub mod layer;
 pub mod node;
 mod read;
+mod resolved;
 pub mod section;
 pub mod select;
 pub mod show;
@@ -102,6 +104,19 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, at least one fault; see [`ConfigFault`].
     pub fn load(sources: &Sources) -> Result<Self, ConfigFaults> {
+        let (layers, mut faults) = Self::layers(sources)?;
+        match Self::of_layers(layers) {
+            Ok(config) if faults.is_empty() => Ok(config),
+            Ok(_) => Err(ConfigFaults(faults)),
+            Err(found) => {
+                faults.extend(found.0);
+                Err(ConfigFaults(faults))
+            }
+        }
+    }
+
+    /// Lays the layers over one another, and returns what was wrong with the upper ones beside them.
+    fn layers(sources: &Sources) -> Result<(Layers, Vec<ConfigFault>), ConfigFaults> {
         let defaults = text::parse(DEFAULTS, None)?;
         let mut tree = defaults.clone();
         let file = sources.file_path();
@@ -121,18 +136,21 @@ impl Config {
                 faults.push(fault);
             }
         }
-        match Self::of_tree(tree, &defaults, file) {
-            Ok(config) if faults.is_empty() => Ok(config),
-            Ok(_) => Err(ConfigFaults(faults)),
-            Err(found) => {
-                faults.extend(found.0);
-                Err(ConfigFaults(faults))
-            }
-        }
+        let layers = Layers {
+            tree,
+            defaults,
+            file,
+        };
+        Ok((layers, faults))
     }
 
-    fn of_tree(tree: Node, defaults: &Node, file: Option<PathBuf>) -> Result<Self, ConfigFaults> {
-        let root: Root = read::read_or(&tree, defaults, "")?;
+    fn of_layers(layers: Layers) -> Result<Self, ConfigFaults> {
+        let Layers {
+            tree,
+            defaults,
+            file,
+        } = layers;
+        let root: Root = read::read_or(&tree, &defaults, "")?;
         select::names_are_unique(&tree, &root.strategy)?;
         if let Some((key, what)) = root.journal.contradiction() {
             let path: Vec<String> = key.split('.').map(str::to_owned).collect();
@@ -199,50 +217,6 @@ impl Config {
         }
     }
 
-    /// Returns the engine's configuration as its own type: `mode`, its sections as written, and
-    /// `strategies` with what the engine needs of each. The epoch is left to the type's default.
-    ///
-    /// # Errors
-    /// What the type refuses, with file, line and key.
-    pub fn engine<T: DeserializeOwned>(&self, mode: Mode) -> Result<T, ConfigFaults> {
-        let mut engine = node::Table::default();
-        let value = Node {
-            origin: self.origin_of("mode"),
-            value: Value::Text(mode.to_string()),
-        };
-        engine.insert("mode".to_owned(), value.origin.clone(), value);
-        let sections = self.tree.as_table().map(node::Table::entries);
-        for entry in sections.unwrap_or_default() {
-            if OF_ENGINE.contains(&entry.key.as_str()) {
-                engine.insert(entry.key.clone(), entry.origin.clone(), entry.node.clone());
-            } else if entry.key == "strategy" {
-                let node = Self::engine_strategies(&entry.node);
-                engine.insert("strategies".to_owned(), entry.origin.clone(), node);
-            }
-        }
-        let origin = self.tree.origin.clone();
-        let value = Value::Table(engine);
-        read::read(&Node { origin, value }, "")
-    }
-
-    fn engine_strategies(list: &Node) -> Node {
-        let mut node = list.clone();
-        let Value::List(entries) = &mut node.value else {
-            return node;
-        };
-        for entry in entries {
-            let Value::Table(table) = &mut entry.value else {
-                continue;
-            };
-            let keys = table.entries().iter().map(|entry| entry.key.clone());
-            let others = keys.filter(|key| !OF_ENGINE_STRATEGY.contains(&key.as_str()));
-            for key in others.collect::<Vec<_>>() {
-                table.remove(&key);
-            }
-        }
-        node
-    }
-
     /// Returns where a dotted key's value was written, the file's or built-in origin if nowhere.
     pub fn origin_of(&self, key: &str) -> Origin {
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
@@ -256,18 +230,26 @@ impl Config {
         ConfigFault::new(self.origin_of(key), key, what)
     }
 
-    /// Returns the configuration as TOML, passwords hidden.
+    /// Returns the configuration in effect as TOML, passwords hidden: what was written, and in the engine's
+    /// sections the defaults beside it. Read back it has the same hash.
     pub fn show(&self, origins: Origins) -> String {
-        show::show(&self.tree, origins)
+        show::show(&resolved::resolved(&self.tree, self.mode_shown()), origins)
+    }
+
+    /// The engine's part cannot be read without a mode; the sections shown and hashed do not depend on it.
+    fn mode_shown(&self) -> Mode {
+        self.mode.unwrap_or(Mode::Replay)
     }
 
     /// Returns the hash of all that can change the engine's outputs: 64 lower-case hex digits.
     ///
-    /// Topology, folders, journal and store are not in it, nor is where a value was written.
+    /// Topology, folders, journal and store are not in it, nor is where a value was written, nor a value of the
+    /// engine's sections that says the default again.
     pub fn hash(&self) -> String {
         let mut digest = Sha256::new();
         let mut hashed = Node::table(Origin::Default);
-        if let (Some(table), Some(all)) = (table_mut(&mut hashed), self.tree.as_table()) {
+        let essential = resolved::essential(&self.tree, self.mode_shown());
+        if let (Some(table), Some(all)) = (table_mut(&mut hashed), essential.as_table()) {
             for name in HASHED {
                 if let Some(node) = all.node(name) {
                     table.insert(name.to_owned(), Origin::Default, node.clone());
@@ -314,6 +296,55 @@ impl Sources {
         let by_place = || Some(PathBuf::from(FILE_DEFAULT)).filter(|path| path.exists());
         self.file.clone().or_else(by_variable).or_else(by_place)
     }
+}
+
+/// The layers, laid over one another.
+struct Layers {
+    tree: Node,
+    defaults: Node,
+    file: Option<PathBuf>,
+}
+
+/// Returns what the engine's own type reads: `mode`, its sections as written, and `strategies` with what the
+/// engine needs of each. The epoch is left to the type's default.
+fn engine_node(tree: &Node, mode: Mode) -> Node {
+    let mut engine = node::Table::default();
+    let written = tree.at(&["mode".to_owned()]).unwrap_or(tree);
+    let value = Node {
+        origin: written.origin.clone(),
+        value: Value::Text(mode.to_string()),
+    };
+    engine.insert("mode".to_owned(), value.origin.clone(), value);
+    let sections = tree.as_table().map(node::Table::entries);
+    for entry in sections.unwrap_or_default() {
+        if OF_ENGINE.contains(&entry.key.as_str()) {
+            engine.insert(entry.key.clone(), entry.origin.clone(), entry.node.clone());
+        } else if entry.key == "strategy" {
+            let node = engine_strategies(&entry.node);
+            engine.insert("strategies".to_owned(), entry.origin.clone(), node);
+        }
+    }
+    let origin = tree.origin.clone();
+    let value = Value::Table(engine);
+    Node { origin, value }
+}
+
+fn engine_strategies(list: &Node) -> Node {
+    let mut node = list.clone();
+    let Value::List(entries) = &mut node.value else {
+        return node;
+    };
+    for entry in entries {
+        let Value::Table(table) = &mut entry.value else {
+            continue;
+        };
+        let keys = table.entries().iter().map(|entry| entry.key.clone());
+        let others = keys.filter(|key| !OF_ENGINE_STRATEGY.contains(&key.as_str()));
+        for key in others.collect::<Vec<_>>() {
+            table.remove(&key);
+        }
+    }
+    node
 }
 
 /// Everything a file may hold.

@@ -57,6 +57,8 @@ pub struct Entry {
 pub enum Origin {
     /// Built into the program.
     Default,
+    /// The risk profile of this name.
+    Profile(String),
     /// A file.
     File(Place),
     /// An environment variable, by name.
@@ -237,6 +239,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Profile(name) => write!(f, "profile {name}"),
             Self::File(place) => write!(f, "{}:{}", place.file.display(), place.line),
             Self::Environment(name) => f.write_str(name),
             Self::CommandLine(option) => f.write_str(option),

@@ -29,13 +29,24 @@ pub fn read_or<T: DeserializeOwned>(
     right: &Node,
     path: &str,
 ) -> Result<T, ConfigFaults> {
+    match read_all(node, right, path) {
+        (Some(value), faults) if faults.is_empty() => Ok(value),
+        (_, faults) => Err(ConfigFaults(faults)),
+    }
+}
+
+/// Returns what [`read_or`] returns, and beside the faults the value that was left without what is wrong, if one was.
+pub fn read_all<T: DeserializeOwned>(
+    node: &Node,
+    right: &Node,
+    path: &str,
+) -> (Option<T>, Vec<ConfigFault>) {
     let mut node = node.clone();
     let mut faults: Vec<ConfigFault> = Vec::new();
     let mut removed: Vec<Vec<String>> = Vec::new();
     for _ in 0..2 * FAULTS_MAX {
         let refusal = match T::deserialize(Reader { node: &node }) {
-            Ok(value) if faults.is_empty() => return Ok(value),
-            Ok(_) => break,
+            Ok(value) => return (Some(value), faults),
             Err(refusal) => refusal,
         };
         // What is missing because its wrong value was taken out is no fault of its own.
@@ -52,7 +63,7 @@ pub fn read_or<T: DeserializeOwned>(
         }
         removed.push(refusal.path);
     }
-    Err(ConfigFaults(faults))
+    (None, faults)
 }
 
 /// Most faults reported of one section.

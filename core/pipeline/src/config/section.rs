@@ -2,8 +2,9 @@
 //!
 //! Built by `read` at start and handed to the stages; nothing after it checks them again. The
 //! sections `account`, `risk`, `matching`, `fees` and `tables` belong to the engine's own type, which
-//! is read with [`super::Config::engine`].
+//! is read with [`super::Config::engine_config`].
 
+use claire_sidecar::store::unknown_scheme;
 use claire_types::time::NS_PER_S;
 use claire_types::{Amount, InstrumentKey};
 use serde::de::Error as _;
@@ -374,9 +375,9 @@ impl std::str::FromStr for StoreUrl {
             return Ok(Self::Postgres(text.to_owned()));
         }
         let path = text.strip_prefix("sqlite:").unwrap_or(text);
-        if path.contains("://") || path.is_empty() {
+        if path.contains("://") || path.is_empty() || unknown_scheme(text).is_some() {
             return Err(format!(
-                "{:?} is no store; allowed: auto, none, sqlite:PATH, postgres://…",
+                "{:?} is no store; allowed: auto, none, sqlite:PATH, postgres://…, a file's path",
                 redacted(text)
             ));
         }

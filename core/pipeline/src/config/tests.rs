@@ -183,7 +183,7 @@ fn faults_name_file_line_key_and_what_is_allowed() {
         ),
         (
             "[store]\nurl = \"mysql://u:secret@h/d\"",
-            "FILE:2:7: store.url: \"mysql://u:***@h/d\" is no store; allowed: auto, none, sqlite:PATH, postgres://…",
+            "FILE:2:7: store.url: \"mysql://u:***@h/d\" is no store; allowed: auto, none, sqlite:PATH, postgres://…, a file's path",
         ),
         (
             "[paper]\nsymbols = [\"sim:A\", \"mexc-spot:B\"]",
@@ -449,29 +449,10 @@ fn no_output_shows_the_password_of_the_store() {
 
 #[test]
 fn the_engine_gets_its_part_and_nothing_else() {
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "read only to be refused or not")]
-    struct Engine {
-        mode: String,
-        account: BTreeMap<String, String>,
-        risk: BTreeMap<String, Amount>,
-        matching: BTreeMap<String, u32>,
-        tables: BTreeMap<String, u32>,
-        fees: Vec<BTreeMap<String, toml::Value>>,
-        strategies: Vec<EngineStrategy>,
-    }
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct EngineStrategy {
-        name: String,
-        market: claire_types::InstrumentKey,
-        budget_share: Option<Amount>,
-    }
     let config = loaded(TWO, &[("CLAIRE_RISK__POSITION_SHARE", "0.2")], &[]).expect("right");
-    let engine: Engine = config.engine(Mode::Replay).expect("right");
-    assert_eq!(engine.mode, "replay");
-    assert_eq!(engine.risk["position_share"].to_string(), "0.2");
+    let engine = config.engine_config(Mode::Replay).expect("right");
+    assert_eq!(engine.mode, Mode::Replay);
+    assert_eq!(engine.limits().position_share.to_string(), "0.2");
     assert_eq!(engine.fees.len(), 6);
     let [ema, mm] = engine.strategies.as_slice() else {
         panic!("two")
@@ -480,10 +461,145 @@ fn the_engine_gets_its_part_and_nothing_else() {
     assert_eq!(mm.market.to_string(), "sim:ETHUSDT");
     let text = format!("[matching]\ndebit_ms = \"x\"\n{TWO}");
     let config = loaded(&text, &[], &[]).expect("the engine judges this");
-    let faults = config
-        .engine::<Engine>(Mode::Replay)
-        .expect_err("no number");
+    let faults = config.engine_config(Mode::Replay).expect_err("no number");
     let fault = faults.first().expect("one");
     assert_eq!(fault.key, "matching.debit_ms");
     assert_eq!(fault.place().map(|place| place.line), Some(2));
+}
+
+#[test]
+fn the_shown_engine_is_in_effect_has_origins_and_reads_back_with_the_same_hash() {
+    let text = "[risk]\nprofile = \"bench\"\nposition_share = 900\norder_size_share = 800\n\
+        [account]\nequity = 5000.5\nbalances = [{ currency = \"BTC\", amount = 0.5 }]\n";
+    let environment = [
+        ("CLAIRE_MATCHING__DEBIT_MS", "7"),
+        ("CLAIRE_RISK__EXPOSURE_SHARE", "1000.5"),
+    ];
+    let config = loaded(text, &environment, &[]).expect("right");
+    let shown = config.show(Origins::Shown);
+    for (line, origin) in [
+        ("profile = \"bench\"", ".toml:2"),
+        ("position_share = 900", ".toml:3"),
+        ("exposure_share = \"1000.5\"", "CLAIRE_RISK__EXPOSURE_SHARE"),
+        ("collar_crossing_share = 0.9999", "profile bench"),
+        ("daily_loss_share = 1000", "profile bench"),
+        ("currency = \"USDT\"", "default"),
+        ("equity = 5000.5", ".toml:6"),
+        ("debit_ms = 7", "CLAIRE_MATCHING__DEBIT_MS"),
+        ("queue = \"risk_averse\"", "default"),
+        ("orders_working_max = 1024", "default"),
+    ] {
+        let is_shown = shown.lines().any(|found| {
+            found.starts_with(&format!("{line} ")) && found.ends_with(origin) && found.contains('#')
+        });
+        assert!(is_shown, "{line} # {origin} in\n{shown}");
+    }
+    for shown in [shown, config.show(Origins::Hidden)] {
+        let again = loaded(&shown, &[], &[]).expect("its own output is right");
+        assert_eq!(again.hash(), config.hash(), "{shown}");
+        let engine = |config: &Config| config.engine_config(Mode::Replay).expect("right");
+        assert_eq!(engine(&again).limits(), engine(&config).limits());
+        assert_eq!(engine(&again).account, engine(&config).account);
+        assert_eq!(engine(&again).matching, engine(&config).matching);
+        assert_eq!(engine(&again).tables, engine(&config).tables);
+    }
+    let plain = loaded("", &[], &[]).expect("right");
+    let again = loaded(&plain.show(Origins::Shown), &[], &[]).expect("right");
+    assert_eq!(again.hash(), plain.hash());
+    assert_ne!(config.hash(), plain.hash());
+}
+
+#[test]
+fn a_check_finds_what_a_run_would_refuse() {
+    let check = |text: &str, environment: &[(&str, &str)]| {
+        let file = Written::new(text);
+        let checked = Config::checked(&Sources {
+            file: Some(file.0.clone()),
+            environment: variables(environment),
+            options: Vec::new(),
+        });
+        let faults = checked.map(|_| ()).err().map(|faults| faults.0);
+        let faults = faults.unwrap_or_default().into_iter().map(|fault| {
+            let shown = fault.to_string();
+            shown.replace(&file.0.display().to_string(), "FILE")
+        });
+        faults.collect::<Vec<_>>()
+    };
+    let script = "[[strategy]]\nname = \"a\"\nmarket = \"sim:BTCUSDT\"\nfile = \"";
+    for (text, environment, expected) in [
+        (
+            "[risk]\nprofile=\"wild\"\norder_size_share=2\nnope=1",
+            vec![],
+            vec![
+                "FILE:2:9: risk.profile: \"wild\" is not allowed; allowed: conservative",
+                "FILE:4:1: risk.nope: unknown key",
+                "FILE:3:18: risk.order_size_share: 2 can never be reached: risk.position_share = 0.1",
+            ],
+        ),
+        (
+            "[risk]\nposition_share = 0.01",
+            vec![],
+            vec!["FILE:2:18: risk.position_share: risk.order_size_share = 0.05 can never"],
+        ),
+        (
+            "[account]\nequity=-5\n[tables]\norders_working_max=1e8\n[matching]\nentry_latency_ms=99999999999999",
+            vec![],
+            vec![
+                "FILE:4:20: tables.orders_working_max: ",
+                "FILE:6:18: matching.entry_latency_ms: ",
+                "FILE:2:8: account.equity: is -5; it must be at least 0",
+            ],
+        ),
+        (
+            "[[fees]]\nvenue=\"sim\"\nmaker_share=0",
+            vec![],
+            vec!["FILE:1:1: fees[0]: the key `taker_share` is missing"],
+        ),
+        (
+            "[[fees]]\nvenue=\"sim\"\nmaker_share=0\ntaker_share=1",
+            vec![],
+            vec!["FILE:4:13: fees[0].taker_share: is 1; it must be between -1 and 1"],
+        ),
+        (
+            "",
+            vec![("CLAIRE_RISK__NOPE", "7"), ("CLAIRE_RISK__PROFILE", "wild")],
+            vec![
+                "CLAIRE_RISK__NOPE: risk.nope: unknown key",
+                "CLAIRE_RISK__PROFILE: risk.profile: \"wild\" is not allowed",
+            ],
+        ),
+        (
+            "mode = \"live\"",
+            vec![],
+            vec![
+                "FILE:1:8: mode: this version cannot run in mode `live` yet; allowed: replay, paper",
+            ],
+        ),
+        (
+            &format!("{script}nofile.rhai\""),
+            vec![],
+            vec!["FILE:4:8: strategy[0].file: nofile.rhai: cannot read the file: "],
+        ),
+        (
+            &format!("{script}imbalance\"\nparams = {{ enter = 7.0, nope = 1 }}"),
+            vec![],
+            vec![
+                "FILE:5:32: strategy[0].params.nope: imbalance: there is no parameter `nope`",
+                "FILE:5:20: strategy[0].params.enter: imbalance:",
+            ],
+        ),
+        ("", vec![], vec![]),
+        (&format!("{script}imbalance\""), vec![], vec![]),
+    ] {
+        let mut found = check(text, &environment);
+        let mut expected = expected;
+        found.sort();
+        expected.sort_unstable();
+        let is_found = |(found, expected): (&String, &&str)| found.starts_with(expected);
+        let are_found = found.len() == expected.len() && found.iter().zip(&expected).all(is_found);
+        assert!(
+            are_found,
+            "{text}\nfound {found:#?}\nexpected {expected:#?}"
+        );
+    }
 }

@@ -111,6 +111,12 @@ impl Board {
         self.behind = Some(behind);
     }
 
+    /// Shows that the end of the run waits for the store, and why.
+    pub fn waiting(&mut self, words: &str) {
+        self.note(self.status.engine_time, words);
+        self.publish_last();
+    }
+
     /// Takes a message; what cannot be read is the journal's business.
     pub fn see(&mut self, message: &Cells<'_>) {
         let Ok(first) = message.at(0) else {

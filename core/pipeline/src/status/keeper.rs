@@ -69,6 +69,10 @@ impl Watch for Keeper {
         self.board.store(behind);
     }
 
+    fn waiting(&mut self, words: &str) {
+        self.board.waiting(words);
+    }
+
     fn see(&mut self, message: &Cells<'_>) {
         self.board.see(message);
         let is_risk = message

@@ -93,6 +93,13 @@ impl ReplaySummary {
         }
         let close = if self.denied.is_empty() { "" } else { ")" };
         writeln!(f, "{close}, state {}", self.state)?;
+        if let Some(cause) = &self.state_cause {
+            write!(f, "{:<9} {}: {}", "because", cause.code, cause.meaning)?;
+            if let (Some(measured), Some(limit)) = (&cause.measured, &cause.limit) {
+                write!(f, "; measured {measured}, limit {limit}")?;
+            }
+            writeln!(f, ", at {}", cause.at)?;
+        }
         self.write_denied(f)?;
         let pnl = &self.pnl;
         writeln!(

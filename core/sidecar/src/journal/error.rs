@@ -38,8 +38,20 @@ pub enum JournalError {
         /// What is not there.
         what: String,
     },
+    /// The journal has other segments: choose one of those.
+    #[error("{} has no segment {number}: {}", dir.display(), segments(*first, *last))]
+    NoSegment {
+        /// The journal's directory.
+        dir: PathBuf,
+        /// The segment that was asked for.
+        number: u32,
+        /// The first that is there.
+        first: u32,
+        /// The last.
+        last: u32,
+    },
     /// The bytes are not what was written: restore the file from a copy; do not cut it.
-    #[error("{} is damaged at byte {offset_bytes}: {what}", file.display())]
+    #[error("{} is damaged at byte {offset_bytes}{}: {what}", file.display(), unpacked(file))]
     Corrupt {
         /// The segment's file.
         file: PathBuf,
@@ -98,6 +110,22 @@ pub enum JournalError {
         /// The first failure.
         cause: String,
     },
+}
+
+/// Returns which segments there are, in words.
+fn segments(first: u32, last: u32) -> String {
+    match first == last {
+        true => format!("its only segment is {first}"),
+        false => format!("its segments are {first} to {last}"),
+    }
+}
+
+/// Returns what a place in this file counts in, where that is not the file itself.
+fn unpacked(file: &Path) -> &'static str {
+    match file.extension().is_some_and(|extension| extension == "zst") {
+        true => " of the unpacked segment",
+        false => "",
+    }
 }
 
 impl JournalError {

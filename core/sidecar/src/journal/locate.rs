@@ -32,10 +32,7 @@ pub(super) fn locate(file: &mut File, content_bytes: u64) -> Found {
         Ok(Some(reason)) => reason.to_owned(),
         Err(error) => format!("it cannot be unpacked: {error}"),
     };
-    let what = format!(
-        "block {} of the segment, at byte {offset_bytes} of it unpacked: {reason}",
-        number + 1
-    );
+    let what = format!("block {}: {reason}", number + 1);
     Found { offset_bytes, what }
 }
 

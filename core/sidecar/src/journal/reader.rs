@@ -105,11 +105,18 @@ impl JournalReader {
     /// Opens the journal at the first message of a segment, and reads nothing before it.
     ///
     /// # Errors
-    /// As [`Self::open`]; [`JournalError::Missing`] where there is no such segment.
+    /// As [`Self::open`]; [`JournalError::NoSegment`] where there is no such segment.
     pub fn open_segment(dir: &Path, number: u32) -> Result<Self, JournalError> {
         if !segment::exists(dir, number) {
-            let what = format!("no segment {number} in it");
-            return Err(missing(dir, &what));
+            let Some((first, last)) = segment::range(dir)? else {
+                return Err(missing(dir, "no segment in it"));
+            };
+            return Err(JournalError::NoSegment {
+                dir: dir.to_owned(),
+                number,
+                first,
+                last,
+            });
         }
         let mut blocks = BlockReader::open(dir, number)?;
         let (header, start) = read_start(&mut blocks)?;

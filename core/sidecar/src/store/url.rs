@@ -1,4 +1,7 @@
 //! Where a store is: `sqlite:PATH`, a plain path, or `postgres://...`.
+//!
+//! What begins like a scheme (letters, digits, `+-.` and a colon before any `/`) is one: an unknown one is refused.
+//! A file whose name does so is written `./foo:bar` or `sqlite:foo:bar`.
 
 use super::error::StoreError;
 use std::path::PathBuf;
@@ -24,14 +27,41 @@ impl StoreUrl {
         }
         let path = match text.strip_prefix("sqlite:") {
             Some(path) => path.strip_prefix("//").unwrap_or(path),
-            None if text.contains("://") => return Err(error("known are sqlite: and postgres://")),
-            None => text,
+            None => match unknown_scheme(text) {
+                Some(what) => return Err(error(&what)),
+                None => text,
+            },
         };
         match path.is_empty() {
             true => Err(error("it names no file")),
             false => Ok(Self::Sqlite(PathBuf::from(path))),
         }
     }
+}
+
+/// Returns what is wrong with an address that begins with a scheme other than `sqlite:`, `postgres://` and
+/// `postgresql://`; `None` where it begins with one of them, or with none, as a plain path.
+pub fn unknown_scheme(text: &str) -> Option<String> {
+    let known = ["sqlite:", "postgres://", "postgresql://"];
+    if known.iter().any(|known| text.starts_with(known)) {
+        return None;
+    }
+    let (scheme, rest) = text.split_once(':')?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if !is_scheme && !text.contains("://") {
+        return None;
+    }
+    let slashes = match rest.starts_with("//") {
+        true => "://",
+        false => ":",
+    };
+    Some(format!(
+        "`{scheme}{slashes}` is unknown; known are sqlite:PATH, postgres://USER@HOST/DATABASE, and a path; \
+         a file of that name is written sqlite:{scheme}:…"
+    ))
 }
 
 /// Returns the address for people: the password, wherever it stands, is `***`.
@@ -82,6 +112,15 @@ mod tests {
             ("sqlite:", None),
             ("", None),
             ("mysql://host/x", None),
+            ("foo:bar", None),
+            ("postgre://host/x", None),
+            ("postgres:host/x", None),
+            ("./foo:bar", file("./foo:bar")),
+            ("sqlite:foo:bar", file("foo:bar")),
+            (
+                "data/2026-11-28T05:00/run.db",
+                file("data/2026-11-28T05:00/run.db"),
+            ),
         ];
         for (text, url) in cases {
             assert_eq!(StoreUrl::parse(text).ok(), url, "{text}");

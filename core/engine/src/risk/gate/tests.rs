@@ -477,7 +477,9 @@ fn every_profile_is_consistent_and_bench_denies_nothing_ordinary() {
         Profile::Aggressive,
         Profile::Bench,
     ] {
-        assert_eq!(RiskLimits::profile(profile).check(), Ok(()), "{profile:?}");
+        let mut faults = Vec::new();
+        RiskLimits::profile(profile).check(&mut faults);
+        assert_eq!(faults, [], "{profile:?}");
     }
     let mut setup = setup();
     setup.limits = RiskLimits::profile(Profile::Bench);

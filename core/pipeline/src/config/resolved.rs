@@ -1,0 +1,166 @@
+//! The engine's sections as they are in effect: what was written, and the defaults beside it.
+//!
+//! Called by [`super::Config::show`] for people and journals, and by the hash, which leaves out what says the
+//! default again: a shown configuration that is read back has the hash of the one that was shown.
+
+use super::check::{has, of_engine};
+use super::node::{Node, Origin, Table, Value};
+use super::text;
+use claire_engine::config::{AccountConfig, EngineConfig, MatchingConfig, TableLimits};
+use claire_engine::risk::limits::{Profile, RiskLimits};
+use claire_types::Mode;
+use serde::Serialize;
+
+/// A section with its values in effect and by default, keys in the type's order.
+struct Section {
+    name: &'static str,
+    in_effect: Node,
+    by_default: Node,
+}
+
+/// Returns the tree with the values in effect in the engine's sections, those that were written first.
+///
+/// Where the engine's part cannot be read, it is returned as it was written.
+pub(super) fn resolved(tree: &Node, mode: Mode) -> Node {
+    let mut tree = tree.clone();
+    for section in sections(&tree, mode) {
+        let Some(table) = table_of(&mut tree, section.name) else {
+            continue;
+        };
+        for entry in entries(&section.in_effect) {
+            if table.node(&entry.0).is_none() {
+                table.insert(entry.0, entry.1.origin.clone(), entry.1);
+            }
+        }
+    }
+    tree
+}
+
+/// Returns the tree without what says the default again in the engine's sections.
+pub(super) fn essential(tree: &Node, mode: Mode) -> Node {
+    let mut tree = tree.clone();
+    for section in sections(&tree, mode) {
+        let Some(table) = table_of(&mut tree, section.name) else {
+            continue;
+        };
+        for (key, value) in entries(&section.in_effect) {
+            let default = section.by_default.at(std::slice::from_ref(&key));
+            if default.is_some_and(|default| default.value == value.value) {
+                table.remove(&key);
+            }
+        }
+    }
+    tree
+}
+
+fn sections(tree: &Node, mode: Mode) -> Vec<Section> {
+    match of_engine(tree, mode) {
+        (Some(config), faults) if faults.is_empty() => of_config(&config),
+        _ => Vec::new(),
+    }
+}
+
+fn of_config(config: &EngineConfig) -> Vec<Section> {
+    let profile = config.risk.profile;
+    let section = |name, in_effect: Node, by_default: Node| Section {
+        name,
+        in_effect,
+        by_default,
+    };
+    vec![
+        section(
+            "account",
+            node(&config.account, &Origin::Default),
+            node(&AccountConfig::default(), &Origin::Default),
+        ),
+        section(
+            "risk",
+            risk(profile, &config.limits()),
+            risk(Profile::default(), &RiskLimits::profile(profile)),
+        ),
+        section(
+            "matching",
+            node(&config.matching, &Origin::Default),
+            node(&MatchingConfig::default(), &Origin::Default),
+        ),
+        section(
+            "tables",
+            node(&config.tables, &Origin::Default),
+            node(&TableLimits::default(), &Origin::Default),
+        ),
+    ]
+}
+
+/// Returns a profile and limits as the section that says them.
+fn risk(profile: Profile, limits: &RiskLimits) -> Node {
+    #[derive(Serialize)]
+    struct Named {
+        profile: Profile,
+    }
+    let mut section = node(&Named { profile }, &Origin::Default);
+    let name = match section.at(&["profile".to_owned()]).map(|node| &node.value) {
+        Some(Value::Text(name)) => name.clone(),
+        _ => String::new(),
+    };
+    let limits = node(limits, &Origin::Profile(name));
+    section.lay_over(limits);
+    section
+}
+
+/// Returns what the type says as a table of this origin, numbers as numbers.
+fn node<T: Serialize>(value: &T, origin: &Origin) -> Node {
+    let written = toml::to_string(value).unwrap_or_default();
+    let parsed = text::parse(&written, None);
+    let parsed = parsed.unwrap_or_else(|_| Node::table(origin.clone()));
+    from(parsed, origin, "")
+}
+
+/// Gives the node and all below it the origin; decimal numbers, which the types write as texts, become numbers.
+fn from(node: Node, origin: &Origin, key: &str) -> Node {
+    let value = match node.value {
+        Value::Text(text) if key != "currency" => number(text),
+        Value::List(list) => Value::List(
+            list.into_iter()
+                .map(|node| from(node, origin, key))
+                .collect(),
+        ),
+        Value::Table(table) => {
+            let mut placed = Table::default();
+            for entry in table.entries() {
+                let node = from(entry.node.clone(), origin, &entry.key);
+                placed.insert(entry.key.clone(), origin.clone(), node);
+            }
+            Value::Table(placed)
+        }
+        value => value,
+    };
+    Node {
+        origin: origin.clone(),
+        value,
+    }
+}
+
+/// Returns a number that shows with exactly these digits, else the text.
+fn number(text: String) -> Value {
+    match (text.parse::<i64>(), text.parse::<f64>()) {
+        (Ok(integer), _) if integer.to_string() == text => Value::Integer(integer),
+        (_, Ok(float)) if float.is_finite() && format!("{float:?}") == text => Value::Float(float),
+        _ => Value::Text(text),
+    }
+}
+
+fn entries(section: &Node) -> Vec<(String, Node)> {
+    let table = section.as_table().map(Table::entries).unwrap_or_default();
+    let pairs = table.iter();
+    pairs
+        .map(|entry| (entry.key.clone(), entry.node.clone()))
+        .collect()
+}
+
+fn table_of<'a>(tree: &'a mut Node, name: &str) -> Option<&'a mut Table> {
+    if !has(tree, name) {
+        return None;
+    }
+    let table = super::table_mut(tree)?;
+    super::table_mut(table.node_mut(name)?)
+}
