@@ -131,6 +131,7 @@ pub fn replay(
         ReplayFeed::new(line, recording, venues, request.speed, request.passes)
     })?;
     let figures = RunFigures {
+        interrupted: finished.feed.is_interrupted(),
         unpack_s: seconds(unpack_ns),
         topology: topology_name(request.topology).to_owned(),
         journal: journal_dir.map(|dir| dir.display().to_string()),

@@ -279,7 +279,7 @@ pub struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
-    /// Runs the stages to the end of the input.
+    /// Runs the stages to the end of the input. A run of files that is stopped before it leaves its journal open.
     ///
     /// # Errors
     /// A [`RunError`]; what was journaled before it is intact.
@@ -325,7 +325,10 @@ impl Assembly<'_> {
         let Watched {
             recorder, watch, ..
         } = ran.sink;
-        let summary = recorder.finish()?;
+        let summary = match ran.feed.is_interrupted() {
+            true => recorder.pause()?,
+            false => recorder.finish()?,
+        };
         let removed = removals.so_far();
         let wait = self.config.store.wait_s.span();
         let store_lag = projector.and_then(|projector| words_of(&projector.finish(wait)));

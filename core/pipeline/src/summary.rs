@@ -154,6 +154,8 @@ pub struct StrategySummary {
 /// Figures that differ between two equal runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RunFigures {
+    /// Whether it was stopped before the end of its files: all figures are then those of a part.
+    pub interrupted: bool,
     /// Seconds from the first frame to the last output.
     pub elapsed_s: f64,
     /// Seconds of unpacking before the first frame.

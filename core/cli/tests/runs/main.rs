@@ -3,6 +3,7 @@
 
 mod full;
 mod input;
+mod interrupted;
 mod killed;
 mod latencies;
 mod outage;

@@ -3,7 +3,7 @@
 //! Feed thread. Files wait for the pipeline, so nothing is ever dropped.
 
 use super::{Feed, FeedLine};
-use crate::source::{Entry, Recording};
+use crate::source::{Entry, Line, Recording};
 use crate::stage::{Stage, StageName, Turn};
 use claire_types::time::NS_PER_S;
 use claire_types::{DurationNs, MonoNs, Venue, WallNs};
@@ -55,6 +55,8 @@ pub struct ReplayFeed {
     passes_left: u32,
     counts: ReplayCounts,
     held: Held,
+    /// Told to stop before the end.
+    is_stopped: bool,
 }
 
 /// A frame that waits for its time.
@@ -65,6 +67,7 @@ struct Held {
     symbol: String,
     recv: WallNs,
     file: u16,
+    number: u64,
 }
 
 impl ReplayFeed {
@@ -92,6 +95,7 @@ impl ReplayFeed {
                 ..ReplayCounts::default()
             },
             held: Held::default(),
+            is_stopped: false,
         }
     }
 
@@ -124,13 +128,11 @@ impl ReplayFeed {
                     counts.first_recv = Some(entry.recv);
                 }
                 let symbol = entry.url.and_then(symbol_of_url);
-                if let Some(count) = counts.frames.get_mut(usize::from(entry.file)) {
-                    *count += 1;
-                }
                 if *speed != Speed::Max {
-                    held.fill(entry.frame, symbol, entry.recv, entry.file);
+                    held.fill(&entry, symbol);
                     return true;
                 }
+                counts.frame(entry.file);
                 select_venue(line, venues, entry.file);
                 let errors = line.feed.counters().errors;
                 line.take(entry.frame, entry.recv, symbol);
@@ -232,14 +234,22 @@ impl ReplayFeed {
         if u64::try_from(span).unwrap_or(0) > passed {
             return false;
         }
-        let held = std::mem::take(&mut self.held);
-        select_venue(&mut self.line, &self.venues, held.file);
+        let Self {
+            line,
+            venues,
+            counts,
+            held,
+            ..
+        } = self;
+        counts.frame(held.file);
+        select_venue(line, venues, held.file);
         let symbol = (!held.symbol.is_empty()).then_some(held.symbol.as_str());
-        self.line.take(&held.frame, held.recv, symbol);
-        self.held = Held {
-            is_full: false,
-            ..held
-        };
+        let errors = line.feed.counters().errors;
+        line.take(&held.frame, held.recv, symbol);
+        if line.feed.counters().errors > errors {
+            counts.note(|| format!("frame {}: {}", held.number, line.error_text()));
+        }
+        held.is_full = false;
         true
     }
 }
@@ -247,6 +257,10 @@ impl ReplayFeed {
 impl Feed for ReplayFeed {
     fn line(&self) -> &FeedLine {
         &self.line
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.is_stopped
     }
 }
 
@@ -263,15 +277,12 @@ impl Stage for ReplayFeed {
         }
     }
 
+    /// Leaves without an end: the files have more, and a repeated run reads all of it.
     fn stop(&mut self) -> Turn {
-        if !self.line.flush() {
-            return Turn::Blocked;
-        }
-        self.line.end();
-        if self.line.flush() {
-            Turn::Done
-        } else {
-            Turn::Blocked
+        self.is_stopped = !self.line.has_ended();
+        match self.line.flush() {
+            true => Turn::Done,
+            false => Turn::Blocked,
         }
     }
 
@@ -282,18 +293,27 @@ impl Stage for ReplayFeed {
 }
 
 impl Held {
-    fn fill(&mut self, frame: &[u8], symbol: Option<&str>, recv: WallNs, file: u16) {
+    fn fill(&mut self, line: &Line<'_>, symbol: Option<&str>) {
         self.is_full = true;
         self.frame.clear();
-        self.frame.extend_from_slice(frame);
+        self.frame.extend_from_slice(line.frame);
         self.symbol.clear();
         self.symbol.push_str(symbol.unwrap_or_default());
-        self.recv = recv;
-        self.file = file;
+        self.recv = line.recv;
+        self.file = line.file;
+        self.number = line.number;
     }
 }
 
 impl ReplayCounts {
+    /// Counts a frame that goes down the line.
+    #[inline]
+    fn frame(&mut self, file: u16) {
+        if let Some(count) = self.frames.get_mut(usize::from(file)) {
+            *count += 1;
+        }
+    }
+
     #[cold]
     fn fault(&mut self, text: impl Fn() -> String) {
         self.faults += 1;

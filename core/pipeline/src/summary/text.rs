@@ -6,6 +6,13 @@ use std::fmt;
 /// Shows the summary in aligned lines, without colors.
 impl fmt::Display for ReplaySummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.run.interrupted {
+            writeln!(
+                f,
+                "run       INTERRUPTED after {} frames: all below is of this part",
+                self.frames
+            )?;
+        }
         self.write_flow(f)?;
         self.write_books(f)?;
         self.write_trading(f)?;
@@ -276,5 +283,8 @@ latency   stage                       n       p50       p90       p99     p99.9 
 digest    abababababababababababababababababababababababababababababababab
 ";
         assert_eq!(summary.to_string(), expected);
+        summary.run.interrupted = true;
+        let part = "run       INTERRUPTED after 41249 frames: all below is of this part\n";
+        assert_eq!(summary.to_string(), format!("{part}{expected}"));
     }
 }
