@@ -6,12 +6,12 @@
 use crate::config::{Config, Selection};
 use crate::engine::Journaling;
 use crate::feed::Feed;
-use crate::feed::replay::{ReplayFeed, Speed, symbol_of_url, venue_of};
+use crate::feed::replay::{ReplayFeed, Speed, pass_span, symbol_of_url, venue_of};
 use crate::inputs;
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
 };
-use crate::source::{Entry, Recording};
+use crate::source::{Entry, RECV_MAX, Recording, SourceError};
 use crate::strategy::hex;
 use crate::summary::{
     BookSummary, DeniedExample, LatencyFigures, PnlSummary, ReplaySummary, RunFigures,
@@ -23,7 +23,7 @@ use crate::words;
 use claire_engine::floor::{Market, Phase};
 use claire_sidecar::{RunId, Store};
 use claire_types::number::Decimal;
-use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, Venue, WallNs};
+use claire_types::{Amount, CellBuffer, DurationNs, InstrumentKey, Mode, Side, Venue, WallNs};
 use claire_venue::MarketFeed;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -92,6 +92,7 @@ pub fn replay(
 ) -> Result<Replayed, RunError> {
     check_files(request)?;
     let mut recording = Recording::open(&request.files)?;
+    check_passes(&recording, request.passes)?;
     if let Some(url) = &request.plan.store {
         // One that cannot be opened now is a mistake; one that goes away later is waited for.
         drop(Store::open(url)?);
@@ -265,18 +266,52 @@ fn check_files(request: &ReplayRequest) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Refuses more passes than there is time for.
+fn check_passes(recording: &Recording, passes: u32) -> Result<(), RunError> {
+    let (Some(DurationNs(span)), Some(last)) = (pass_span(recording), recording.last_recv()) else {
+        return Ok(());
+    };
+    let later = i64::from(passes.saturating_sub(1)).checked_mul(span);
+    let end = later.and_then(|later| last.0.checked_add(later));
+    if end.is_some_and(|end| end < RECV_MAX.0) {
+        return Ok(());
+    }
+    let span_s = seconds(span.unsigned_abs());
+    Err(RunError::Usage(format!(
+        "--loop {passes}: that many passes of {span_s:.0} s each end after {RECV_MAX}"
+    )))
+}
+
+/// Refuses files with lines of which none is a frame; an empty one is a session of nothing. Returns those in words.
+fn check_frames(request: &ReplayRequest, recording: &Recording) -> Result<Vec<String>, RunError> {
+    let files = (0..=u16::MAX).take(request.files.len());
+    let mut empty = Vec::new();
+    for frameless in files.filter_map(|file| recording.frameless(file)) {
+        match (frameless.first, request.venue) {
+            (None, _) => empty.push(frameless.to_string()),
+            (Some(_), None) => return Err(RunError::Usage(frameless.to_string())),
+            (Some(_), Some(_)) => return Err(SourceError::NoFrame(Box::new(frameless)).into()),
+        }
+    }
+    Ok(empty)
+}
+
 /// Looks at the first lines of each file for its venue, and for the first instrument.
 fn detect(
     request: &ReplayRequest,
     config: &Config,
     recording: &mut Recording,
 ) -> Result<Detected, RunError> {
+    let frameless = check_frames(request, recording)?;
     let files = (0..=u16::MAX).take(request.files.len());
     let venue = |file| request.venue.or_else(|| venue_of_file(recording, file));
     let found: Vec<_> = files.map(venue).collect();
     let known = found.iter().copied().flatten().next();
     let venues: Option<Vec<_>> = found.iter().map(|venue| venue.or(known)).collect();
     let Some(venues) = venues else {
+        if !frameless.is_empty() {
+            return Err(RunError::Usage(frameless.join("\n")));
+        }
         return Err(RunError::Usage(format!(
             "{}: cannot tell the venue from its frames; name it with --venue",
             request

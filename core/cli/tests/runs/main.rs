@@ -1,6 +1,7 @@
 //! Runs of the binary that end well whatever happens to them: killed, out of disk, without their database,
 //! fed with rubbish. One test program, so that it is linked once.
 
+mod clock;
 mod full;
 mod input;
 mod interrupted;

@@ -49,6 +49,8 @@ const FAULT_TEXTS_MAX: usize = 20;
 pub struct ReplayFeed {
     line: FeedLine,
     recording: Recording,
+    /// The files as they were named.
+    names: Vec<String>,
     /// The venue of each file.
     venues: Vec<Venue>,
     speed: Speed,
@@ -79,7 +81,11 @@ impl ReplayFeed {
         speed: Speed,
         passes: u32,
     ) -> Self {
-        let frames = vec![0; recording.files().len()];
+        let files = recording.files().iter();
+        let names: Vec<_> = files
+            .map(|file| file.path().display().to_string())
+            .collect();
+        let frames = vec![0; names.len()];
         let line = match speed {
             Speed::Max => line.measure_service(),
             Speed::Times(_) => line,
@@ -87,6 +93,7 @@ impl ReplayFeed {
         Self {
             line,
             recording,
+            names,
             venues,
             speed,
             passes_left: passes.saturating_sub(1),
@@ -115,6 +122,7 @@ impl ReplayFeed {
         let Self {
             line,
             recording,
+            names,
             venues,
             counts,
             held,
@@ -137,12 +145,14 @@ impl ReplayFeed {
                 let errors = line.feed.counters().errors;
                 line.take(entry.frame, entry.recv, symbol);
                 if line.feed.counters().errors > errors {
-                    counts.note(|| format!("frame {}: {}", entry.number, line.error_text()));
+                    let place = place_of(names, entry.file, entry.number);
+                    counts.note(|| format!("{place}: {}", line.error_text()));
                 }
                 true
             }
             Some(Entry::Fault(fault)) => {
-                counts.fault(|| fault.to_string());
+                let name = names.get(usize::from(fault.file));
+                counts.fault(|| format!("{}:{fault}", name.map_or("", String::as_str)));
                 true
             }
             Some(Entry::Damage(damage)) => {
@@ -160,11 +170,11 @@ impl ReplayFeed {
             return false;
         }
         self.passes_left -= 1;
-        let (Some(first), Some(last)) = (self.recording.first_recv(), self.recording.last_recv())
+        let (Some(first), Some(DurationNs(span))) =
+            (self.recording.first_recv(), pass_span(&self.recording))
         else {
             return false;
         };
-        let span = last.since(first).0.saturating_add(PASS_GAP.0);
         self.line.shift = DurationNs(self.line.shift.0.saturating_add(span));
         self.line.reset_session(first);
         self.recording.rewind();
@@ -236,6 +246,7 @@ impl ReplayFeed {
         }
         let Self {
             line,
+            names,
             venues,
             counts,
             held,
@@ -247,7 +258,8 @@ impl ReplayFeed {
         let errors = line.feed.counters().errors;
         line.take(&held.frame, held.recv, symbol);
         if line.feed.counters().errors > errors {
-            counts.note(|| format!("frame {}: {}", held.number, line.error_text()));
+            let place = place_of(names, held.file, held.number);
+            counts.note(|| format!("{place}: {}", line.error_text()));
         }
         held.is_full = false;
         true
@@ -327,6 +339,19 @@ impl ReplayCounts {
             self.fault_texts.push(text());
         }
     }
+}
+
+/// Returns `file:line`.
+#[cold]
+fn place_of(names: &[String], file: u16, line: u64) -> String {
+    let name = names.get(usize::from(file)).map_or("", String::as_str);
+    format!("{name}:{line}")
+}
+
+/// Returns how much later each pass is than the one before it; `None` for a recording without times.
+pub(crate) fn pass_span(recording: &Recording) -> Option<DurationNs> {
+    let (first, last) = recording.first_recv().zip(recording.last_recv())?;
+    Some(DurationNs(last.since(first).0.saturating_add(PASS_GAP.0)))
 }
 
 #[inline]
