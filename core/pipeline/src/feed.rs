@@ -8,6 +8,7 @@
 pub mod offset;
 pub mod paper;
 pub mod replay;
+pub mod steps;
 pub mod ticks;
 
 use crate::clock::Clock;

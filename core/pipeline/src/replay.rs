@@ -7,6 +7,7 @@ use crate::config::{Config, Selection};
 use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::replay::{ReplayFeed, Speed, pass_span, symbol_of_url, venue_of};
+use crate::feed::steps::ClockSteps;
 use crate::inputs;
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
@@ -143,6 +144,7 @@ pub fn replay(
         sessions: sessions(&finished.feed, &detected.venues),
         received: counts.first_recv.zip(counts.last_recv),
         faults: counts.faults,
+        clock: counts.clock.clone(),
     };
     Ok(Replayed {
         summary: summarize(&finished, traffic, &names, figures),
@@ -383,6 +385,8 @@ pub(crate) struct Traffic {
     pub received: Option<(WallNs, WallNs)>,
     /// What was no frame at all.
     pub faults: u64,
+    /// Steps of the clock that stamped them.
+    pub clock: ClockSteps,
 }
 
 /// Returns what a finished run came to.
@@ -406,6 +410,8 @@ pub(crate) fn summarize<F: Feed>(
         events: feed.events,
         errors: feed.errors + traffic.faults,
         gaps: feed.sync.gaps,
+        clock_steps: traffic.clock.count,
+        clock_steps_first: traffic.clock.texts,
         first_recv_ns: first.map(|time| time.0),
         first_recv: first.map(|time| time.to_string()),
         last_recv_ns: last.map(|time| time.0),

@@ -52,7 +52,7 @@ pub struct Arguments {
     /// Where the stages run.
     #[arg(long, value_parser = ["auto", "fused", "split"])]
     pub topology: Option<String>,
-    /// Fail (exit 1) at the first frame or line that cannot be read.
+    /// Fail (exit 1) where a frame or line cannot be read, or the recorded clock steps.
     #[arg(long)]
     pub strict: bool,
     /// Print one JSON object instead of text.
@@ -184,6 +184,14 @@ fn answer(
         let text = format!("{errors} frames or lines could not be read");
         return Err(
             Failure::failed("FRAMES", text).with_hint("without --strict they are only counted")
+        );
+    }
+    let steps = replayed.summary.clock_steps;
+    if arguments.strict && steps > 0 {
+        let first = replayed.summary.clock_steps_first.join("\n");
+        let text = format!("the recorded clock makes {steps} steps:\n{first}");
+        return Err(
+            Failure::failed("CLOCK", text).with_hint("without --strict they are only counted")
         );
     }
     let envelope = Envelope {

@@ -2,6 +2,7 @@
 //!
 //! Feed thread. Files wait for the pipeline, so nothing is ever dropped.
 
+use super::steps::ClockSteps;
 use super::{Feed, FeedLine};
 use crate::source::{Entry, Line, Recording};
 use crate::stage::{Stage, StageName, Turn};
@@ -32,6 +33,8 @@ pub struct ReplayCounts {
     pub faults: u64,
     /// The first of them, in words.
     pub fault_texts: Vec<String>,
+    /// Steps of the clocks that stamped the frames.
+    pub clock: ClockSteps,
     /// Receive time of the first frame, as recorded.
     pub first_recv: Option<WallNs>,
     /// Receive time of the last frame, as the engine saw it: later passes are later.
@@ -98,6 +101,7 @@ impl ReplayFeed {
             speed,
             passes_left: passes.saturating_sub(1),
             counts: ReplayCounts {
+                clock: ClockSteps::new(frames.len()),
                 frames,
                 ..ReplayCounts::default()
             },
@@ -135,6 +139,7 @@ impl ReplayFeed {
                     counts.started = Some(line.clock.mono());
                     counts.first_recv = Some(entry.recv);
                 }
+                counts.clock.see(&entry, names);
                 let symbol = entry.url.and_then(symbol_of_url);
                 if *speed != Speed::Max {
                     held.fill(&entry, symbol);
@@ -166,6 +171,7 @@ impl ReplayFeed {
     /// Starts the session over where it is to be repeated.
     #[cold]
     fn next_pass(&mut self) -> bool {
+        self.counts.clock.end_pass(&self.names);
         if self.passes_left == 0 {
             return false;
         }
@@ -343,7 +349,7 @@ impl ReplayCounts {
 
 /// Returns `file:line`.
 #[cold]
-fn place_of(names: &[String], file: u16, line: u64) -> String {
+pub(super) fn place_of(names: &[String], file: u16, line: u64) -> String {
     let name = names.get(usize::from(file)).map_or("", String::as_str);
     format!("{name}:{line}")
 }
