@@ -27,6 +27,8 @@ pub struct Envelope {
     pub script_hashes: BTreeMap<String, String>,
     /// SHA-256 of the input.
     pub data_hash: Option<String>,
+    /// What ended it early, where the answer is that of a part.
+    pub failure: Option<Failure>,
     /// Further fields.
     pub body: Map<String, Value>,
 }
@@ -52,9 +54,12 @@ impl Envelope {
         self
     }
 
-    /// Returns the object of a finished command.
-    pub fn ok(&self) -> Value {
-        self.object(true, None)
+    /// Returns the object of a command that has an answer.
+    pub fn answer(&self) -> Value {
+        match &self.failure {
+            None => self.object(true, None),
+            Some(failure) => self.failed(failure),
+        }
     }
 
     /// Returns the object of a command that did not finish.
@@ -110,7 +115,7 @@ mod tests {
     fn replay_has_every_field_of_the_schema() {
         let mut envelope = Envelope::new("replay");
         envelope.mode = Some(Mode::Replay);
-        let value = envelope.with_body(&ReplaySummary::default()).ok();
+        let value = envelope.with_body(&ReplaySummary::default()).answer();
         assert_eq!(value["schema"], 1);
         assert_eq!(value["mode"], "replay");
         assert_eq!(value["ok"], true);

@@ -43,9 +43,10 @@ fn run(arguments: &[OsString]) -> Exit {
     match command::run(&cli) {
         Ok(outcome) => {
             if is_json {
-                output::print_json(&outcome.envelope.ok());
+                output::print_json(&outcome.envelope.answer());
             } else {
                 output::print(&outcome.text);
+                outcome.envelope.failure.iter().for_each(output::complain);
             }
             outcome.exit
         }

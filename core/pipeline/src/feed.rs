@@ -8,6 +8,7 @@
 pub mod offset;
 pub mod paper;
 pub mod replay;
+pub mod steps;
 pub mod ticks;
 
 use crate::clock::Clock;
@@ -35,6 +36,12 @@ const PENDING_CELLS: usize = 32_768;
 pub trait Feed: Stage {
     /// Returns the line.
     fn line(&self) -> &FeedLine;
+
+    /// Returns whether it was stopped before the end of an input that can be read again. Its run stays open: who
+    /// starts it once more has all of it.
+    fn is_interrupted(&self) -> bool {
+        false
+    }
 }
 
 /// The part of a feed stage behind its source.
@@ -161,6 +168,11 @@ impl FeedLine {
             let header = Header::of_time(self.feed.seq(), self.last_recv);
             Input::End.encode(&header, &mut self.pending);
         }
+    }
+
+    /// Returns whether the end was written.
+    pub const fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// Returns whether the end was written and the ring took it.

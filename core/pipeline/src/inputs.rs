@@ -3,11 +3,10 @@
 //! Called by `verify` and `explain` on the command line's thread. Writes nothing.
 
 use crate::clock::Clock;
-use crate::config::{Config, Sources};
 use crate::feed::FeedLine;
 use crate::feed::replay::{ReplayFeed, Speed};
 use crate::latency::latency;
-use crate::ring::{Stamp, ring};
+use crate::ring::{RING_CELLS, Stamp, ring};
 use crate::run::RunError;
 use crate::source::Recording;
 use crate::stage::{Stage, Turn};
@@ -138,11 +137,10 @@ fn walk_files(
     files: FoundFiles,
     each: &mut impl FnMut(u64, &Header, &Input<'_>) -> ControlFlow<()>,
 ) -> Result<(), RunError> {
-    let config = Config::load(&Sources::default())?;
-    let (producer, mut consumer) = ring(config.pipeline.ring_cells.count());
+    // All that decides what FEED makes of the files stands in the header; nobody reads latencies here.
+    let (producer, mut consumer) = ring(RING_CELLS);
     let clock = Clock::start();
-    let interval_ns = config.store.latency_interval_s.ns();
-    let (recorder, _collector) = latency(clock.mono(), interval_ns);
+    let (recorder, _collector) = latency(clock.mono(), u64::MAX);
     let venue = files.venues.first().copied().unwrap_or(Venue::BinanceSpot);
     let line = FeedLine::new(venue, &files.instruments, producer, clock, recorder);
     let mut feed = ReplayFeed::new(

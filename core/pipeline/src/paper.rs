@@ -11,6 +11,7 @@ use crate::disk::{DiskAlarm, DiskWatch, FreeSpace};
 use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
+use crate::feed::steps::ClockSteps;
 use crate::replay::{Traffic, summarize, topology_name};
 use crate::run::{Assembly, Prepared, RecordPlan, RunError, header, prepare, segment_plan};
 use crate::state::{Found, Journals, State, StateStore};
@@ -337,5 +338,7 @@ fn traffic_of(feed: &PaperFeed, config: &Config) -> Traffic {
         }],
         received: feed.received(),
         faults: 0,
+        // Its frames are stamped with engine time itself.
+        clock: ClockSteps::default(),
     }
 }

@@ -6,12 +6,13 @@
 use crate::config::{Config, Selection};
 use crate::engine::Journaling;
 use crate::feed::Feed;
-use crate::feed::replay::{ReplayFeed, Speed, symbol_of_url, venue_of};
+use crate::feed::replay::{ReplayFeed, Speed, pass_span, symbol_of_url, venue_of};
+use crate::feed::steps::ClockSteps;
 use crate::inputs;
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
 };
-use crate::source::{Entry, Recording};
+use crate::source::{Entry, RECV_MAX, Recording, SourceError};
 use crate::strategy::hex;
 use crate::summary::{
     BookSummary, DeniedExample, LatencyFigures, PnlSummary, ReplaySummary, RunFigures,
@@ -24,7 +25,9 @@ use claire_engine::floor::{Market, Phase};
 use claire_engine::risk::LatchedState;
 use claire_sidecar::{RunId, Store};
 use claire_types::number::Decimal;
-use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, StrategyId, Venue, WallNs};
+use claire_types::{
+    Amount, CellBuffer, DurationNs, InstrumentKey, Mode, Side, StrategyId, Venue, WallNs,
+};
 use claire_venue::MarketFeed;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -93,6 +96,7 @@ pub fn replay(
 ) -> Result<Replayed, RunError> {
     check_files(request)?;
     let mut recording = Recording::open(&request.files)?;
+    check_passes(&recording, request.passes)?;
     if let Some(url) = &request.plan.store {
         // One that cannot be opened now is a mistake; one that goes away later is waited for.
         drop(Store::open(url)?);
@@ -132,6 +136,7 @@ pub fn replay(
         ReplayFeed::new(line, recording, venues, request.speed, request.passes)
     })?;
     let figures = RunFigures {
+        interrupted: finished.feed.is_interrupted(),
         unpack_s: seconds(unpack_ns),
         topology: topology_name(request.topology).to_owned(),
         journal: journal_dir.map(|dir| dir.display().to_string()),
@@ -142,6 +147,7 @@ pub fn replay(
         sessions: sessions(&finished.feed, &detected.venues),
         received: counts.first_recv.zip(counts.last_recv),
         faults: counts.faults,
+        clock: counts.clock.clone(),
     };
     Ok(Replayed {
         summary: summarize(&finished, traffic, &names, figures),
@@ -265,18 +271,52 @@ fn check_files(request: &ReplayRequest) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Refuses more passes than there is time for.
+fn check_passes(recording: &Recording, passes: u32) -> Result<(), RunError> {
+    let (Some(DurationNs(span)), Some(last)) = (pass_span(recording), recording.last_recv()) else {
+        return Ok(());
+    };
+    let later = i64::from(passes.saturating_sub(1)).checked_mul(span);
+    let end = later.and_then(|later| last.0.checked_add(later));
+    if end.is_some_and(|end| end < RECV_MAX.0) {
+        return Ok(());
+    }
+    let span_s = seconds(span.unsigned_abs());
+    Err(RunError::Usage(format!(
+        "--loop {passes}: that many passes of {span_s:.0} s each end after {RECV_MAX}"
+    )))
+}
+
+/// Refuses files with lines of which none is a frame; an empty one is a session of nothing. Returns those in words.
+fn check_frames(request: &ReplayRequest, recording: &Recording) -> Result<Vec<String>, RunError> {
+    let files = (0..=u16::MAX).take(request.files.len());
+    let mut empty = Vec::new();
+    for frameless in files.filter_map(|file| recording.frameless(file)) {
+        match (frameless.first, request.venue) {
+            (None, _) => empty.push(frameless.to_string()),
+            (Some(_), None) => return Err(RunError::Usage(frameless.to_string())),
+            (Some(_), Some(_)) => return Err(SourceError::NoFrame(Box::new(frameless)).into()),
+        }
+    }
+    Ok(empty)
+}
+
 /// Looks at the first lines of each file for its venue, and for the first instrument.
 fn detect(
     request: &ReplayRequest,
     config: &Config,
     recording: &mut Recording,
 ) -> Result<Detected, RunError> {
+    let frameless = check_frames(request, recording)?;
     let files = (0..=u16::MAX).take(request.files.len());
     let venue = |file| request.venue.or_else(|| venue_of_file(recording, file));
     let found: Vec<_> = files.map(venue).collect();
     let known = found.iter().copied().flatten().next();
     let venues: Option<Vec<_>> = found.iter().map(|venue| venue.or(known)).collect();
     let Some(venues) = venues else {
+        if !frameless.is_empty() {
+            return Err(RunError::Usage(frameless.join("\n")));
+        }
         return Err(RunError::Usage(format!(
             "{}: cannot tell the venue from its frames; name it with --venue",
             request
@@ -348,6 +388,8 @@ pub(crate) struct Traffic {
     pub received: Option<(WallNs, WallNs)>,
     /// What was no frame at all.
     pub faults: u64,
+    /// Steps of the clock that stamped them.
+    pub clock: ClockSteps,
 }
 
 /// Returns what a finished run came to.
@@ -371,6 +413,8 @@ pub(crate) fn summarize<F: Feed>(
         events: feed.events,
         errors: feed.errors + traffic.faults,
         gaps: feed.sync.gaps,
+        clock_steps: traffic.clock.count,
+        clock_steps_first: traffic.clock.texts,
         first_recv_ns: first.map(|time| time.0),
         first_recv: first.map(|time| time.to_string()),
         last_recv_ns: last.map(|time| time.0),

@@ -279,7 +279,7 @@ pub struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
-    /// Runs the stages to the end of the input.
+    /// Runs the stages to the end of the input. A run of files that is stopped before it leaves its journal open.
     ///
     /// # Errors
     /// A [`RunError`]; what was journaled before it is intact.
@@ -327,7 +327,10 @@ impl Assembly<'_> {
             mut watch,
             ..
         } = ran.sink;
-        let summary = recorder.finish()?;
+        let summary = match ran.feed.is_interrupted() {
+            true => recorder.pause()?,
+            false => recorder.finish()?,
+        };
         let removed = removals.so_far();
         let wait = self.config.store.wait_s.span();
         let mut tell = |lag: &Lag| {

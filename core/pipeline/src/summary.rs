@@ -24,6 +24,10 @@ pub struct ReplaySummary {
     pub errors: u64,
     /// Sequence gaps.
     pub gaps: u64,
+    /// Steps of the recorded clock: back by anything, or ahead by more than an hour.
+    pub clock_steps: u64,
+    /// The first of them in words, with file and line.
+    pub clock_steps_first: Vec<String>,
     /// Receive time of the first frame, ns since 1970 UTC; absent without frames.
     pub first_recv_ns: Option<i64>,
     /// The same as ISO text.
@@ -173,6 +177,8 @@ pub struct StrategySummary {
 /// Figures that differ between two equal runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RunFigures {
+    /// Whether it was stopped before the end of its files: all figures are then those of a part.
+    pub interrupted: bool,
     /// Seconds from the first frame to the last output.
     pub elapsed_s: f64,
     /// Seconds of unpacking before the first frame.

@@ -13,7 +13,7 @@ pub use rebuild::{Rebuilt, Rows, TableRows, rebuild};
 pub use session::{ProjectError, project};
 
 use crate::journal::{Committed, Place};
-use crate::store::Applied;
+use crate::store::{Applied, RunState};
 use session::Session;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -329,6 +329,7 @@ impl Task {
     ) -> Result<(), ProjectError> {
         let follow = Some(Arc::clone(&self.shared.committed));
         let mut session = Session::open(&self.url, &self.dir, follow)?;
+        session.mark(RunState::Running)?;
         if latencies.messages > 0 && session.applied().messages >= latencies.messages {
             session.skip_latencies(latencies.bytes);
         }
@@ -356,8 +357,12 @@ impl Task {
                     outage.failures
                 );
             }
-            if session.is_finished() || (step.is_caught_up && orders == Orders::Drain) {
+            if session.is_finished() {
                 return Ok(());
+            }
+            if step.is_caught_up && orders == Orders::Drain {
+                // All that was written is there, and no end mark: its writer left it open.
+                return session.mark(RunState::Interrupted);
             }
             if step.is_caught_up {
                 self.shared.rest(self.options.pause);

@@ -111,6 +111,17 @@ impl Recorder {
         Ok(self.summary())
     }
 
+    /// Leaves the journal open for a later start of the same run, and returns what the run came to so far.
+    ///
+    /// # Errors
+    /// As [`JournalWriter::pause`].
+    pub fn pause(mut self) -> Result<Summary, JournalError> {
+        if let Some(journal) = self.journal.take() {
+            journal.pause()?;
+        }
+        Ok(self.summary())
+    }
+
     /// Returns the digest of all records so far.
     pub const fn digest(&self) -> Digest {
         self.digest

@@ -63,6 +63,15 @@ pub struct Batch {
     pub end: Option<EndMark>,
 }
 
+/// What is known of a run that has no end mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// It is being written, or died.
+    Running,
+    /// It was stopped before its end, and can be resumed.
+    Interrupted,
+}
+
 /// Why a statement failed; the store adds its address.
 #[derive(Debug)]
 struct Failure {
@@ -83,6 +92,8 @@ trait Database: Send {
     fn scales(&mut self, run_id: &str) -> Result<BTreeMap<InstrumentId, Scale>, Failure>;
     /// Returns `false`, with nothing written, where the store is not where the batch begins.
     fn apply(&mut self, batch: &Batch) -> Result<bool, Failure>;
+    /// Says so of a run that is not finished.
+    fn mark_run(&mut self, run_id: &str, state: RunState) -> Result<(), Failure>;
     fn write_histograms(&mut self, run_id: &str, latencies: &[StageLatency])
     -> Result<(), Failure>;
     /// Removes the run's rows from these tables and goes back to before its first message, in one transaction.
@@ -206,6 +217,15 @@ impl Store {
         }
     }
 
+    /// Says of a run that is not finished whether it goes on.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn mark_run(&mut self, run_id: RunId, state: RunState) -> Result<(), StoreError> {
+        let result = self.database.mark_run(&run_id.to_string(), state);
+        self.named(result)
+    }
+
     /// Writes stages' histograms, whole and in one transaction; one that is there stays.
     ///
     /// # Errors
@@ -312,6 +332,16 @@ impl Store {
             table: failure.table,
             cause: failure.cause,
         })
+    }
+}
+
+impl RunState {
+    /// Returns the word that stands in `runs.state`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+        }
     }
 }
 

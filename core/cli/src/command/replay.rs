@@ -26,7 +26,10 @@ Examples:
   claire replay day1.gz day2.gz --venue binance-spot --strategy ema --set ema.fast=20
   claire replay session.txt.gz --strategy my.rhai --market binance-usdm:BTCUSDT --json
 
-Several files are one session, in the order given.")]
+Several files are one session, in the order given.
+
+Ctrl-C or TERM interrupts (exit 1): the summary is that of the part, and says so. The journal stays open; the
+same command continues it to the end that it would have had.")]
 pub struct Arguments {
     /// Recorded frames: text, gzip or zstd.
     #[arg(required = true, value_name = "FILE")]
@@ -49,7 +52,7 @@ pub struct Arguments {
     /// Where the stages run.
     #[arg(long, value_parser = ["auto", "fused", "split"])]
     pub topology: Option<String>,
-    /// Fail (exit 1) at the first frame or line that cannot be read.
+    /// Fail (exit 1) where a frame or line cannot be read, or the recorded clock steps.
     #[arg(long)]
     pub strict: bool,
     /// Print one JSON object instead of text.
@@ -171,7 +174,8 @@ fn answer(
     for text in &replayed.fault_texts {
         tracing::warn!("{text}");
     }
-    if let Some(lag) = &replayed.store_lag {
+    let is_interrupted = replayed.summary.run.interrupted;
+    if let Some(lag) = replayed.store_lag.as_ref().filter(|_| !is_interrupted) {
         let journal = replayed.summary.run.journal.as_deref();
         return Err(lagging(lag, journal));
     }
@@ -182,17 +186,61 @@ fn answer(
             Failure::failed("FRAMES", text).with_hint("without --strict they are only counted")
         );
     }
+    let steps = replayed.summary.clock_steps;
+    if arguments.strict && steps > 0 {
+        let first = replayed.summary.clock_steps_first.join("\n");
+        let text = format!("the recorded clock makes {steps} steps:\n{first}");
+        return Err(
+            Failure::failed("CLOCK", text).with_hint("without --strict they are only counted")
+        );
+    }
     let envelope = Envelope {
         config_hash: Some(replayed.config_hash.clone()),
         script_hashes: replayed.script_hashes.clone(),
         data_hash: replayed.data_hash.clone(),
+        failure: is_interrupted.then(|| interrupted(arguments, replayed)),
         ..envelope
     };
+    let exit = match is_interrupted {
+        true => Exit::Failed,
+        false => Exit::Done,
+    };
     Ok(Outcome {
-        exit: Exit::Done,
+        exit,
         text: replayed.summary.to_string(),
         envelope: envelope.with_body(&replayed.summary),
     })
+}
+
+/// Returns how a replay ends that was told to stop, with the command that goes on where there is a journal.
+fn interrupted(arguments: &Arguments, replayed: &Replayed) -> Failure {
+    let frames = replayed.summary.frames;
+    let Some(journal) = &replayed.summary.run.journal else {
+        let text = format!("interrupted after {frames} frames; it had no journal to go on from");
+        return Failure::failed("INTERRUPTED", text);
+    };
+    let text = format!("interrupted after {frames} frames; the journal in {journal} stays open");
+    let mut words: Vec<_> = std::env::args_os()
+        .map(|word| quoted(&word.to_string_lossy()))
+        .collect();
+    if arguments.places.journal.is_none() {
+        words.extend(["--journal".to_owned(), quoted(journal)]);
+    }
+    let lag = replayed.store_lag.iter();
+    let lag: String = lag
+        .map(|lag| format!("; {lag}, it adds that too"))
+        .collect();
+    let again = words.join(" ");
+    Failure::failed("INTERRUPTED", text).with_hint(format!("`{again}` continues it{lag}"))
+}
+
+/// Returns the word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+%".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// A replay writes nothing unless the command line says where.

@@ -1,8 +1,10 @@
 //! Runs of the binary that end well whatever happens to them: killed, out of disk, without their database,
 //! fed with rubbish. One test program, so that it is linked once.
 
+mod clock;
 mod full;
 mod input;
+mod interrupted;
 mod killed;
 mod latencies;
 mod outage;

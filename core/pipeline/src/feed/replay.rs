@@ -2,8 +2,9 @@
 //!
 //! Feed thread. Files wait for the pipeline, so nothing is ever dropped.
 
+use super::steps::ClockSteps;
 use super::{Feed, FeedLine};
-use crate::source::{Entry, Recording};
+use crate::source::{Entry, Line, Recording};
 use crate::stage::{Stage, StageName, Turn};
 use claire_types::time::NS_PER_S;
 use claire_types::{DurationNs, MonoNs, Venue, WallNs};
@@ -32,6 +33,8 @@ pub struct ReplayCounts {
     pub faults: u64,
     /// The first of them, in words.
     pub fault_texts: Vec<String>,
+    /// Steps of the clocks that stamped the frames.
+    pub clock: ClockSteps,
     /// Receive time of the first frame, as recorded.
     pub first_recv: Option<WallNs>,
     /// Receive time of the last frame, as the engine saw it: later passes are later.
@@ -49,12 +52,16 @@ const FAULT_TEXTS_MAX: usize = 20;
 pub struct ReplayFeed {
     line: FeedLine,
     recording: Recording,
+    /// The files as they were named.
+    names: Vec<String>,
     /// The venue of each file.
     venues: Vec<Venue>,
     speed: Speed,
     passes_left: u32,
     counts: ReplayCounts,
     held: Held,
+    /// Told to stop before the end.
+    is_stopped: bool,
 }
 
 /// A frame that waits for its time.
@@ -65,6 +72,7 @@ struct Held {
     symbol: String,
     recv: WallNs,
     file: u16,
+    number: u64,
 }
 
 impl ReplayFeed {
@@ -76,7 +84,11 @@ impl ReplayFeed {
         speed: Speed,
         passes: u32,
     ) -> Self {
-        let frames = vec![0; recording.files().len()];
+        let files = recording.files().iter();
+        let names: Vec<_> = files
+            .map(|file| file.path().display().to_string())
+            .collect();
+        let frames = vec![0; names.len()];
         let line = match speed {
             Speed::Max => line.measure_service(),
             Speed::Times(_) => line,
@@ -84,14 +96,17 @@ impl ReplayFeed {
         Self {
             line,
             recording,
+            names,
             venues,
             speed,
             passes_left: passes.saturating_sub(1),
             counts: ReplayCounts {
+                clock: ClockSteps::new(frames.len()),
                 frames,
                 ..ReplayCounts::default()
             },
             held: Held::default(),
+            is_stopped: false,
         }
     }
 
@@ -111,6 +126,7 @@ impl ReplayFeed {
         let Self {
             line,
             recording,
+            names,
             venues,
             counts,
             held,
@@ -123,24 +139,25 @@ impl ReplayFeed {
                     counts.started = Some(line.clock.mono());
                     counts.first_recv = Some(entry.recv);
                 }
+                counts.clock.see(&entry, names);
                 let symbol = entry.url.and_then(symbol_of_url);
-                if let Some(count) = counts.frames.get_mut(usize::from(entry.file)) {
-                    *count += 1;
-                }
                 if *speed != Speed::Max {
-                    held.fill(entry.frame, symbol, entry.recv, entry.file);
+                    held.fill(&entry, symbol);
                     return true;
                 }
+                counts.frame(entry.file);
                 select_venue(line, venues, entry.file);
                 let errors = line.feed.counters().errors;
                 line.take(entry.frame, entry.recv, symbol);
                 if line.feed.counters().errors > errors {
-                    counts.note(|| format!("frame {}: {}", entry.number, line.error_text()));
+                    let place = place_of(names, entry.file, entry.number);
+                    counts.note(|| format!("{place}: {}", line.error_text()));
                 }
                 true
             }
             Some(Entry::Fault(fault)) => {
-                counts.fault(|| fault.to_string());
+                let name = names.get(usize::from(fault.file));
+                counts.fault(|| format!("{}:{fault}", name.map_or("", String::as_str)));
                 true
             }
             Some(Entry::Damage(damage)) => {
@@ -154,15 +171,16 @@ impl ReplayFeed {
     /// Starts the session over where it is to be repeated.
     #[cold]
     fn next_pass(&mut self) -> bool {
+        self.counts.clock.end_pass(&self.names);
         if self.passes_left == 0 {
             return false;
         }
         self.passes_left -= 1;
-        let (Some(first), Some(last)) = (self.recording.first_recv(), self.recording.last_recv())
+        let (Some(first), Some(DurationNs(span))) =
+            (self.recording.first_recv(), pass_span(&self.recording))
         else {
             return false;
         };
-        let span = last.since(first).0.saturating_add(PASS_GAP.0);
         self.line.shift = DurationNs(self.line.shift.0.saturating_add(span));
         self.line.reset_session(first);
         self.recording.rewind();
@@ -232,14 +250,24 @@ impl ReplayFeed {
         if u64::try_from(span).unwrap_or(0) > passed {
             return false;
         }
-        let held = std::mem::take(&mut self.held);
-        select_venue(&mut self.line, &self.venues, held.file);
+        let Self {
+            line,
+            names,
+            venues,
+            counts,
+            held,
+            ..
+        } = self;
+        counts.frame(held.file);
+        select_venue(line, venues, held.file);
         let symbol = (!held.symbol.is_empty()).then_some(held.symbol.as_str());
-        self.line.take(&held.frame, held.recv, symbol);
-        self.held = Held {
-            is_full: false,
-            ..held
-        };
+        let errors = line.feed.counters().errors;
+        line.take(&held.frame, held.recv, symbol);
+        if line.feed.counters().errors > errors {
+            let place = place_of(names, held.file, held.number);
+            counts.note(|| format!("{place}: {}", line.error_text()));
+        }
+        held.is_full = false;
         true
     }
 }
@@ -247,6 +275,10 @@ impl ReplayFeed {
 impl Feed for ReplayFeed {
     fn line(&self) -> &FeedLine {
         &self.line
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.is_stopped
     }
 }
 
@@ -263,15 +295,12 @@ impl Stage for ReplayFeed {
         }
     }
 
+    /// Leaves without an end: the files have more, and a repeated run reads all of it.
     fn stop(&mut self) -> Turn {
-        if !self.line.flush() {
-            return Turn::Blocked;
-        }
-        self.line.end();
-        if self.line.flush() {
-            Turn::Done
-        } else {
-            Turn::Blocked
+        self.is_stopped = !self.line.has_ended();
+        match self.line.flush() {
+            true => Turn::Done,
+            false => Turn::Blocked,
         }
     }
 
@@ -282,18 +311,27 @@ impl Stage for ReplayFeed {
 }
 
 impl Held {
-    fn fill(&mut self, frame: &[u8], symbol: Option<&str>, recv: WallNs, file: u16) {
+    fn fill(&mut self, line: &Line<'_>, symbol: Option<&str>) {
         self.is_full = true;
         self.frame.clear();
-        self.frame.extend_from_slice(frame);
+        self.frame.extend_from_slice(line.frame);
         self.symbol.clear();
         self.symbol.push_str(symbol.unwrap_or_default());
-        self.recv = recv;
-        self.file = file;
+        self.recv = line.recv;
+        self.file = line.file;
+        self.number = line.number;
     }
 }
 
 impl ReplayCounts {
+    /// Counts a frame that goes down the line.
+    #[inline]
+    fn frame(&mut self, file: u16) {
+        if let Some(count) = self.frames.get_mut(usize::from(file)) {
+            *count += 1;
+        }
+    }
+
     #[cold]
     fn fault(&mut self, text: impl Fn() -> String) {
         self.faults += 1;
@@ -307,6 +345,19 @@ impl ReplayCounts {
             self.fault_texts.push(text());
         }
     }
+}
+
+/// Returns `file:line`.
+#[cold]
+pub(super) fn place_of(names: &[String], file: u16, line: u64) -> String {
+    let name = names.get(usize::from(file)).map_or("", String::as_str);
+    format!("{name}:{line}")
+}
+
+/// Returns how much later each pass is than the one before it; `None` for a recording without times.
+pub(crate) fn pass_span(recording: &Recording) -> Option<DurationNs> {
+    let (first, last) = recording.first_recv().zip(recording.last_recv())?;
+    Some(DurationNs(last.since(first).0.saturating_add(PASS_GAP.0)))
 }
 
 #[inline]

@@ -2,7 +2,8 @@
 //!
 //! Called by the feed stage before each frame. Ticks stand on whole multiples of their interval, so a
 //! recording replays with the same ticks whatever it is read in. A silence longer than
-//! [`TICKS_BURST_MAX`] ticks is jumped over: nothing can happen in it.
+//! [`TICKS_BURST_MAX`] ticks, be it a night or a clock that jumped a century, is jumped over but for its last ten
+//! minutes: nothing can happen in it. At the end of time there are no more ticks.
 
 use claire_types::WallNs;
 use claire_types::time::NS_PER_MS;
@@ -35,15 +36,24 @@ impl Ticks {
             return None;
         }
         let behind = now.since(next).0 / TICK_NS;
-        let next = WallNs(next.0 + (behind - TICKS_BURST_MAX).max(0) * TICK_NS);
-        self.next = Some(WallNs(next.0 + TICK_NS));
-        Some(next)
+        let jumped = behind.saturating_sub(TICKS_BURST_MAX).max(0);
+        let next = jumped
+            .checked_mul(TICK_NS)
+            .and_then(|ns| next.0.checked_add(ns))?;
+        let following = next.checked_add(TICK_NS)?;
+        self.next = Some(WallNs(following));
+        Some(WallNs(next))
     }
 }
 
 /// Returns the first multiple of the interval after `now`.
 fn after(now: WallNs) -> WallNs {
-    WallNs((now.0.div_euclid(TICK_NS) + 1) * TICK_NS)
+    WallNs(
+        now.0
+            .div_euclid(TICK_NS)
+            .saturating_add(1)
+            .saturating_mul(TICK_NS),
+    )
 }
 
 #[cfg(test)]
@@ -65,6 +75,16 @@ mod tests {
         assert_eq!(due(&mut ticks, 1_301), [1_100, 1_200, 1_300]);
         assert_eq!(due(&mut ticks, 900), [0; 0]);
         assert_eq!(due(&mut ticks, 1_400), [1_400]);
+    }
+
+    #[test]
+    fn time_that_ends_has_an_end_of_ticks() {
+        for start in [0, i64::MAX - 3 * TICK_NS, i64::MAX - 1, i64::MAX] {
+            let mut ticks = Ticks::default();
+            assert_eq!(ticks.due(WallNs(start)), None);
+            let last = std::iter::from_fn(|| ticks.due(WallNs(i64::MAX)));
+            assert!(last.count() as i64 <= TICKS_BURST_MAX + 1, "from {start}");
+        }
     }
 
     #[test]

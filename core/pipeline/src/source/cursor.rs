@@ -40,6 +40,8 @@ pub(super) enum Head {
 #[derive(Clone, Debug)]
 pub(super) struct LineHead {
     pub(super) file: u16,
+    /// From 1.
+    pub(super) number: u64,
     pub(super) offset: usize,
     pub(super) recv: WallNs,
     pub(super) frame: Range<usize>,
@@ -89,6 +91,7 @@ impl Cursor {
         self.line += 1;
         Some(LineHead {
             file: self.file,
+            number: self.line,
             offset,
             recv,
             frame: start..start + bytes,
@@ -133,6 +136,7 @@ impl Cursor {
         };
         Head::Line(LineHead {
             file: self.file,
+            number: self.line,
             offset: start,
             recv,
             frame: start + frame..start + line.len(),

@@ -4,6 +4,8 @@
 //! command line, which prints them. A fault is a value: nothing here panics or logs.
 #![forbid(unsafe_code)]
 
+use super::line::{RECV_MAX, RECV_MIN, is_possible};
+use claire_types::WallNs;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -38,9 +40,25 @@ pub enum SourceError {
         /// The setting.
         unpack_bytes_max: u64,
     },
+    /// A file has lines, and none is a frame: it is no recording.
+    #[error("{0}")]
+    NoFrame(Box<Frameless>),
     /// The archive gave not one byte; it is damaged from its beginning or no archive at all.
     #[error("{0}")]
     Damaged(Damage),
+}
+
+/// A file in which no line holds a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frameless {
+    /// The file.
+    pub file: PathBuf,
+    /// Its lines that are not empty.
+    pub lines: u64,
+    /// What is wrong with the first of them.
+    pub first: Option<LineFault>,
+    /// Where the file is damaged, if it is.
+    pub damage: Option<Damage>,
 }
 
 /// Where and why an archive ends before its content does. What came before it is delivered.
@@ -76,6 +94,8 @@ pub enum LineFaultKind {
     NoTime,
     /// A receive time that is no number or does not fit 64 bits of nanoseconds.
     Time,
+    /// A receive time that no frame can have; the recorder must write ns since 1970.
+    TimeRange(WallNs),
     /// A receive time and nothing after it.
     NoFrame,
     /// The file ends within this line.
@@ -88,10 +108,11 @@ pub enum LineFaultKind {
     Unknown,
 }
 
-impl LineFaultKind {
-    /// Returns the words for people.
-    pub const fn as_str(self) -> &'static str {
-        match self {
+/// Shows the words for people.
+impl fmt::Display for LineFaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::TimeRange(recv) => return write_range(f, recv),
             Self::NoTime => "a frame without receive time",
             Self::Time => "an unreadable receive time",
             Self::NoFrame => "a receive time without a frame",
@@ -99,14 +120,58 @@ impl LineFaultKind {
             Self::TooLong => "longer than line_bytes_max",
             Self::Url => "a URL that is not UTF-8",
             Self::Unknown => "no known form of a recorded line",
-        }
+        })
     }
 }
 
+/// Names the time and, where it would be a time in another unit, that.
+fn write_range(f: &mut fmt::Formatter<'_>, WallNs(recv): WallNs) -> fmt::Result {
+    write!(
+        f,
+        "the receive time {recv} ns is not between {RECV_MIN} and {RECV_MAX}"
+    )?;
+    let units = [
+        ("seconds", 1_000_000_000),
+        ("milliseconds", 1_000_000),
+        ("microseconds", 1_000),
+    ];
+    for (unit, ns) in units {
+        let time = recv.checked_mul(ns).map(WallNs);
+        if time.is_some_and(is_possible) {
+            write!(f, "; it looks like {unit}, and must be nanoseconds")?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows the place in the file, and what is wrong.
 impl fmt::Display for LineFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = self.what.as_str();
-        write!(f, "line {} (byte {}): {what}", self.line, self.offset_bytes)
+        let Self {
+            line,
+            offset_bytes,
+            what,
+            ..
+        } = self;
+        write!(f, "{line}: {what} (byte {offset_bytes})")
+    }
+}
+
+impl fmt::Display for Frameless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        write!(f, "{file} holds no frame: ")?;
+        match &self.first {
+            None => f.write_str("it is empty")?,
+            Some(first) => {
+                let lines = self.lines;
+                write!(f, "none of its {lines} lines is one; {file}:{first}")?;
+            }
+        }
+        match &self.damage {
+            None => Ok(()),
+            Some(damage) => write!(f, "; {damage}"),
+        }
     }
 }
 

@@ -89,8 +89,20 @@ pub(super) fn stamp_of(stamp: &[u8; STAMP_BYTES]) -> Option<WallNs> {
         (digit <= 9).then_some(low * 10 + u64::from(digit))
     })?;
     let ns = (high * 100_000_000 + middle) * 1_000 + low;
-    i64::try_from(ns).ok().map(WallNs)
+    let recv = WallNs(i64::try_from(ns).ok()?);
+    is_possible(recv).then_some(recv)
 }
+
+/// Returns whether a frame can have been received then.
+#[inline]
+pub(super) fn is_possible(recv: WallNs) -> bool {
+    (RECV_MIN..RECV_MAX).contains(&recv)
+}
+
+/// Receive times begin with 1980: any earlier number is in another unit, or of a clock that was never set.
+pub const RECV_MIN: WallNs = WallNs(315_532_800_000_000_000);
+/// Receive times end with 2199: what is added to one, as 60 years of repeated sessions, still fits.
+pub const RECV_MAX: WallNs = WallNs(7_258_118_400_000_000_000);
 
 /// Returns the number of eight ASCII digits, first digit first.
 #[inline]
@@ -168,7 +180,8 @@ fn stamped(line: &[u8]) -> Form {
     };
     let colon = usize::from(line.get(fraction_end) == Some(&b':'));
     match ns {
-        Some(ns) => frame_after(line, fraction_end + colon, WallNs(ns)),
+        Some(ns) if is_possible(WallNs(ns)) => frame_after(line, fraction_end + colon, WallNs(ns)),
+        Some(ns) => Form::Fault(LineFaultKind::TimeRange(WallNs(ns))),
         None => Form::Fault(LineFaultKind::Time),
     }
 }
@@ -213,6 +226,7 @@ mod tests {
 
     #[test]
     fn forms_are_told_apart() {
+        let outside = |recv| Form::Fault(LineFaultKind::TimeRange(WallNs(recv)));
         let frame = |recv, frame| Form::Frame {
             recv: WallNs(recv),
             frame,
@@ -222,10 +236,17 @@ mod tests {
                 "1723161253937085768 {}",
                 frame(1_723_161_253_937_085_768, 20),
             ),
-            ("9223372036854775807 {}", frame(i64::MAX, 20)),
+            ("7258118399999999999 {}", frame(RECV_MAX.0 - 1, 20)),
+            ("7258118400000000000 {}", outside(RECV_MAX.0)),
+            ("315532800000000000 {}", frame(RECV_MIN.0, 19)),
+            ("0315532800000000000 {}", frame(RECV_MIN.0, 20)),
+            ("315532799999999999 {}", outside(RECV_MIN.0 - 1)),
+            ("0 {}", outside(0)),
+            ("0000000000000000000 {}", outside(0)),
+            ("9223372036854775807 {}", outside(i64::MAX)),
             ("9223372036854775808 {}", Form::Fault(LineFaultKind::Time)),
             ("99999999999999999999 {}", Form::Fault(LineFaultKind::Time)),
-            ("17 {}", frame(17, 3)),
+            ("17 {}", outside(17)),
             ("172316125393708576x {}", Form::Fault(LineFaultKind::Time)),
             ("1723161253937085768", Form::Fault(LineFaultKind::NoFrame)),
             ("1723161253937085768 ", Form::Fault(LineFaultKind::NoFrame)),
@@ -236,7 +257,12 @@ mod tests {
             ("1626992741.06217: {}", frame(1_626_992_741_062_170_000, 18)),
             ("1626992741.0: {}", frame(1_626_992_741_000_000_000, 14)),
             ("1626992741: {}", frame(1_626_992_741_000_000_000, 12)),
-            ("1.1234567899: {}", frame(1_123_456_789, 14)),
+            (
+                "1633998512.1234567899: {}",
+                frame(1_633_998_512_123_456_789, 23),
+            ),
+            ("1.1234567899: {}", outside(1_123_456_789)),
+            ("9223372036.0: {}", outside(9_223_372_036_000_000_000)),
             ("9223372037.0: {}", Form::Fault(LineFaultKind::Time)),
             ("1626992741.5 {}", Form::Fault(LineFaultKind::Time)),
             ("1626992741.5:", Form::Fault(LineFaultKind::NoFrame)),
@@ -249,11 +275,11 @@ mod tests {
             (" \t", Form::Blank),
             ("hello", Form::Fault(LineFaultKind::Unknown)),
             (
-                "https://a?b -> 1.5: {}",
+                "https://a?b -> 1500000000.5: {}",
                 Form::Body {
                     url_end: 11,
-                    recv: WallNs(1_500_000_000),
-                    frame: 20,
+                    recv: WallNs(1_500_000_000_500_000_000),
+                    frame: 29,
                 },
             ),
         ];

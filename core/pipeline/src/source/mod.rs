@@ -20,8 +20,9 @@ use claire_types::WallNs;
 use cursor::{Cursor, Head, LineHead};
 use std::path::Path;
 
-pub use fault::{Damage, LineFault, LineFaultKind, SourceError};
+pub use fault::{Damage, Frameless, LineFault, LineFaultKind, SourceError};
 pub use file::RecordedFile;
+pub use line::{RECV_MAX, RECV_MIN};
 
 /// Bounds of what is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,6 @@ pub struct Recording {
     groups: Vec<Vec<u16>>,
     group: usize,
     cursors: Vec<Cursor>,
-    frames: u64,
     unpack_ns: u64,
 }
 
@@ -59,7 +59,7 @@ pub enum Entry<'a> {
 /// A recorded frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Number of the frame in the recording, from 1.
+    /// Number of its line in its file, from 1, empty lines included.
     pub number: u64,
     /// Index of its file among those opened.
     pub file: u16,
@@ -124,7 +124,6 @@ impl Recording {
             files,
             group: 0,
             cursors: Vec::new(),
-            frames: 0,
             unpack_ns: clock.mono().since(before),
         };
         recording.rewind();
@@ -177,9 +176,8 @@ impl Recording {
         }
     }
 
-    /// Goes back to the first frame; numbers start again at 1.
+    /// Goes back to the first frame.
     pub fn rewind(&mut self) {
-        self.frames = 0;
         self.group = 0;
         self.fill_cursors();
     }
@@ -191,13 +189,39 @@ impl Recording {
             return;
         };
         let mut cursor = Cursor::at_start(file);
-        for number in 1..=lines_max as u64 {
+        for _ in 0..lines_max {
             match cursor.read(content, &self.settings) {
-                Some(Head::Line(line)) if each(line_of(number, content.content(), &line)) => return,
+                Some(Head::Line(line)) if each(line_of(content.content(), &line)) => return,
                 Some(_) => {}
                 None => return,
             }
         }
+    }
+
+    /// Says what a file holds where it holds no frame at all; `None` where there is one. Reads such a file to its end.
+    pub fn frameless(&self, file: u16) -> Option<Frameless> {
+        let content = self.files.get(usize::from(file))?;
+        if content.span().is_some() {
+            return None;
+        }
+        let mut frameless = Frameless {
+            file: content.path().to_owned(),
+            lines: 0,
+            first: None,
+            damage: content.damage().cloned(),
+        };
+        let mut cursor = Cursor::at_start(file);
+        while let Some(head) = cursor.read(content, &self.settings) {
+            match head {
+                Head::Line(_) => return None,
+                Head::Fault(fault) => {
+                    frameless.lines += 1;
+                    frameless.first.get_or_insert(fault);
+                }
+                Head::Damage => {}
+            }
+        }
+        Some(frameless)
     }
 
     /// Returns the files in the order in which they were named.
@@ -236,10 +260,7 @@ impl Recording {
     fn entry(&mut self, file: u16, head: Head) -> Option<Entry<'_>> {
         let file = self.files.get(usize::from(file))?;
         Some(match head {
-            Head::Line(line) => {
-                self.frames += 1;
-                Entry::Line(line_of(self.frames, file.content(), &line))
-            }
+            Head::Line(line) => Entry::Line(line_of(file.content(), &line)),
             Head::Fault(fault) => Entry::Fault(fault),
             Head::Damage => Entry::Damage(file.damage()?),
         })
@@ -282,13 +303,13 @@ impl Recording {
 }
 
 #[inline]
-fn line_of<'a>(number: u64, content: &'a [u8], line: &LineHead) -> Line<'a> {
+fn line_of<'a>(content: &'a [u8], line: &LineHead) -> Line<'a> {
     let url = match line.url.is_empty() {
         true => None,
         false => std::str::from_utf8(&content[line.url.clone()]).ok(),
     };
     Line {
-        number,
+        number: line.number,
         file: line.file,
         offset_bytes: line.offset as u64,
         recv: line.recv,

@@ -6,6 +6,13 @@ use std::fmt;
 /// Shows the summary in aligned lines, without colors.
 impl fmt::Display for ReplaySummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.run.interrupted {
+            writeln!(
+                f,
+                "run       INTERRUPTED after {} frames: all below is of this part",
+                self.frames
+            )?;
+        }
         self.write_flow(f)?;
         self.write_books(f)?;
         self.write_trading(f)?;
@@ -45,7 +52,15 @@ impl ReplaySummary {
             self.gaps,
             seconds(self.run.elapsed_s),
             seconds(self.run.unpack_s),
-        )
+        )?;
+        if self.clock_steps > 0 {
+            let steps = self.clock_steps;
+            writeln!(f, "clock     {steps} steps; engine time never goes back")?;
+        }
+        for text in &self.clock_steps_first {
+            writeln!(f, "          {text}")?;
+        }
+        Ok(())
     }
 
     fn write_books(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -283,5 +298,12 @@ latency   stage                       n       p50       p90       p99     p99.9 
 digest    abababababababababababababababababababababababababababababababab
 ";
         assert_eq!(summary.to_string(), expected);
+        summary.run.interrupted = true;
+        summary.clock_steps = 1;
+        summary.clock_steps_first = vec!["a.txt:5: the clock goes back".into()];
+        let clock = "clock     1 steps; engine time never goes back\n          a.txt:5: the clock goes back\n";
+        let expected = expected.replace("book ", &format!("{clock}book "));
+        let part = "run       INTERRUPTED after 41249 frames: all below is of this part\n";
+        assert_eq!(summary.to_string(), format!("{part}{expected}"));
     }
 }

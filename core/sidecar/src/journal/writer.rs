@@ -117,6 +117,17 @@ impl JournalWriter {
         Ok(())
     }
 
+    /// Commits and makes durable what was appended, without an end mark: the run was interrupted and can be resumed.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn pause(mut self) -> Result<(), JournalError> {
+        self.guard(|writer| {
+            writer.commit_pending()?;
+            writer.sync()
+        })
+    }
+
     /// Returns the journal's header; of a resumed one, as it was first written.
     pub const fn header(&self) -> &JournalHeader {
         &self.header

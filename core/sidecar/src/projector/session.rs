@@ -5,7 +5,7 @@
 
 use crate::journal::{Committed, JournalError, JournalReader, Message, Place, RunId, Tail};
 use crate::latencies::LatencyReader;
-use crate::store::{Applied, Batch, Projection, Store, StoreError};
+use crate::store::{Applied, Batch, Projection, RunState, Store, StoreError};
 use claire_types::cell::CellFault;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -138,6 +138,12 @@ impl Session {
             .or_else(|_| session.begin_again())?;
         session.set_follow();
         Ok(session)
+    }
+
+    /// Says in the store whether the run goes on; one that is finished stays so.
+    pub fn mark(&mut self, state: RunState) -> Result<(), ProjectError> {
+        let run_id = self.reader.header().run_id;
+        Ok(self.store.mark_run(run_id, state)?)
     }
 
     /// Projects one batch, or as much as there is, and the latencies of intervals that are over.

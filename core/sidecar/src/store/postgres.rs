@@ -6,7 +6,7 @@
 use super::content::as_texts;
 use super::schema::{Dialect, Migration, SCHEMA_VERSION};
 use super::table::{Row, Table, Value};
-use super::{Applied, Batch, Database, Failpoint, Failure, StageLatency};
+use super::{Applied, Batch, Database, Failpoint, Failure, RunState, StageLatency};
 use crate::journal::{EndMark, JournalHeader, Place};
 use claire_types::{InstrumentId, Scale};
 use futures_util::{SinkExt, TryStreamExt};
@@ -55,6 +55,8 @@ const INSERT_RUN: &str = "INSERT INTO runs \
 const INSERT_STATE: &str = "INSERT INTO store_state \
     (run_id, last_seq, messages, segment, offset_bytes, block_check) \
     VALUES ($1, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+const MARK_RUN: &str = "UPDATE runs SET state = $1 \
+    WHERE run_id = $2 AND state NOT IN ('finished', $1)";
 const FINISH_RUN: &str = "UPDATE runs SET state = 'finished', digest = $1, messages = $2, records = $3 \
     WHERE run_id = $4";
 
@@ -242,6 +244,14 @@ impl Database for Postgres {
         };
         wait(&self.runtime, ANSWER_WAIT, work)
             .map_err(|cause| Failure::new("write", "store_state", cause))?
+    }
+
+    fn mark_run(&mut self, run_id: &str, state: RunState) -> Result<(), Failure> {
+        let (client, word) = (&self.client, state.as_str());
+        let work = async { client.execute(MARK_RUN, &[&word, &run_id]).await };
+        wait(&self.runtime, ANSWER_WAIT, work)
+            .map(drop)
+            .map_err(|cause| Failure::new("write", "runs", cause))
     }
 
     fn write_histograms(

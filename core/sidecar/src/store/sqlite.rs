@@ -6,7 +6,7 @@
 use super::content::as_texts;
 use super::schema::{Dialect, Migration, SCHEMA_VERSION};
 use super::table::{Row, Table, Value};
-use super::{Applied, Batch, Database, Failpoint, Failure, StageLatency};
+use super::{Applied, Batch, Database, Failpoint, Failure, RunState, StageLatency};
 use crate::journal::{EndMark, JournalHeader, Place};
 use claire_types::{InstrumentId, Scale};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -40,6 +40,8 @@ const INSERT_RUN: &str = "INSERT INTO runs \
 const INSERT_STATE: &str = "INSERT INTO store_state \
     (run_id, last_seq, messages, segment, offset_bytes, block_check) \
     VALUES (?1, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+const MARK_RUN: &str = "UPDATE runs SET state = ?1 \
+    WHERE run_id = ?2 AND state NOT IN ('finished', ?1)";
 const FINISH_RUN: &str = "UPDATE runs SET state = 'finished', digest = ?1, messages = ?2, records = ?3 \
     WHERE run_id = ?4";
 
@@ -226,6 +228,13 @@ impl Database for Sqlite {
             .map_err(|error| Failure::new("commit", "store_state", error))?;
         failpoint.pass("answer")?;
         self.check_file("store_state").map(|()| true)
+    }
+
+    fn mark_run(&mut self, run_id: &str, state: RunState) -> Result<(), Failure> {
+        self.connection
+            .execute(MARK_RUN, [state.as_str(), run_id])
+            .map(drop)
+            .map_err(|error| Failure::new("write", "runs", error))
     }
 
     fn write_histograms(
