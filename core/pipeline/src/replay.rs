@@ -3,16 +3,18 @@
 //! Called by the command line on its thread, which waits for the end. Same stages, same engine, same
 //! records as a live run; only the source differs.
 
+mod check;
+
 use crate::config::{Config, Selection};
 use crate::engine::Journaling;
 use crate::feed::Feed;
-use crate::feed::replay::{ReplayFeed, Speed, pass_span, symbol_of_url, venue_of};
+use crate::feed::replay::{ReplayFeed, Speed, symbol_of_url, venue_of};
 use crate::feed::steps::ClockSteps;
 use crate::inputs;
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
 };
-use crate::source::{Entry, RECV_MAX, Recording, SourceError};
+use crate::source::{Entry, Recording};
 use crate::strategy::hex;
 use crate::summary::{
     BookSummary, DeniedExample, LatencyFigures, PnlSummary, ReplaySummary, RunFigures,
@@ -21,13 +23,12 @@ use crate::summary::{
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use crate::words;
+use check::{check_files, check_frames, check_passes};
 use claire_engine::floor::{Market, Phase};
 use claire_engine::risk::LatchedState;
 use claire_sidecar::{RunId, Store};
 use claire_types::number::Decimal;
-use claire_types::{
-    Amount, CellBuffer, DurationNs, InstrumentKey, Mode, Side, StrategyId, Venue, WallNs,
-};
+use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, StrategyId, Venue, WallNs};
 use claire_venue::MarketFeed;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -244,63 +245,6 @@ fn with_journal(plan: RecordPlan, config: &Config, run_id: RunId) -> RecordPlan 
     RecordPlan { journal, ..plan }
 }
 
-/// Refuses what cannot be meant: a file named twice, and a journal that refers to what cannot be read again.
-fn check_files(request: &ReplayRequest) -> Result<(), RunError> {
-    let has_journal = request.plan.journal.is_some() || request.plan.store.is_some();
-    let mut seen = Vec::new();
-    for path in &request.files {
-        // What cannot be looked at cannot be opened either; opening says why. A pipe has no other path.
-        let Ok(metadata) = path.metadata() else {
-            continue;
-        };
-        let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-        let shown = path.display();
-        if has_journal && !metadata.is_file() && !metadata.is_dir() {
-            return Err(RunError::Usage(format!(
-                "{shown}: a journal refers to its input, and this is no file that can be read again; \
-                save it to a file first"
-            )));
-        }
-        if seen.contains(&whole) {
-            return Err(RunError::Usage(format!(
-                "{shown} is named twice; --loop repeats a session"
-            )));
-        }
-        seen.push(whole);
-    }
-    Ok(())
-}
-
-/// Refuses more passes than there is time for.
-fn check_passes(recording: &Recording, passes: u32) -> Result<(), RunError> {
-    let (Some(DurationNs(span)), Some(last)) = (pass_span(recording), recording.last_recv()) else {
-        return Ok(());
-    };
-    let later = i64::from(passes.saturating_sub(1)).checked_mul(span);
-    let end = later.and_then(|later| last.0.checked_add(later));
-    if end.is_some_and(|end| end < RECV_MAX.0) {
-        return Ok(());
-    }
-    let span_s = seconds(span.unsigned_abs());
-    Err(RunError::Usage(format!(
-        "--loop {passes}: that many passes of {span_s:.0} s each end after {RECV_MAX}"
-    )))
-}
-
-/// Refuses files with lines of which none is a frame; an empty one is a session of nothing. Returns those in words.
-fn check_frames(request: &ReplayRequest, recording: &Recording) -> Result<Vec<String>, RunError> {
-    let files = (0..=u16::MAX).take(request.files.len());
-    let mut empty = Vec::new();
-    for frameless in files.filter_map(|file| recording.frameless(file)) {
-        match (frameless.first, request.venue) {
-            (None, _) => empty.push(frameless.to_string()),
-            (Some(_), None) => return Err(RunError::Usage(frameless.to_string())),
-            (Some(_), Some(_)) => return Err(SourceError::NoFrame(Box::new(frameless)).into()),
-        }
-    }
-    Ok(empty)
-}
-
 /// Looks at the first lines of each file for its venue, and for the first instrument.
 fn detect(
     request: &ReplayRequest,
@@ -314,7 +258,7 @@ fn detect(
     let known = found.iter().copied().flatten().next();
     let venues: Option<Vec<_>> = found.iter().map(|venue| venue.or(known)).collect();
     let Some(venues) = venues else {
-        if !frameless.is_empty() {
+        if frameless.len() == request.files.len() {
             return Err(RunError::Usage(frameless.join("\n")));
         }
         return Err(RunError::Usage(format!(

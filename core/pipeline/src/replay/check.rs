@@ -1,0 +1,69 @@
+//! What a replay refuses before it starts: files named twice or without frames, and more passes than there is time for.
+//!
+//! Called by `replay` on the command line's thread. Writes nothing.
+
+use super::{ReplayRequest, seconds};
+use crate::feed::replay::pass_span;
+use crate::run::RunError;
+use crate::source::{RECV_MAX, Recording, SourceError};
+use claire_types::DurationNs;
+
+/// Refuses what cannot be meant: a file named twice, and a journal that refers to what cannot be read again.
+pub(super) fn check_files(request: &ReplayRequest) -> Result<(), RunError> {
+    let has_journal = request.plan.journal.is_some() || request.plan.store.is_some();
+    let mut seen = Vec::new();
+    for path in &request.files {
+        // What cannot be looked at cannot be opened either; opening says why. A pipe has no other path.
+        let Ok(metadata) = path.metadata() else {
+            continue;
+        };
+        let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let shown = path.display();
+        if has_journal && !metadata.is_file() && !metadata.is_dir() {
+            return Err(RunError::Usage(format!(
+                "{shown}: a journal refers to its input, and this is no file that can be read again; \
+                save it to a file first"
+            )));
+        }
+        if seen.contains(&whole) {
+            return Err(RunError::Usage(format!(
+                "{shown} is named twice; --loop repeats a session"
+            )));
+        }
+        seen.push(whole);
+    }
+    Ok(())
+}
+
+/// Refuses more passes than there is time for.
+pub(super) fn check_passes(recording: &Recording, passes: u32) -> Result<(), RunError> {
+    let (Some(DurationNs(span)), Some(last)) = (pass_span(recording), recording.last_recv()) else {
+        return Ok(());
+    };
+    let later = i64::from(passes.saturating_sub(1)).checked_mul(span);
+    let end = later.and_then(|later| last.0.checked_add(later));
+    if end.is_some_and(|end| end < RECV_MAX.0) {
+        return Ok(());
+    }
+    let span_s = seconds(span.unsigned_abs());
+    Err(RunError::Usage(format!(
+        "--loop {passes}: that many passes of {span_s:.0} s each end after {RECV_MAX}"
+    )))
+}
+
+/// Refuses files with lines of which none is a frame; an empty one is a session of nothing. Returns those in words.
+pub(super) fn check_frames(
+    request: &ReplayRequest,
+    recording: &Recording,
+) -> Result<Vec<String>, RunError> {
+    let files = (0..=u16::MAX).take(request.files.len());
+    let mut empty = Vec::new();
+    for frameless in files.filter_map(|file| recording.frameless(file)) {
+        match (frameless.first, request.venue) {
+            (None, _) => empty.push(frameless.to_string()),
+            (Some(_), None) => return Err(RunError::Usage(frameless.to_string())),
+            (Some(_), Some(_)) => return Err(SourceError::NoFrame(Box::new(frameless)).into()),
+        }
+    }
+    Ok(empty)
+}
