@@ -2,9 +2,13 @@
 //!
 //! Called by `replay` and `paper` on their own thread.
 
+mod error;
+
+pub use error::RunError;
+
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::config::section::{Fsync, WaitChoice, redacted};
-use crate::config::{Config, ConfigFaults};
 use crate::difference::differences;
 use crate::disk::DiskWatch;
 use crate::engine::{EngineStage, Journaling, SegmentPlan};
@@ -12,8 +16,6 @@ use crate::feed::{Feed, FeedLine};
 use crate::latency::{LatencyLog, LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
-use crate::source::SourceError;
-use crate::state::StateError;
 use crate::strategy::{Loaded, ScriptSource, load};
 use crate::topology::{self, PipelineDown, Placed, RunSettings, Topology};
 use crate::wait::WaitStrategy;
@@ -25,8 +27,8 @@ use claire_sidecar::journal::{Projected, Removals, Removed, Retention, Retention
 use claire_sidecar::projector::{Rows, rebuild};
 use claire_sidecar::{
     JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Lag, Place,
-    ProjectError, Projector, ProjectorOptions, ProjectorState, Recorder, RunId, Store, StoreError,
-    Summary, SyncPolicy,
+    ProjectError, Projector, ProjectorOptions, ProjectorState, Recorder, RunId, Store, Summary,
+    SyncPolicy,
 };
 use claire_types::{Mode, Venue};
 use serde_json::{Value, json};
@@ -37,61 +39,6 @@ use std::time::Duration;
 
 /// Version of what the engine makes of its inputs; raised with every change of outputs.
 pub const SEMANTICS_VERSION: u32 = 1;
-
-/// Why a run did not happen or did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The configuration is wrong.
-    #[error("{0}")]
-    Config(#[from] ConfigFaults),
-    /// What was asked for makes no sense; the text says what to do.
-    #[error("{0}")]
-    Usage(String),
-    /// A script is wrong.
-    #[error("{}", script_faults(.0))]
-    Script(Vec<claire_strategies::Diagnostic>),
-    /// A recording cannot be opened.
-    #[error("{0}")]
-    Source(#[from] SourceError),
-    /// The journal cannot be written or read.
-    #[error("{0}")]
-    Journal(#[from] JournalError),
-    /// The store cannot be opened.
-    #[error("{0}")]
-    Store(#[from] StoreError),
-    /// The run of this journal is over: choose another folder.
-    #[error("{} is finished; a finished journal is never written again{store}", dir.display())]
-    Finished {
-        /// The journal's folder.
-        dir: PathBuf,
-        /// What became of the store, in words; empty where none was named.
-        store: String,
-    },
-    /// The trading state cannot be kept.
-    #[error("{0}")]
-    State(#[from] StateError),
-    /// A stage died.
-    #[error("{0}")]
-    Down(#[from] PipelineDown),
-    /// The system refused.
-    #[error("{action}: {cause}")]
-    Io {
-        /// What was tried.
-        action: String,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-}
-
-impl RunError {
-    /// Returns whether the user asked for something wrong (exit 2), rather than something failing (exit 1).
-    pub const fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Config(_) | Self::Usage(_) | Self::Script(_) | Self::Finished { .. }
-        )
-    }
-}
 
 /// Where a run is written down.
 #[derive(Clone, Debug, Default)]
@@ -553,13 +500,6 @@ fn projected_in(url: &str, store: &mut Option<Store>, run_id: RunId) -> Place {
             Place::default()
         }
     }
-}
-
-/// Joins diagnostics as a compiler prints them; the first one's `error:` is the printer's.
-fn script_faults(faults: &[claire_strategies::Diagnostic]) -> String {
-    let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
-    let text = texts.join("\n");
-    text.strip_prefix("error: ").unwrap_or(&text).to_owned()
 }
 
 const fn wait_of(choice: WaitChoice) -> WaitStrategy {
