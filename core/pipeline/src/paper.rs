@@ -90,10 +90,6 @@ pub fn paper(
     let pace = pace_of(&config, request, &clock);
     let market = market_of(&config, pace.start)?;
     let mut state = open_state(&config, request, &clock, shown)?;
-    if let Some(url) = config.store_url() {
-        // As in a replay: one that cannot be opened now is a mistake; one that goes away later is waited for.
-        drop(Store::open(&url)?);
-    }
     let latched = latched(state.state(), config.strategies.len());
     let epoch = state.next_epoch(&request.who, clock.wall())?;
     let prepared = prepare(&config, Mode::Paper, epoch, Some(latched))?;
@@ -238,7 +234,16 @@ fn look_first(
     Ok(())
 }
 
-/// Opens the trading state and says what is wrong with it.
+/// Opens the database once, in the data directory that the state has made: as in a replay, one that cannot be
+/// opened now is a mistake; one that goes away later is waited for.
+fn reach_store(config: &Config) -> Result<(), RunError> {
+    if let Some(url) = config.store_url() {
+        drop(Store::open(&url)?);
+    }
+    Ok(())
+}
+
+/// Opens the trading state, sees that the store is there, and says what is wrong with the state.
 fn open_state(
     config: &Config,
     request: &PaperRequest,
@@ -248,6 +253,7 @@ fn open_state(
     let journals = Journals::found_in(&config.journal_dir())?;
     let opened = StateStore::open(&config.data_dir, journals, &request.who, clock.wall());
     let (store, found) = opened?;
+    reach_store(config)?;
     let state = store.state();
     let warning = match (&found, &state.cause) {
         (Found::Unreadable(message), _) => message.clone(),

@@ -316,14 +316,14 @@ fn named(text: &str) -> StrDeserializer<'_, Refusal> {
 }
 
 /// Returns text without the quotes that a shell user may have left in.
-fn unquoted(text: &str) -> &str {
+pub(super) fn unquoted(text: &str) -> &str {
     text.strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'))
         .unwrap_or(text)
 }
 
 /// Returns what unquoted text most likely is: a TOML value, else a text.
-fn guessed(text: &str, origin: &Origin) -> Node {
+pub(super) fn guessed(text: &str, origin: &Origin) -> Node {
     let value = super::text::parse(&format!("value = {text}"), None)
         .ok()
         .and_then(|root| root.as_table()?.node("value").cloned())
@@ -332,7 +332,7 @@ fn guessed(text: &str, origin: &Origin) -> Node {
 }
 
 /// Returns unquoted text as a list: TOML's, else parts between commas.
-fn guessed_list(text: &str, origin: &Origin) -> Node {
+pub(super) fn guessed_list(text: &str, origin: &Origin) -> Node {
     let node = guessed(text, origin);
     if matches!(node.value, Value::List(_)) {
         return node;

@@ -5,7 +5,7 @@
 
 use super::check::{has, of_engine};
 use super::node::{Node, Origin, Table, Value};
-use super::text;
+use super::{read, text};
 use claire_engine::config::{AccountConfig, EngineConfig, MatchingConfig, TableLimits};
 use claire_engine::risk::limits::{Profile, RiskLimits};
 use claire_types::Mode;
@@ -22,7 +22,7 @@ struct Section {
 ///
 /// Where the engine's part cannot be read, it is returned as it was written.
 pub(super) fn resolved(tree: &Node, mode: Mode) -> Node {
-    let mut tree = tree.clone();
+    let mut tree = settled(tree);
     for section in sections(&tree, mode) {
         let Some(table) = table_of(&mut tree, section.name) else {
             continue;
@@ -38,7 +38,7 @@ pub(super) fn resolved(tree: &Node, mode: Mode) -> Node {
 
 /// Returns the tree without what says the default again in the engine's sections.
 pub(super) fn essential(tree: &Node, mode: Mode) -> Node {
-    let mut tree = tree.clone();
+    let mut tree = settled(tree);
     for section in sections(&tree, mode) {
         let Some(table) = table_of(&mut tree, section.name) else {
             continue;
@@ -51,6 +51,56 @@ pub(super) fn essential(tree: &Node, mode: Mode) -> Node {
         }
     }
     tree
+}
+
+/// Returns the tree with what the environment and the command line say as a file would say it.
+fn settled(tree: &Node) -> Node {
+    let defaults = text::parse(super::DEFAULTS, None).ok();
+    let mut tree = tree.clone();
+    if let Some(table) = super::table_mut(&mut tree) {
+        for key in keys(table) {
+            let default = defaults
+                .as_ref()
+                .and_then(|node| node.at(std::slice::from_ref(&key)));
+            let is_hashed = super::HASHED.contains(&key.as_str());
+            if let Some(node) = table.node_mut(&key) {
+                settle(node, default, is_hashed);
+            }
+        }
+    }
+    tree
+}
+
+/// The default says what kind of value it is; in what is hashed plain values stay as they are, any kind reads them.
+fn settle(node: &mut Node, default: Option<&Node>, is_hashed: bool) {
+    match &mut node.value {
+        Value::Raw(raw) if is_hashed && !raw.starts_with(['[', '{']) => {}
+        Value::Raw(raw) => {
+            node.value = match default.map(|node| &node.value) {
+                _ if is_hashed => read::guessed(raw, &node.origin).value,
+                Some(Value::Text(_)) => Value::Text(read::unquoted(raw).to_owned()),
+                Some(Value::List(_)) => read::guessed_list(raw, &node.origin).value,
+                _ => read::guessed(raw, &node.origin).value,
+            };
+        }
+        Value::Table(table) => {
+            for key in keys(table) {
+                let default = default.and_then(|node| node.at(std::slice::from_ref(&key)));
+                if let Some(node) = table.node_mut(&key) {
+                    settle(node, default, is_hashed);
+                }
+            }
+        }
+        Value::List(list) => list
+            .iter_mut()
+            .for_each(|node| settle(node, None, is_hashed)),
+        _ => {}
+    }
+}
+
+fn keys(table: &Table) -> Vec<String> {
+    let entries = table.entries().iter();
+    entries.map(|entry| entry.key.clone()).collect()
 }
 
 fn sections(tree: &Node, mode: Mode) -> Vec<Section> {

@@ -88,11 +88,14 @@ fn inline(node: &Node) -> String {
     match &node.value {
         Value::Text(text) => quoted(text),
         Value::Raw(text) => {
-            let is_plain = text.parse::<i64>().is_ok()
-                || text == "true"
-                || text == "false"
-                || text.starts_with(['"', '[']);
-            if is_plain { text.clone() } else { quoted(text) }
+            // As it is read: a shell user may write 1_000.
+            let digits = text.trim().replace('_', "");
+            let is_plain = text == "true" || text == "false" || text.starts_with(['"', '[']);
+            match digits.parse::<i64>() {
+                Ok(_) => digits,
+                Err(_) if is_plain => text.clone(),
+                Err(_) => quoted(text),
+            }
         }
         Value::Integer(integer) => integer.to_string(),
         Value::Float(float) => format!("{float:?}"),
