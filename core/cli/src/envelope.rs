@@ -27,6 +27,8 @@ pub struct Envelope {
     pub script_hashes: BTreeMap<String, String>,
     /// SHA-256 of the input.
     pub data_hash: Option<String>,
+    /// Why it is no success although it came to its end.
+    pub failure: Option<Failure>,
     /// Further fields.
     pub body: Map<String, Value>,
 }
@@ -52,9 +54,12 @@ impl Envelope {
         self
     }
 
-    /// Returns the object of a finished command.
+    /// Returns the object of a command that came to its end.
     pub fn ok(&self) -> Value {
-        self.object(true, None)
+        match &self.failure {
+            Some(failure) => self.failed(failure),
+            None => self.object(true, None),
+        }
     }
 
     /// Returns the object of a command that did not finish.

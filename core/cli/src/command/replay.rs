@@ -186,13 +186,29 @@ fn answer(
         config_hash: Some(replayed.config_hash.clone()),
         script_hashes: replayed.script_hashes.clone(),
         data_hash: replayed.data_hash.clone(),
+        failure: broken(replayed),
         ..envelope
     };
     Ok(Outcome {
-        exit: Exit::Done,
+        exit: match envelope.failure {
+            Some(_) => Exit::Failed,
+            None => Exit::Done,
+        },
         text: replayed.summary.to_string(),
         envelope: envelope.with_body(&replayed.summary),
     })
+}
+
+/// Returns which strategies never ran; what the others came to is still said.
+fn broken(replayed: &Replayed) -> Option<Failure> {
+    let strategies = replayed.summary.strategies.iter();
+    let failed = strategies.filter(|one| one.state == "failed");
+    let names: Vec<_> = failed.map(|one| one.name.as_str()).collect();
+    let text = format!(
+        "strategy {}: init failed, so it never ran",
+        names.join(", ")
+    );
+    (!names.is_empty()).then(|| Failure::failed("STRATEGY", text))
 }
 
 /// A replay writes nothing unless the command line says where.
