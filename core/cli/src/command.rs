@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 /// What a finished command says.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Exit status: [`Exit::Done`], [`Exit::No`], or [`Exit::Failed`] where the answer is that of a part.
+    /// Exit status: [`Exit::Done`], [`Exit::No`], or [`Exit::Failed`] where the envelope has a failure.
     pub exit: Exit,
     /// The answer for people.
     pub text: String,

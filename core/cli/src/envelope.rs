@@ -27,7 +27,7 @@ pub struct Envelope {
     pub script_hashes: BTreeMap<String, String>,
     /// SHA-256 of the input.
     pub data_hash: Option<String>,
-    /// What ended it early, where the answer is that of a part.
+    /// Why it is no success although it came to its end.
     pub failure: Option<Failure>,
     /// Further fields.
     pub body: Map<String, Value>,

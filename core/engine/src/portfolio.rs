@@ -122,7 +122,7 @@ impl Portfolio {
     /// Takes the room again that a portfolio read from a snapshot does not have.
     pub(crate) fn reserve_room(&mut self) {
         let currencies = usize::from(self.tables.currencies_max);
-        let instruments = usize::from(self.tables.instruments_max);
+        let instruments = self.totals.len();
         self.balances.reserve_room();
         self.rates
             .reserve(currencies.saturating_sub(self.rates.len()));
@@ -132,12 +132,36 @@ impl Portfolio {
 
     /// Returns whether the tables have this configuration's sizes and currency.
     pub(crate) fn is_of(&self, config: &EngineConfig) -> bool {
-        let instruments = usize::from(config.tables.instruments_max);
         let rows = usize::from(config.tables.strategies_max) + 1;
         self.tables == config.tables
             && self.currency == config.account.currency
-            && self.positions.len() == rows * instruments
-            && self.totals.len() == instruments
+            && self.totals.len() >= usize::from(config.tables.instruments_max)
+            && self.positions.len() == rows * self.totals.len()
+    }
+
+    /// Makes room for an instrument beyond `tables.instruments_max`. Allocates: called where an instrument appears.
+    pub(crate) fn admit(&mut self, instrument: InstrumentId) {
+        let (before, after) = (self.totals.len(), instrument.index() + 1);
+        if after <= before {
+            return;
+        }
+        let rows = usize::from(self.tables.strategies_max) + 1;
+        let mut positions = vec![Position::FLAT; rows * after];
+        let old = self.positions.chunks_exact(before);
+        for (new, old) in positions.chunks_exact_mut(after).zip(old) {
+            for (place, position) in new.iter_mut().zip(old) {
+                *place = *position;
+            }
+        }
+        self.positions = positions;
+        self.totals.resize(after, Total::NONE);
+        self.held.reserve(after.saturating_sub(self.held.len()));
+    }
+
+    /// Returns whether the instrument was described and had a place then.
+    pub(crate) fn has_place(&self, instrument: InstrumentId) -> bool {
+        let total = self.totals.get(instrument.index());
+        total.is_some_and(|total| total.facts.is_some())
     }
 
     /// Takes an instrument's facts; they do not change within a run.
@@ -433,10 +457,8 @@ impl Portfolio {
     }
 
     fn row(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<usize> {
-        let (strategies, instruments) = (
-            usize::from(self.tables.strategies_max),
-            usize::from(self.tables.instruments_max),
-        );
+        let (strategies, instruments) =
+            (usize::from(self.tables.strategies_max), self.totals.len());
         let row = if strategy == StrategyId::NONE {
             strategies
         } else {

@@ -17,18 +17,21 @@ use crate::run::{
 use crate::source::{Entry, Recording};
 use crate::strategy::hex;
 use crate::summary::{
-    BookSummary, DeniedExample, LatencyFigures, PnlSummary, ReplaySummary, RunFigures,
-    SessionSummary, StateCause, StrategySummary,
+    AlertSummary, BookSummary, DeniedExample, LatencyFigures, PnlSummary, ReplaySummary,
+    RunFigures, SessionSummary, StateCause, StrategySummary, SyncSummary,
 };
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use crate::words;
 use check::{check_files, check_frames, check_passes};
-use claire_engine::floor::{Market, Phase};
+use claire_engine::floor::{Floor, Market, Phase, Seat};
 use claire_engine::risk::LatchedState;
 use claire_sidecar::{RunId, Store};
 use claire_types::number::Decimal;
-use claire_types::{Amount, CellBuffer, InstrumentKey, Mode, Side, StrategyId, Venue, WallNs};
+use claire_types::{
+    Amount, CellBuffer, InstrumentId, InstrumentKey, Mode, Side, StrategyId, TradingState, Venue,
+    WallNs,
+};
 use claire_venue::MarketFeed;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,6 +43,8 @@ use std::sync::atomic::AtomicBool;
 const FILE_EPOCH: u32 = 1;
 /// Lines of each file that are looked at to tell venue and instrument.
 const DETECT_LINES_MAX: usize = 2_000;
+/// Most markets that a warning names.
+const MARKETS_NAMED: usize = 8;
 /// Best levels of each book in the summary.
 const LEVELS_SHOWN: usize = 10;
 
@@ -222,18 +227,45 @@ fn fault_texts(finished: &Finished<ReplayFeed>) -> Vec<String> {
     if more > 0 {
         texts.push(format!("{more} more frames or lines could not be read"));
     }
-    let seats = finished.engine.engine().floor().seats().iter();
-    texts.extend(seats.filter(|seat| seat.faults > 0).map(|seat| {
-        let end = match seat.phase {
-            Phase::Failed => "; it was stopped",
-            _ => "",
-        };
-        format!(
-            "strategy {}: {} calls failed, the last: {}{end}",
-            seat.name, seat.faults, seat.fault_last
-        )
-    }));
+    let floor = finished.engine.engine().floor();
+    texts.extend(floor.seats().iter().filter_map(|seat| trouble(seat, floor)));
+    let alerts = finished.summary.alerts.iter();
+    texts.extend(alerts.map(|(_, text)| format!("alert: {text}")));
     texts
+}
+
+/// Returns what kept a strategy from trading, if something did.
+fn trouble(seat: &Seat, floor: &Floor) -> Option<String> {
+    let name = &seat.name;
+    if seat.primary == InstrumentId::NONE {
+        let markets = floor.markets().iter().take(MARKETS_NAMED);
+        let names: Vec<_> = markets
+            .map(|market| market.instrument.key.to_string())
+            .collect();
+        let more = match floor.markets().len() > MARKETS_NAMED {
+            true => ", ...",
+            false => "",
+        };
+        return Some(format!(
+            "strategy {name}: its market {} never appeared, so it did nothing; these did: {}{more}",
+            seat.key,
+            names.join(", ")
+        ));
+    }
+    let last = seat.fault_last;
+    let end = match seat.phase {
+        Phase::Broken => {
+            return Some(format!(
+                "strategy {name}: init failed, so it never ran: {last}"
+            ));
+        }
+        Phase::Failed => "; it was stopped by this, and was not called any more",
+        _ => "",
+    };
+    (seat.faults > 0).then(|| {
+        let failures = seat.faults;
+        format!("strategy {name}: {failures} calls failed, the last: {last}{end}")
+    })
 }
 
 /// A store is filled from a journal: without a folder for it, it gets one of its own.
@@ -359,6 +391,12 @@ pub(crate) fn summarize<F: Feed>(
         gaps: feed.sync.gaps,
         clock_steps: traffic.clock.count,
         clock_steps_first: traffic.clock.texts,
+        sync: SyncSummary {
+            duplicates: feed.sync.duplicates,
+            superseded: feed.sync.superseded,
+            stale_snapshots: feed.sync.stale_snapshots,
+            buffer_overruns: feed.sync.buffer_overruns,
+        },
         first_recv_ns: first.map(|time| time.0),
         first_recv: first.map(|time| time.to_string()),
         last_recv_ns: last.map(|time| time.0),
@@ -373,6 +411,8 @@ pub(crate) fn summarize<F: Feed>(
             .map(|(code, n)| ((*code).to_owned(), *n))
             .collect(),
         denied_first: denied_first(finished),
+        alerts: alerts(finished),
+        alerts_count: finished.summary.alerts_count,
         rejected: count(&finished.summary.orders_ended, "rejected"),
         pnl: pnl(floor),
         strategies: strategies(finished, names),
@@ -420,6 +460,21 @@ fn state_cause(state: &LatchedState) -> Option<StateCause> {
         at_ns: cause.time.0,
         at: cause.time.to_string(),
     })
+}
+
+fn alerts<F>(finished: &Finished<F>) -> Vec<AlertSummary> {
+    let floor = finished.engine.engine().floor();
+    let alerts = finished.summary.alerts.iter();
+    let alerts = alerts.map(|(header, text)| {
+        let seat = floor.seats().get(header.strategy.index());
+        let market = floor.market_of(header.instrument);
+        AlertSummary {
+            strategy: seat.map_or_else(String::new, |seat| seat.name.clone()),
+            instrument: market.map_or_else(String::new, |it| it.instrument.key.to_string()),
+            text: text.to_string(),
+        }
+    });
+    alerts.collect()
 }
 
 /// Returns the first denial of each code in words.
@@ -488,6 +543,10 @@ fn book(market: &Market) -> BookSummary {
     };
     BookSummary {
         synced: book.is_synced(),
+        stale_reason: (!book.is_synced()).then(|| match book.stale_reason() {
+            Some(reason) => reason.as_str().to_owned(),
+            None => "NO_SNAPSHOT".to_owned(),
+        }),
         last_update_id: book.last_id(),
         bid_levels: book.count(Side::Buy) as u64,
         ask_levels: book.count(Side::Sell) as u64,
@@ -499,7 +558,7 @@ fn book(market: &Market) -> BookSummary {
 }
 
 /// Returns the money at the end; what has no value because a price is missing is empty text.
-pub(crate) fn pnl(floor: &claire_engine::floor::Floor) -> PnlSummary {
+pub(crate) fn pnl(floor: &Floor) -> PnlSummary {
     let record = floor.portfolio().clone().record();
     let text =
         |amount: Option<Amount>| amount.map_or_else(String::new, |amount| amount.to_string());
@@ -519,12 +578,16 @@ pub(crate) fn pnl(floor: &claire_engine::floor::Floor) -> PnlSummary {
 }
 
 fn strategies<F>(finished: &Finished<F>, names: &[String]) -> Vec<StrategySummary> {
-    let seats = finished.engine.engine().floor().seats();
-    let counted = names.iter().zip(seats);
+    let floor = finished.engine.engine().floor();
+    let counted = names.iter().zip(floor.seats());
     counted
         .map(|(name, seat)| StrategySummary {
             name: name.clone(),
+            market: seat.key.to_string(),
             backend: "interpreted".to_owned(),
+            state: strategy_state(floor, seat).to_owned(),
+            failures: seat.faults,
+            last_error: (seat.faults > 0).then(|| seat.fault_last.to_string()),
             signals: seat.tally.signals,
             orders: seat.tally.orders,
             fills: seat.tally.fills,
@@ -537,6 +600,27 @@ fn strategies<F>(finished: &Finished<F>, names: &[String]) -> Vec<StrategySummar
                 .map_or_else(String::new, |net| net.to_string()),
         })
         .collect()
+}
+
+/// Returns in a word whether the strategy trades at the end.
+fn strategy_state(floor: &Floor, seat: &Seat) -> &'static str {
+    match seat.phase {
+        _ if seat.primary == InstrumentId::NONE => return "waiting",
+        Phase::Failed => return "stopped",
+        Phase::Broken => return "failed",
+        _ => {}
+    }
+    let mut seats = floor.seats().iter();
+    let index = seats.position(|other| other.name == seat.name);
+    let strategy = index
+        .and_then(|index| u16::try_from(index).ok())
+        .map(StrategyId);
+    match strategy.and_then(|strategy| floor.state().strategy(strategy)) {
+        Some(TradingState::Active) => "active",
+        Some(TradingState::Reducing) => "reducing",
+        Some(TradingState::Killed) => "killed",
+        Some(TradingState::Halted) | None => "paused",
+    }
 }
 
 fn latency_figures(latency: &crate::latency::LatencySet) -> BTreeMap<String, LatencyFigures> {

@@ -28,6 +28,8 @@ pub struct ReplaySummary {
     pub clock_steps: u64,
     /// The first of them in words, with file and line.
     pub clock_steps_first: Vec<String>,
+    /// What the proof of the books ignored or gave up.
+    pub sync: SyncSummary,
     /// Receive time of the first frame, ns since 1970 UTC; absent without frames.
     pub first_recv_ns: Option<i64>,
     /// The same as ISO text.
@@ -56,6 +58,10 @@ pub struct ReplaySummary {
     pub denied_first: BTreeMap<String, DeniedExample>,
     /// Orders that the (paper) venue rejected.
     pub rejected: u64,
+    /// The first alerts of the engine and of strategies; `alerts_count` says how many there were.
+    pub alerts: Vec<AlertSummary>,
+    /// How many alerts there were.
+    pub alerts_count: u64,
     /// Money at the end.
     pub pnl: PnlSummary,
     /// Strategies, in the order of their ids.
@@ -81,11 +87,26 @@ pub struct SessionSummary {
     pub frames: u64,
 }
 
+/// What the proof of the books ignored or gave up, over all books.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SyncSummary {
+    /// Changes that came again or too late.
+    pub duplicates: u64,
+    /// Changes that a snapshot contained already.
+    pub superseded: u64,
+    /// Snapshots older than what they were to prove.
+    pub stale_snapshots: u64,
+    /// Times that the changes kept for a snapshot were too many and were dropped.
+    pub buffer_overruns: u64,
+}
+
 /// A book at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BookSummary {
     /// Whether its sequence is proven.
     pub synced: bool,
+    /// Why it is not: the code of its loss, or `NO_SNAPSHOT` where none ever proved it.
+    pub stale_reason: Option<String>,
     /// The last update applied.
     pub last_update_id: u64,
     /// Levels on the bid side.
@@ -155,13 +176,33 @@ pub struct StateCause {
     pub at: String,
 }
 
+/// An alert.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AlertSummary {
+    /// Whose; empty for the engine's own.
+    pub strategy: String,
+    /// What it is about; empty where about none.
+    pub instrument: String,
+    /// What it says.
+    pub text: String,
+}
+
 /// A strategy's counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StrategySummary {
     /// Its name.
     pub name: String,
+    /// The market that it trades: its own, else `--market`, else the first of the recording.
+    pub market: String,
     /// `compiled` or `interpreted`.
     pub backend: String,
+    /// `active`, `reducing`, `paused` or `killed`; `stopped` by its failures, `failed` in `init`, or `waiting` where
+    /// its market never appeared.
+    pub state: String,
+    /// Calls that failed and were undone.
+    pub failures: u64,
+    /// What the last of them said, with line and column where there is one.
+    pub last_error: Option<String>,
     /// Signals given.
     pub signals: u64,
     /// Orders that passed the gate.

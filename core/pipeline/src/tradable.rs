@@ -105,17 +105,23 @@ impl FirstLook {
     /// Returns what a user should know at once: strategies whose every order will be denied.
     ///
     /// # Errors
-    /// The limits let no order of a strategy's market through.
+    /// The limits let no order of a strategy's market through, or no strategy's market has a value or funds.
     pub fn judge(&self, prepared: &Prepared) -> Result<Vec<String>, RunError> {
         let config = &prepared.engine_config;
         let mut warnings = Vec::new();
+        let mut blocked = Vec::new();
         for (entry, script) in config.strategies.iter().zip(&prepared.scripts) {
             let Some((facts, price)) = self.found.get(&entry.market) else {
+                warnings.push(format!(
+                    "strategy {}: its market {} has no price in the first frames ({LOOK_FRAMES_MAX} at most); \
+                     it waits until the market appears",
+                    script.strategy, entry.market
+                ));
                 continue;
             };
             let name = script.strategy.as_str();
             let Some(rate) = rate_of(&config.account, facts.quote) else {
-                warnings.extend(unvalued(&config.account, facts, name));
+                blocked.extend(unvalued(&config.account, facts, name));
                 continue;
             };
             let Some(smallest) = smallest(facts, *price, config) else {
@@ -132,8 +138,13 @@ impl FirstLook {
                     unfit(name, facts, *price, smallest, asked, rate, &limits, config)
                 }));
             }
-            warnings.extend(unfunded(&config.account, facts, name));
+            blocked.extend(unfunded(&config.account, facts, name));
         }
+        // As long as one strategy can trade, the others are only told of.
+        if !blocked.is_empty() && blocked.len() == config.strategies.len() {
+            return Err(RunError::Usage(blocked.join("\n")));
+        }
+        warnings.extend(blocked);
         Ok(warnings)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Called when a run is over, by the summary and by `explain`.
 
+use claire_engine::risk::funds::funds_currency;
 use claire_types::record::Decision;
 use claire_types::{Amount, Contract, GateCode, Instrument, Qty, TradingState};
 
@@ -41,7 +42,9 @@ pub const fn meaning(code: GateCode) -> &'static str {
         C::Warming => {
             "a number that the check needs is missing: a price, a value of the currency, a fee"
         }
-        C::Capacity => "a table of the engine is full",
+        C::Capacity => {
+            "a table of the engine is full: raise its limit under tables, which an alert names"
+        }
         C::Operator => "an operator's command",
         C::NewDay => "a new day in UTC",
         C::LowDisk => "there is little room on the journal's disk",
@@ -80,7 +83,12 @@ pub fn measured(decision: &Decision, facts: Option<&Instrument>, currency: &str)
         C::OrderSize | C::Position | C::Exposure => {
             format!("{measured} {currency}, limit {limit} {currency}")
         }
-        C::Funds => format!("needs {measured}, free {limit}"),
+        C::Funds => {
+            let currency = facts.map_or_else(String::new, |facts| {
+                format!(" {}", funds_currency(facts, decision.side))
+            });
+            format!("needs {measured}{currency}, free {limit}{currency}")
+        }
         C::SelfTrade => format!("at {measured}, own order at {limit}"),
         C::OpenCount | C::Rate => format!("{measured}, limit {limit}"),
         C::Precision => precision(decision, facts),
@@ -105,11 +113,15 @@ fn precision(decision: &Decision, facts: Option<&Instrument>) -> String {
     if facts.qty_max.0 > 0 && amount(facts.qty_max) == Some(*limit) {
         return format!("{measured} {unit}, largest {limit} {unit}");
     }
-    let (quote, room) = match *limit == facts.notional_min {
-        true => (facts.quote, ""),
-        false => (facts.quote, ", room to exit at a loss included"),
-    };
-    format!("worth {measured} {quote}, smallest {limit} {quote}{room}")
+    let quote = facts.quote;
+    match *limit == facts.notional_min {
+        true => format!("worth {measured} {quote}, smallest {limit} {quote}"),
+        // An entry is measured by what it leaves behind, which must be large enough to be ordered back.
+        false => format!(
+            "the position that it leaves would be worth {measured} {quote}, \
+             smallest {limit} {quote}, room to exit at a loss included"
+        ),
+    }
 }
 
 /// Returns the trading state whose number a record holds.

@@ -6,9 +6,9 @@
 use crate::digest::Digest;
 use crate::journal::{JournalError, JournalWriter};
 use claire_types::cell::Tag;
-use claire_types::record::{Decision, Record, RecordHeader, Verdict};
+use claire_types::record::{Decision, NoteKind, Record, RecordHeader, Verdict};
 use claire_types::snapshot::{begins_snapshot, is_snapshot};
-use claire_types::{Cells, Liquidity, OrderReason, OrderStatus};
+use claire_types::{Cells, Liquidity, Note, OrderReason, OrderStatus};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -42,6 +42,11 @@ pub struct Summary {
     /// The first of them, by code.
     #[serde(skip)]
     pub denied_first: BTreeMap<&'static str, (RecordHeader, Decision)>,
+    /// The first [`ALERTS_KEPT`] alerts.
+    #[serde(skip)]
+    pub alerts: Vec<(RecordHeader, Note)>,
+    /// Number of all of them.
+    pub alerts_count: u64,
     /// Number of orders that reached a final state, by state.
     pub orders_ended: BTreeMap<&'static str, u64>,
     /// Number of order events that name a reason, by reason.
@@ -174,6 +179,12 @@ impl Summary {
             Record::Decision(decision) => self.tally_decision(&header, &decision),
             Record::OrderEvent(event) => self.tally_event(event.to, event.reason),
             Record::Risk(risk) => count(&mut self.risk_events, risk.code.as_str()),
+            Record::Note(note) if note.kind == NoteKind::Alert => {
+                self.alerts_count += 1;
+                if self.alerts.len() < ALERTS_KEPT {
+                    self.alerts.push((header, note.text));
+                }
+            }
             Record::Fill(fill) => {
                 count(&mut self.fill_rules, fill.rule.as_str());
                 match fill.liquidity {
@@ -225,8 +236,10 @@ fn kind_name(kind: u8) -> &'static str {
 
 /// The first kind of a record.
 const RECORD_KINDS: u8 = 128;
-/// Decision, order event, fill, risk: the kinds that a summary looks into.
-const TALLIED_KINDS: [u8; 4] = [129, 131, 132, 136];
+/// Decision, order event, fill, risk, note: the kinds that a summary looks into.
+const TALLIED_KINDS: [u8; 5] = [129, 131, 132, 136, 138];
+/// Most alerts whose texts are kept; all are counted, and all stand in the journal.
+pub const ALERTS_KEPT: usize = 64;
 
 const INPUT_NAMES: [&str; 16] = [
     "unknown",

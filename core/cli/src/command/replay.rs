@@ -198,15 +198,17 @@ fn answer(
         config_hash: Some(replayed.config_hash.clone()),
         script_hashes: replayed.script_hashes.clone(),
         data_hash: replayed.data_hash.clone(),
-        failure: is_interrupted.then(|| interrupted(arguments, replayed)),
+        failure: match is_interrupted {
+            true => Some(interrupted(arguments, replayed)),
+            false => broken(replayed),
+        },
         ..envelope
     };
-    let exit = match is_interrupted {
-        true => Exit::Failed,
-        false => Exit::Done,
-    };
     Ok(Outcome {
-        exit,
+        exit: match envelope.failure {
+            Some(_) => Exit::Failed,
+            None => Exit::Done,
+        },
         text: replayed.summary.to_string(),
         envelope: envelope.with_body(&replayed.summary),
     })
@@ -241,6 +243,18 @@ fn quoted(word: &str) -> String {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }
+}
+
+/// Returns which strategies never ran; what the others came to is still said.
+fn broken(replayed: &Replayed) -> Option<Failure> {
+    let strategies = replayed.summary.strategies.iter();
+    let failed = strategies.filter(|one| one.state == "failed");
+    let names: Vec<_> = failed.map(|one| one.name.as_str()).collect();
+    let text = format!(
+        "strategy {}: init failed, so it never ran",
+        names.join(", ")
+    );
+    (!names.is_empty()).then(|| Failure::failed("STRATEGY", text))
 }
 
 /// A replay writes nothing unless the command line says where.

@@ -43,12 +43,18 @@ impl Engine {
             floor.papers.push((venue, paper));
         }
         floor.markets.push(Market::new(*facts));
+        // What a strategy trades always has a place, however many others came before it.
+        if floor.seats.iter().any(|seat| seat.key == facts.key) {
+            floor.portfolio.admit(facts.id);
+            floor.orders.admit(facts.id);
+            floor.fees.admit(facts.id);
+        }
         let config = floor.config.clone();
         if floor.fees.describe(&config, facts).is_err() {
             floor.warn_instrument(facts, "no fee schedule");
         }
         if floor.portfolio.describe(facts).is_err() {
-            floor.warn_instrument(facts, "tables.instruments_max are known already");
+            floor.warn_instrument(facts, "tables.instruments_max is reached");
         }
         self.open_seats(facts);
     }
@@ -72,7 +78,7 @@ impl Engine {
                 seat.phase = if is_ready {
                     Phase::Running
                 } else {
-                    Phase::Failed
+                    Phase::Broken
                 };
             }
             if is_ready && self.strategies[index].handlers().start {
@@ -177,7 +183,9 @@ impl Engine {
                     self.call(strategy, &StrategyEvent::Stop);
                 }
             }
-            if let Some(seat) = self.floor_mut().seats.get_mut(index) {
+            if let Some(seat) = self.floor_mut().seats.get_mut(index)
+                && seat.phase == Phase::Stopping
+            {
                 seat.phase = Phase::Stopped;
             }
         }

@@ -40,6 +40,9 @@ impl Floor {
         let Some(facts) = self.instrument(request.market).copied() else {
             return self.refuse(request, asked, GateCode::Instrument);
         };
+        if !self.portfolio.has_place(request.market) {
+            return self.refuse(request, asked, GateCode::Capacity);
+        }
         let kind = if request.price.is_some() {
             OrderKind::Limit
         } else {

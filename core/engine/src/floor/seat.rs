@@ -29,8 +29,10 @@ pub enum Phase {
     Stopping,
     /// The run ended for it: it is not called any more.
     Stopped,
-    /// Its `init` failed, or too many of its calls did: it is not called any more.
+    /// Too many of its calls failed, or one was cut: it is not called any more.
     Failed,
+    /// Its `init` failed: it never ran.
+    Broken,
 }
 
 /// A strategy's seat.

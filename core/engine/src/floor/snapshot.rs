@@ -133,10 +133,8 @@ impl FloorState {
         let tables = config.tables;
         let has_market = |index: usize, market: &Market| market.instrument.id.index() == index;
         let mut markets = self.markets.iter().enumerate();
-        if self.markets.len() > usize::from(tables.instruments_max)
-            || !markets.all(|(index, market)| has_market(index, market))
-        {
-            return Err("its instruments do not fit the tables");
+        if !markets.all(|(index, market)| has_market(index, market)) {
+            return Err("its instruments are not in the order of their numbers");
         }
         let entries = config.strategies.iter();
         let mut seats = entries.zip(&self.seats);

@@ -78,6 +78,25 @@ impl Sums {
         }
     }
 
+    /// Makes room for an instrument beyond the room of the start.
+    pub(super) fn admit(&mut self, instrument: InstrumentId) {
+        let (before, after) = (self.instruments, instrument.index() + 1);
+        if after <= before || before == 0 {
+            return;
+        }
+        let rows = self.strategies.len() / before;
+        let mut strategies = vec![Working::default(); rows * after];
+        let old = self.strategies.chunks_exact(before);
+        for (new, old) in strategies.chunks_exact_mut(after).zip(old) {
+            for (place, sum) in new.iter_mut().zip(old) {
+                *place = *sum;
+            }
+        }
+        self.strategies = strategies;
+        self.account.resize(after, Working::default());
+        self.instruments = after;
+    }
+
     /// Applies the delta to every sum that the order is in, or to none.
     pub(super) fn change(&mut self, order: &Order, delta: Delta) -> Option<()> {
         let row = self.row(order.strategy, order.instrument)?;

@@ -118,6 +118,11 @@ impl OrderTable {
         }
     }
 
+    /// Makes room for an instrument beyond `tables.instruments_max`. Allocates: called where an instrument appears.
+    pub fn admit(&mut self, instrument: InstrumentId) {
+        self.sums.admit(instrument);
+    }
+
     /// Takes the room again that a table read from a snapshot does not have.
     pub fn reserve_room(&mut self) {
         let (working, finals) = capacities(&self.limits);

@@ -20,6 +20,12 @@ impl FeeTable {
         }
     }
 
+    /// Makes room for an instrument beyond the room of the start.
+    pub(crate) fn admit(&mut self, instrument: InstrumentId) {
+        let room = self.schedules.len().max(instrument.index() + 1);
+        self.schedules.resize(room, None);
+    }
+
     /// Finds the schedule of an instrument.
     ///
     /// # Errors

@@ -58,9 +58,10 @@ pub(super) fn outcome(
         Some((OrderStatus::Filled, _)) => (
             "filled",
             format!(
-                "filled {} of {}{fills}{after}",
+                "filled {} of {}{fills}{}{after}",
                 units(filled),
-                units(new.qty)
+                units(new.qty),
+                if after.is_empty() { "" } else { "," }
             ),
         ),
         Some((status, reason)) if filled.0 > 0 => (
@@ -118,7 +119,7 @@ fn fills_of(end: &End, texts: &Texts, instrument: InstrumentId) -> String {
     let currency = currency.map_or_else(String::new, |currency| format!(" {currency}"));
     let plural = if end.fills.len() == 1 { "" } else { "s" };
     format!(
-        " in {} fill{plural} at {at}{fee}{currency},",
+        " in {} fill{plural} at {at}{fee}{currency}",
         end.fills.len()
     )
 }

@@ -60,12 +60,23 @@ impl ReplaySummary {
         for text in &self.clock_steps_first {
             writeln!(f, "          {text}")?;
         }
-        Ok(())
+        let sync = &self.sync;
+        if sync.duplicates + sync.stale_snapshots + sync.buffer_overruns == 0 {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "proof     ignored: {} changes that came again or too late, {} old snapshots; {} times too many changes before a snapshot",
+            sync.duplicates, sync.stale_snapshots, sync.buffer_overruns
+        )
     }
 
     fn write_books(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (key, book) in &self.books {
-            let state = if book.synced { "synced" } else { "STALE" };
+            let state = match &book.stale_reason {
+                Some(reason) => format!("STALE ({reason})"),
+                None => "synced".to_owned(),
+            };
             let best = |levels: &[[String; 2]]| match levels.first() {
                 Some([price, qty]) => format!("{qty} @ {price}"),
                 None => "none".to_owned(),
@@ -86,15 +97,25 @@ impl ReplaySummary {
         for strategy in &self.strategies {
             writeln!(
                 f,
-                "strategy  {} ({})  {} signals, {} orders, {} fills, {} denied, net {}",
+                "strategy  {} on {} ({}, {})  {} signals, {} orders, {} fills, {} denied, net {}",
                 strategy.name,
+                strategy.market,
                 strategy.backend,
+                strategy.state,
                 strategy.signals,
                 strategy.orders,
                 strategy.fills,
                 strategy.denials,
                 strategy.net
             )?;
+            if let Some(error) = &strategy.last_error {
+                let failures = strategy.failures;
+                writeln!(
+                    f,
+                    "failed    {}: {failures} calls, the last: {error}",
+                    strategy.name
+                )?;
+            }
         }
         let denied: u64 = self.denied.values().sum();
         write!(
@@ -116,12 +137,27 @@ impl ReplaySummary {
             writeln!(f, ", at {}", cause.at)?;
         }
         self.write_denied(f)?;
+        self.write_alerts(f)?;
         let pnl = &self.pnl;
         writeln!(
             f,
             "p&l       realized {}, unrealized {}, fees {}, net {}, equity {} {}",
             pnl.realized, pnl.unrealized, pnl.fees, pnl.net, pnl.equity, pnl.currency
         )
+    }
+
+    fn write_alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for alert in &self.alerts {
+            let of = match alert.strategy.as_str() {
+                "" => String::new(),
+                strategy => format!(" ({strategy})"),
+            };
+            writeln!(f, "alert     {}{of}", alert.text)?;
+        }
+        match self.alerts_count.saturating_sub(self.alerts.len() as u64) {
+            0 => Ok(()),
+            more => writeln!(f, "alert     {more} more stand in the journal"),
+        }
     }
 
     /// Says what each code means, with one example.
@@ -245,6 +281,8 @@ mod tests {
             strategies: vec![StrategySummary {
                 name: "ema".into(),
                 backend: "compiled".into(),
+                state: "active".into(),
+                market: "binance-spot:BTCUSDT".into(),
                 net: "1.25".into(),
                 ..StrategySummary::default()
             }],
@@ -288,7 +326,7 @@ mod tests {
 session   binance-spot  spot.gz  41249 frames
 flow      41249 frames, 41250 events, 9757 trades, 0 errors, 0 gaps in 0.500 s (82498 frames/s, unpacked in 0.000 s)
 book      binance-spot:BTCUSDT  synced  bid 3.78826 @ 61837.63  ask none  levels 1000 + 0
-strategy  ema (compiled)  0 signals, 0 orders, 0 fills, 0 denied, net 1.25
+strategy  ema on binance-spot:BTCUSDT (compiled, active)  0 signals, 0 orders, 0 fills, 0 denied, net 1.25
 trading   3 orders, 2 fills, 0 rejected, 5 denied (FUNDS 1, RATE 4), state ACTIVE
 denied    FUNDS 1: the balance does not reach, fees included; needs 0.001, free 0 (c1-7 of ema on binance-spot:BTCUSDT)
 p&l       realized 1.5, unrealized 0, fees 0.25, net 1.25, equity 10001.25 USDT

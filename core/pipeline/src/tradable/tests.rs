@@ -87,9 +87,14 @@ fn a_notional_below_the_smallest_order_or_above_the_limit_is_said_at_once() {
 }
 
 #[test]
-fn a_currency_without_value_or_balance_is_said_at_once() {
-    let said = judged(COINM, &[], "250").expect("may start");
-    for part in ["nothing tells what USD is worth in USDT", "margined in BTC"] {
-        assert!(said[0].contains(part), "{part} in {}", said[0]);
+fn a_currency_without_value_or_balance_refuses_with_what_to_configure() {
+    let error = judged(COINM, &[], "250").expect_err("refused");
+    for part in [
+        "nothing tells what USD is worth in USDT",
+        "add account.conversions",
+        "margined in BTC",
+        "set account.balances",
+    ] {
+        assert!(error.contains(part), "{part} in {error}");
     }
 }
