@@ -12,13 +12,14 @@ use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::feed::steps::ClockSteps;
-use crate::replay::{Traffic, summarize, topology_name};
 use crate::run::{Assembly, Prepared, RecordPlan, RunError, header, prepare, segment_plan};
 use crate::state::{Found, Journals, State, StateStore};
 use crate::status::StatusCell;
 use crate::status::board::{Board, BoardStart};
 use crate::status::keeper::Keeper;
-use crate::summary::{ReplaySummary, RunFigures, SessionSummary};
+use crate::summary::{
+    ReplaySummary, RunFigures, SessionSummary, Traffic, summarize, topology_name,
+};
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use claire_engine::risk::LatchedState;

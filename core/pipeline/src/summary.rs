@@ -4,8 +4,11 @@
 //! texts without exponent or trailing zeros. Everything that differs between two equal runs is under
 //! [`RunFigures`].
 
+mod finished;
 mod text;
 
+pub use finished::topology_name;
+pub(crate) use finished::{Traffic, seconds, summarize};
 pub use text::span;
 
 use serde::Serialize;

@@ -2,10 +2,11 @@
 //!
 //! Called by `replay` on the command line's thread. Writes nothing.
 
-use super::{ReplayRequest, seconds};
+use super::ReplayRequest;
 use crate::feed::replay::pass_span;
 use crate::run::RunError;
 use crate::source::{RECV_MAX, Recording, SourceError};
+use crate::summary::seconds;
 use claire_types::DurationNs;
 
 /// Refuses what cannot be meant: a file named twice, and a journal that refers to what cannot be read again.
