@@ -327,8 +327,11 @@ mod tests {
                     .starts_with(&kind_name(kind).replace('_', "")),
                 "{name}"
             );
-            if let Record::Decision(_) | Record::OrderEvent(_) | Record::Fill(_) | Record::Risk(_) =
-                record
+            if let Record::Decision(_)
+            | Record::OrderEvent(_)
+            | Record::Fill(_)
+            | Record::Risk(_)
+            | Record::Note(_) = record
             {
                 kinds.push(kind);
             }
