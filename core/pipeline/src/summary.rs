@@ -49,6 +49,8 @@ pub struct ReplaySummary {
     pub trade_notional: BTreeMap<String, String>,
     /// Books at the end, from depth only, by `venue:SYMBOL`.
     pub books: BTreeMap<String, BookSummary>,
+    /// Why books are not synced, by `venue:SYMBOL`: the code of the loss, or `NO_SNAPSHOT` where none ever proved it.
+    pub stale: BTreeMap<String, String>,
     /// Signals of strategies.
     pub signals: u64,
     /// Orders that passed the gate.
@@ -108,8 +110,6 @@ pub struct SyncSummary {
 pub struct BookSummary {
     /// Whether its sequence is proven.
     pub synced: bool,
-    /// Why it is not: the code of its loss, or `NO_SNAPSHOT` where none ever proved it.
-    pub stale_reason: Option<String>,
     /// The last update applied.
     pub last_update_id: u64,
     /// Levels on the bid side.

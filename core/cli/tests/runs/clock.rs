@@ -58,14 +58,10 @@ fn a_clock_that_is_wrong_breaks_no_book() {
 #[test]
 fn receive_times_that_cannot_be_are_lines_that_cannot_be_read() {
     let cases = [
-        ("0", "the receive time 0 ns is not between 1980-01-01"),
-        ("17", "17 ns"),
-        ("0000000000000000000", "0 ns"),
-        ("1723161255", "it looks like seconds"),
-        ("1723161255004", "it looks like milliseconds"),
-        ("1723161255004000", "it looks like microseconds"),
-        ("315532799999999999", "315532799999999999 ns"),
-        ("7258118400000000000", "and 2200-01-01"),
+        (
+            "7258118400000000000",
+            "7258118400000000000 ns is not between 1970-01-01",
+        ),
         ("9223372036854775806", "9223372036854775806 ns"),
         ("9223372036854775807", "9223372036854775807 ns"),
         ("9223372036.5:", "9223372036500000000 ns"),

@@ -10,3 +10,4 @@ mod latencies;
 mod outage;
 mod place;
 mod rows;
+mod strategies;

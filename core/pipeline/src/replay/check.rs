@@ -5,7 +5,7 @@
 use super::ReplayRequest;
 use crate::feed::replay::pass_span;
 use crate::run::RunError;
-use crate::source::{RECV_MAX, Recording, SourceError};
+use crate::source::{RECV_MAX, Recording};
 use crate::summary::seconds;
 use claire_types::DurationNs;
 
@@ -52,7 +52,8 @@ pub(super) fn check_passes(recording: &Recording, passes: u32) -> Result<(), Run
     )))
 }
 
-/// Refuses files with lines of which none is a frame; an empty one is a session of nothing. Returns those in words.
+/// Refuses files with lines of which none is a frame, where nobody said what they are. With a venue such lines are counted
+/// like any other bad frame, and an empty file is a session of nothing: those are returned in words.
 pub(super) fn check_frames(
     request: &ReplayRequest,
     recording: &Recording,
@@ -61,9 +62,8 @@ pub(super) fn check_frames(
     let mut empty = Vec::new();
     for frameless in files.filter_map(|file| recording.frameless(file)) {
         match (frameless.first, request.venue) {
-            (None, _) => empty.push(frameless.to_string()),
+            (None, _) | (_, Some(_)) => empty.push(frameless.to_string()),
             (Some(_), None) => return Err(RunError::Usage(frameless.to_string())),
-            (Some(_), Some(_)) => return Err(SourceError::NoFrame(Box::new(frameless)).into()),
         }
     }
     Ok(empty)

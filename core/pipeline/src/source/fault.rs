@@ -4,7 +4,7 @@
 //! command line, which prints them. A fault is a value: nothing here panics or logs.
 #![forbid(unsafe_code)]
 
-use super::line::{RECV_MAX, RECV_MIN, is_possible};
+use super::line::{RECV_MAX, RECV_MIN};
 use claire_types::WallNs;
 use std::fmt;
 use std::io;
@@ -40,9 +40,6 @@ pub enum SourceError {
         /// The setting.
         unpack_bytes_max: u64,
     },
-    /// A file has lines, and none is a frame: it is no recording.
-    #[error("{0}")]
-    NoFrame(Box<Frameless>),
     /// The archive gave not one byte; it is damaged from its beginning or no archive at all.
     #[error("{0}")]
     Damaged(Damage),
@@ -112,7 +109,12 @@ pub enum LineFaultKind {
 impl fmt::Display for LineFaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
-            Self::TimeRange(recv) => return write_range(f, recv),
+            Self::TimeRange(WallNs(recv)) => {
+                return write!(
+                    f,
+                    "the receive time {recv} ns is not between {RECV_MIN} and {RECV_MAX}"
+                );
+            }
             Self::NoTime => "a frame without receive time",
             Self::Time => "an unreadable receive time",
             Self::NoFrame => "a receive time without a frame",
@@ -122,26 +124,6 @@ impl fmt::Display for LineFaultKind {
             Self::Unknown => "no known form of a recorded line",
         })
     }
-}
-
-/// Names the time and, where it would be a time in another unit, that.
-fn write_range(f: &mut fmt::Formatter<'_>, WallNs(recv): WallNs) -> fmt::Result {
-    write!(
-        f,
-        "the receive time {recv} ns is not between {RECV_MIN} and {RECV_MAX}"
-    )?;
-    let units = [
-        ("seconds", 1_000_000_000),
-        ("milliseconds", 1_000_000),
-        ("microseconds", 1_000),
-    ];
-    for (unit, ns) in units {
-        let time = recv.checked_mul(ns).map(WallNs);
-        if time.is_some_and(is_possible) {
-            write!(f, "; it looks like {unit}, and must be nanoseconds")?;
-        }
-    }
-    Ok(())
 }
 
 /// Shows the place in the file, and what is wrong.

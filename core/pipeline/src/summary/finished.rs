@@ -88,27 +88,39 @@ pub(crate) fn summarize<F: Feed>(
         ..ReplaySummary::default()
     };
     for market in floor.markets() {
-        let key = market.instrument.key.to_string();
-        let scale = market.instrument.scale;
-        summary.trades += market.stats.trades;
-        let digits = scale.qty_digits;
-        if market.stats.trades > 0 {
-            let qty = Decimal {
-                value: market.stats.trade_qty,
-                digits,
-            };
-            let notional = Decimal {
-                value: market.stats.trade_notional,
-                digits: scale.price_digits + digits,
-            };
-            summary.trade_qty.insert(key.clone(), qty.to_string());
-            summary
-                .trade_notional
-                .insert(key.clone(), notional.to_string());
-        }
-        summary.books.insert(key, book(market));
+        add_market(&mut summary, market);
     }
     summary
+}
+
+/// Adds a market's trades and its book.
+fn add_market(summary: &mut ReplaySummary, market: &Market) {
+    let key = market.instrument.key.to_string();
+    let scale = market.instrument.scale;
+    summary.trades += market.stats.trades;
+    let digits = scale.qty_digits;
+    if market.stats.trades > 0 {
+        let qty = Decimal {
+            value: market.stats.trade_qty,
+            digits,
+        };
+        let notional = Decimal {
+            value: market.stats.trade_notional,
+            digits: scale.price_digits + digits,
+        };
+        summary.trade_qty.insert(key.clone(), qty.to_string());
+        summary
+            .trade_notional
+            .insert(key.clone(), notional.to_string());
+    }
+    if !market.book.book().is_synced() {
+        let reason = match market.book.book().stale_reason() {
+            Some(reason) => reason.as_str(),
+            None => "NO_SNAPSHOT",
+        };
+        summary.stale.insert(key.clone(), reason.to_owned());
+    }
+    summary.books.insert(key, book(market));
 }
 
 /// Returns the first cause of the account's state.
@@ -186,10 +198,6 @@ fn book(market: &Market) -> BookSummary {
     };
     BookSummary {
         synced: book.is_synced(),
-        stale_reason: (!book.is_synced()).then(|| match book.stale_reason() {
-            Some(reason) => reason.as_str().to_owned(),
-            None => "NO_SNAPSHOT".to_owned(),
-        }),
         last_update_id: book.last_id(),
         bid_levels: book.count(Side::Buy) as u64,
         ask_levels: book.count(Side::Sell) as u64,

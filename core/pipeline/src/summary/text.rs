@@ -73,7 +73,7 @@ impl ReplaySummary {
 
     fn write_books(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (key, book) in &self.books {
-            let state = match &book.stale_reason {
+            let state = match self.stale.get(key) {
                 Some(reason) => format!("STALE ({reason})"),
                 None => "synced".to_owned(),
             };
