@@ -255,9 +255,9 @@ fn what_is_no_line_is_a_fault_that_says_where() {
         ),
         (b"1500000000000000001 \xff\xfe\n", 1, &[]),
         (
-            b"0 {}\n",
+            b"7258118400000000000 {}\n",
             0,
-            &[fault(1, 0, LineFaultKind::TimeRange(WallNs(0)))],
+            &[fault(1, 0, LineFaultKind::TimeRange(RECV_MAX))],
         ),
         (b"1\n", 0, &[fault(1, 0, LineFaultKind::NoFrame)]),
     ];
