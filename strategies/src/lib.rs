@@ -11,6 +11,7 @@
 mod api;
 mod bundled;
 mod check;
+mod compile;
 mod constants;
 mod diagnostic;
 mod lending;

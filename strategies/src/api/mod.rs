@@ -4,12 +4,15 @@
 //! no state of their own. Each is registered under one name with its argument counts; numbers may be
 //! integers where floats are meant.
 
+pub(crate) mod definition;
 pub(crate) mod event;
 pub(crate) mod indicator;
 pub(crate) mod market;
 pub(crate) mod math;
 pub(crate) mod order;
 pub(crate) mod words;
+
+pub(crate) use definition::Definition;
 
 use rhai::{
     Dynamic, EvalAltResult, FuncRegistration, INT, Module, NativeCallContext, RhaiFunc,

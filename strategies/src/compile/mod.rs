@@ -1,0 +1,6 @@
+//! From a checked script to machine code, off the hot path.
+//!
+//! `check` decides types and lowers Rhai's AST to [`ir`]; `emit` turns that into machine code. A
+//! handler that uses what is not supported stays with the interpreter and says why.
+
+pub mod ir;
