@@ -24,8 +24,10 @@ use std::ops::RangeInclusive;
 /// What a script function returns: a value or a script error.
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// Arguments of a function that takes several counts of them, the receiver first.
-pub(crate) type Arguments<'a, 'b> = &'a mut [&'b mut Dynamic];
+/// The values that a script gave a function, the receiver first.
+pub(crate) type Values<'a, 'b> = &'a mut [&'b mut Dynamic];
+/// The same, by its former name.
+pub(crate) type Arguments<'a, 'b> = Values<'a, 'b>;
 
 /// Returns the module of all of Claire's functions and constants.
 pub(crate) fn module() -> Module {

@@ -227,7 +227,7 @@ pub enum Width {
     Bool,
     /// `u8`, read as an integer.
     Byte,
-    /// `i8`, read as an integer: a side's sign.
+    /// A `Side`'s byte, read as its sign: 1 is 1, 2 is -1.
     Sign,
 }
 
