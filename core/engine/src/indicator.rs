@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 mod average;
+pub mod definition;
 mod kind;
+pub mod kinds;
 pub mod name;
 mod rolling;
 pub mod spec;
@@ -15,7 +17,11 @@ pub mod spec;
 mod tests;
 
 use claire_types::WallNs;
+pub use definition::{
+    ArgumentDefinition, Family, IndicatorDefinition, IndicatorKind, OutputDefinition, SourceKind,
+};
 use kind::{Kind, OUTPUTS_MAX};
+pub use kinds::DEFINITIONS;
 pub use name::NameFault;
 use serde::{Deserialize, Serialize};
 pub use spec::{IndicatorSpec, SpecFault};

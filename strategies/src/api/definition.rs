@@ -78,7 +78,7 @@ pub struct Argument {
     pub name: &'static str,
     /// What it is in the words of an error: "the quantity must be a number".
     pub words: &'static str,
-    /// Its type; a float takes an integer too.
+    /// Its type; a float of ours takes an integer too, one of the language's own packages does not.
     pub of: Type,
     /// What it is where the script leaves it out; `None` where it must not.
     pub default: Option<Default>,
@@ -201,6 +201,12 @@ impl Definition {
         }
     }
 
+    /// Returns whether an argument of it can be of this type. The language's own packages tell numbers apart.
+    fn takes(&self, argument: &Argument, given: Type) -> bool {
+        let mixes = matches!(self.interpreted, Interpreted::Own(_));
+        argument.of == given || (mixes && argument.of == Type::Float && given == Type::Int)
+    }
+
     /// Returns whether a call with values of these types is of this definition.
     pub fn fits(&self, given: &[Type]) -> bool {
         if !self.counts().contains(&given.len()) {
@@ -212,17 +218,10 @@ impl Definition {
             given.len(),
             ends_with_text,
         ) {
-            Some(at) => given.get(at).is_some_and(|of| argument.takes(*of)),
+            Some(at) => given.get(at).is_some_and(|of| self.takes(argument, *of)),
             None => argument.default.is_some(),
         };
         self.arguments.iter().enumerate().all(fits)
-    }
-}
-
-impl Argument {
-    /// Returns whether a value of this type can be given.
-    pub fn takes(&self, given: Type) -> bool {
-        self.of == given || (self.of == Type::Float && given == Type::Int)
     }
 }
 
@@ -247,6 +246,7 @@ mod tests {
             argument(Type::Int, Some(Default::Int(0))),
             argument(Type::Text, Some(Default::EmptyText)),
         ],
+        interpreted: Interpreted::Own(|_, _| Ok(Dynamic::UNIT)),
         ..Definition::BLANK
     };
 
