@@ -147,7 +147,8 @@ fn declare_on_market(definition: &Definition, values: Values<'_, '_>) -> Fallibl
     let source = match named.or(default_source(kind)) {
         Some(SourceKind::Mid) => IndicatorSource::Mid(market.0),
         Some(SourceKind::Trades) => IndicatorSource::Trades(market.0),
-        Some(SourceKind::Bars | SourceKind::Book) | None => {
+        Some(SourceKind::Book) => IndicatorSource::Book(market.0),
+        Some(SourceKind::Bars) | None => {
             return Err(format!("{} is computed on bars", kind.name).into());
         }
     };
