@@ -174,6 +174,9 @@ impl Engine {
             floor.match_trade(instrument, trade, moment);
         }
         if !floor.seats.is_empty() {
+            if !trade.is_off_book {
+                floor.see_trade(instrument, trade.price);
+            }
             self.tell_trade(header, trade);
         }
     }
@@ -249,6 +252,7 @@ impl Engine {
         }
         if touch_changed {
             floor.feed_mid(instrument);
+            floor.see_touch(instrument);
         }
         if floor.is_fresh(instrument) {
             // What became known before this event is told before it.

@@ -8,13 +8,18 @@ mod bars;
 mod closing;
 mod desk;
 mod facts;
+mod held;
 mod market;
 mod monitors;
 mod ordering;
+mod protection;
+mod quotes;
 mod reports;
 mod seat;
 mod snapshot;
+mod stops;
 
+pub use held::Held;
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
 pub(crate) use snapshot::{FloorRef, FloorState};
@@ -114,6 +119,10 @@ struct Saved {
     signal: Option<(Side, Amount, claire_types::Note)>,
     tally: Tally,
     closings: usize,
+    calls: usize,
+    /// What was held before the call changed it; only then it counts.
+    held: Held,
+    has_held: bool,
 }
 
 impl Floor {
@@ -168,6 +177,9 @@ impl Floor {
                 signal: None,
                 tally: Tally::default(),
                 closings: 0,
+                calls: 0,
+                held: Held::new(),
+                has_held: false,
             },
             scratch_ids: Vec::with_capacity(tables.orders_working_max as usize),
             config,
@@ -180,6 +192,8 @@ impl Floor {
         self.staged.clear();
         self.saved.outputs = Some(self.outputs.mark());
         self.saved.closings = self.closings.len();
+        self.saved.calls = self.calls.len();
+        self.saved.has_held = false;
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             self.saved.timers.copy_from(&seat.timers);
             self.saved.signal = seat.signal;
@@ -217,6 +231,7 @@ impl Floor {
         }
         self.staged = staged;
         self.closings.truncate(self.saved.closings);
+        self.calls.truncate(self.saved.calls);
         if let Some(mark) = self.saved.outputs.take() {
             self.outputs.roll_back(mark);
         }
@@ -225,6 +240,9 @@ impl Floor {
             std::mem::swap(&mut seat.timers, &mut self.saved.timers);
             seat.signal = self.saved.signal;
             seat.tally = self.saved.tally;
+            if std::mem::take(&mut self.saved.has_held) {
+                std::mem::swap(&mut seat.held, &mut self.saved.held);
+            }
         }
         self.refresh_holdings(strategy);
         self.caller = StrategyId::NONE;
@@ -449,9 +467,12 @@ impl Floor {
         }
     }
 
-    /// Marks the numbers of an instrument stale or fresh for all who look at it.
+    /// Marks the numbers of an instrument stale or fresh for all who look at it, and withdraws quotes from it.
     pub(crate) fn refresh_staleness(&mut self, instrument: InstrumentId) {
         let is_stale = !self.is_fresh(instrument);
+        if is_stale {
+            self.withdraw_stale_quotes(instrument);
+        }
         for seat in &mut self.seats {
             if let Some(numbers) = seat.facts_mut(instrument) {
                 numbers.stale = is_stale;

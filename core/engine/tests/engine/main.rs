@@ -3,4 +3,8 @@
 mod checks;
 mod exits;
 mod flow;
+mod held;
 mod play;
+mod protections;
+mod quotes;
+mod stops;
