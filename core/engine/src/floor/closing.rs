@@ -70,6 +70,9 @@ impl Floor {
             }
             for place in 0..self.markets.len() {
                 if let Some(market) = self.markets.get(place).map(|market| market.instrument.id) {
+                    for side in [Side::Buy, Side::Sell] {
+                        self.cancel_resting_exits(seat, market, side);
+                    }
                     self.begin_closing(seat, market, reason);
                 }
             }
@@ -119,8 +122,9 @@ impl Floor {
             due: self.now.after(DurationNs::from_ms(RETRY_MS_MIN)),
             ..*closing
         };
-        if self.scope(strategy, market).exit_room(side).0 < step {
-            // An exit is under way: this goes on the moment that it has ended.
+        if self.room_to_close(strategy, market, side).0 < step {
+            // What works on this side may fill first: this goes on the moment that it has ended.
+            self.act_as(strategy, |floor| floor.clear_exit_side(market, side));
             return Some(Closing {
                 due: self.now,
                 ..*closing

@@ -129,11 +129,18 @@ impl Floor {
             self.begin_closing(self.caller, market, reason);
             return OrderHandle::NONE;
         }
-        if has_resting {
-            // What rests as an exit is in the way until its cancel is through: the rest of it goes then.
+        if has_resting || self.is_exit_side_busy(market) {
+            // What works on the side of the exit is in the way until its cancel is through: the rest goes then.
             self.begin_closing(self.caller, market, reason);
         }
         self.exit(market, reason)
+    }
+
+    /// Returns whether orders of the caller work on the side that closes what it holds.
+    fn is_exit_side_busy(&self, market: InstrumentId) -> bool {
+        let side = self.portfolio.position(self.caller, market).closing_side();
+        let working = self.orders.strategy_working(self.caller, market);
+        side.is_some_and(|side| working.on(side) > Qty::ZERO)
     }
 
     /// Asks for the cancel of the caller's resting exits in a market; tells whether there was one.
@@ -154,13 +161,20 @@ impl Floor {
         self.exit_with(market, &Exit::at_market(reason))
     }
 
-    /// Sends the exit of what the caller holds, less working exits.
+    /// Sends the exit of what the caller holds, less all that works on its side, which is cancelled.
+    ///
+    /// What works may have been filled already without our knowing it. An exit of the engine's is therefore small
+    /// enough for the position whatever becomes of the rest; what that leaves is for the next try.
     pub(super) fn exit_with(&mut self, market: InstrumentId, exit: &Exit) -> OrderHandle {
         let position = *self.portfolio.position(self.caller, market);
-        let Some((side, facts)) = position.closing_side().zip(self.instrument(market)) else {
+        let Some(side) = position.closing_side() else {
             return OrderHandle::NONE;
         };
-        let room = self.scope(self.caller, market).exit_room(side);
+        let room = self.room_to_close(self.caller, market, side);
+        self.clear_exit_side(market, side);
+        let Some(facts) = self.instrument(market) else {
+            return OrderHandle::NONE;
+        };
         let qty = Qty(room.0 - room.0 % facts.step.0.max(1));
         if qty.0 <= 0 {
             return OrderHandle::NONE;
@@ -182,6 +196,28 @@ impl Floor {
         };
         let id = self.next_order_id();
         self.submit(id, &intent, asked)
+    }
+
+    /// Returns how much an order on `side` closes for sure, whatever of the strategy's orders there is filled first.
+    pub(super) fn room_to_close(
+        &self,
+        strategy: StrategyId,
+        market: InstrumentId,
+        side: Side,
+    ) -> Qty {
+        let held = self.portfolio.position(strategy, market).qty.0;
+        let held = held.saturating_mul(-side.sign());
+        let working = self.orders.strategy_working(strategy, market).on(side);
+        Qty(held.saturating_sub(working.0).max(0))
+    }
+
+    /// Takes the caller's entries on the side of an exit along, those at the venue and those that wait for it.
+    pub(super) fn clear_exit_side(&mut self, market: InstrumentId, side: Side) {
+        let reason = OrderReason::CancelledByEngine;
+        self.cancel_entries(market, side, reason);
+        self.drop_waiting(self.caller, reason, |waiting| {
+            waiting.market == market && waiting.side == side && !waiting.is_stop()
+        });
     }
 
     /// Asks for the cancel of every working entry of the caller on a side of a market.
@@ -295,15 +331,7 @@ impl Floor {
         self.tally(intent.strategy, |tally| tally.orders += 1);
         if is_exit {
             // Both together would take the position past zero; the cancels reach the venue first.
-            self.cancel_entries(
-                intent.instrument,
-                intent.side,
-                OrderReason::CancelledByEngine,
-            );
-            let (market, side) = (intent.instrument, intent.side);
-            self.drop_waiting(self.caller, OrderReason::CancelledByEngine, |waiting| {
-                waiting.market == market && waiting.side == side && !waiting.is_stop()
-            });
+            self.clear_exit_side(intent.instrument, intent.side);
         }
         self.staged.push(Staged::Place(id));
         self.note_rate(id);

@@ -183,6 +183,35 @@ impl Floor {
         });
     }
 
+    /// Takes back resting exits of a strategy that are beyond what it holds now, the latest first.
+    pub(super) fn trim_exits(&mut self, strategy: StrategyId, market: InstrumentId) {
+        for side in [Side::Buy, Side::Sell] {
+            let working = self.orders.strategy_working(strategy, market);
+            let held = self.portfolio.position(strategy, market).qty.0;
+            let room = held.saturating_mul(-side.sign()).max(0);
+            if working.exits_on(side).0 <= room {
+                continue;
+            }
+            let (mut left, mut ids) = (room, std::mem::take(&mut self.scratch_ids));
+            ids.clear();
+            for order in self.orders.working_of(strategy) {
+                if order.instrument != market || order.side != side || !order.is_exit {
+                    continue;
+                }
+                let qty = order.working_qty().0;
+                if qty > left && order.price.0 > 0 {
+                    ids.push(order.id);
+                } else {
+                    left = left.saturating_sub(qty).max(0);
+                }
+            }
+            for id in &ids {
+                self.send_cancel(*id, OrderReason::CancelledByEngine);
+            }
+            self.scratch_ids = ids;
+        }
+    }
+
     /// Compares protections with what the market showed. Marks only: see [`Floor::work_protections`].
     pub(super) fn see_protections(
         &mut self,
@@ -253,10 +282,14 @@ impl Floor {
     /// Sends what is left of the position at the take profit's price or better, if nothing else exits it.
     fn send_take(&mut self, strategy: StrategyId, protection: &mut Protection, take: Price) {
         let (market, side) = (protection.market, protection.side.opposite());
+        if self.killed != Some(false) {
+            return;
+        }
         let step = self
             .instrument(market)
             .map_or(1, |facts| facts.step.0.max(1));
-        if self.scope(strategy, market).exit_room(side).0 < step || self.killed != Some(false) {
+        if self.room_to_close(strategy, market, side).0 < step {
+            self.act_as(strategy, |floor| floor.clear_exit_side(market, side));
             return;
         }
         let reason = self.leg_reason(protection, "take profit", take);

@@ -227,6 +227,7 @@ impl Floor {
         let transition = self.change_order(report.order, Change::Fill(fill.qty), report.venue_time);
         self.record_money(&order, &booked);
         self.follow_position(order.strategy, order.instrument);
+        self.trim_exits(order.strategy, order.instrument);
         self.refresh_holdings(order.strategy);
         self.tell_fill(&order, fill, &booked);
         self.watch_profit();

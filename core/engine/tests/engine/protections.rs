@@ -161,16 +161,20 @@ fn what_a_take_profit_leaves_is_protected_on() {
 }
 
 #[test]
-fn the_stop_comes_first_where_both_are_reached_at_once() {
-    let mut play = protected(Side::Buy, 99.0, Some(99.5));
-    play.book(BTC, 9_900);
-    play.wait(1);
+fn a_stop_behind_a_take_profit_on_its_way_sells_nothing_twice() {
+    let mut play = protected(Side::Buy, 99.0, Some(101.0));
+    play.book(BTC, 10_101);
     play.trade(9_900, 1, Side::Sell, false);
-    play.settle(10_000);
-    let order = play.orders()[1];
-    assert_eq!(order.reason.as_str(), "protection stop 99");
+    assert_eq!(exits(&play), 1, "the take profit may still fill");
+    // It comes too late for its price.
+    play.settle(9_950);
+    play.settle(9_950);
     assert_eq!(play.position(0), 0);
-    assert_eq!(exits(&play), 1);
+    let reasons: Vec<_> = play.orders()[1..]
+        .iter()
+        .map(|o| o.reason.to_string())
+        .collect();
+    assert_eq!(reasons, ["take profit 101", "protection stop 99"]);
 }
 
 #[test]
