@@ -78,9 +78,13 @@ fn spend(operations_max: u64) -> Option<Dynamic> {
     if spent > operations_max {
         return Some(Dynamic::UNIT);
     }
-    let is_told = spent.is_multiple_of(POLL_EVERY)
-        && POLL.with_borrow(|poll| poll.as_ref().is_some_and(|must_stop| must_stop()));
+    let is_told = spent.is_multiple_of(POLL_EVERY) && is_told_to_stop();
     is_told.then_some(Dynamic::TRUE)
+}
+
+/// Asks this thread's poll whether the running call must stop.
+pub(crate) fn is_told_to_stop() -> bool {
+    POLL.with_borrow(|poll| poll.as_ref().is_some_and(|must_stop| must_stop()))
 }
 
 /// Operations between two questions to the poll: about 10 µs.

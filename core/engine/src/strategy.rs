@@ -226,6 +226,11 @@ pub trait Desk: Send + std::any::Any {
 
     /// Records a value for the chart.
     fn plot(&mut self, pane: &str, name: &str, value: f64);
+
+    /// Takes back all that the call did so far: the desk is as it was when the call began, and the call goes on.
+    ///
+    /// Handles that the call got are nobody's after that: the next order gets the number of the first.
+    fn undo(&mut self);
 }
 
 /// A market's plain numbers, in base units and quote prices; 0 where unknown.

@@ -30,7 +30,7 @@ pub enum Type {
     Bars,
     /// Number of a declared indicator.
     Indicator,
-    /// An order's handle in one word: its id, or the top bit and the code that denied it.
+    /// An order's handle in one word: its id, and in the top bits the code that denied it.
     Order,
     /// Pointer to the call's `TradeView`.
     Trade,

@@ -4,3 +4,8 @@
 //! handler that uses what is not supported stays with the interpreter and says why.
 
 pub mod ir;
+
+pub(crate) mod array;
+pub(crate) mod context;
+pub(crate) mod tagged;
+pub(crate) mod text;

@@ -239,6 +239,7 @@ impl Desk for Floor {
             Some(number) => number,
             None => {
                 place.bars.push(Bars::new(length, place.instrument.scale));
+                self.saved.before.bars_made(market);
                 place.bars.len() - 1
             }
         };
@@ -370,6 +371,10 @@ impl Desk for Floor {
     fn plot(&mut self, pane: &str, name: &str, value: f64) {
         let record = Record::Plot(Plot::new(pane, name, value));
         self.outputs.emit(self.caller, self.primary(), &record);
+    }
+
+    fn undo(&mut self) {
+        self.take_back();
     }
 }
 

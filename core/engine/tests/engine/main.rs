@@ -8,3 +8,4 @@ mod play;
 mod protections;
 mod quotes;
 mod stops;
+mod undo;

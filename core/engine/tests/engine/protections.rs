@@ -164,9 +164,10 @@ fn what_a_take_profit_leaves_is_protected_on() {
 fn a_stop_behind_a_take_profit_on_its_way_sells_nothing_twice() {
     let mut play = protected(Side::Buy, 99.0, Some(101.0));
     play.book(BTC, 10_101);
+    // When it reaches the venue, nobody pays its price any more.
+    play.book(BTC, 9_950);
     play.trade(9_900, 1, Side::Sell, false);
     assert_eq!(exits(&play), 1, "the take profit may still fill");
-    // It comes too late for its price.
     play.settle(9_950);
     play.settle(9_950);
     assert_eq!(play.position(0), 0);
