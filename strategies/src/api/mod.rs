@@ -10,6 +10,7 @@ mod define;
 pub(crate) mod crossing;
 pub(crate) mod definition;
 pub(crate) mod event;
+pub(crate) mod held;
 pub(crate) mod indicator;
 pub(crate) mod market;
 pub(crate) mod math;
