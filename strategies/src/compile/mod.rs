@@ -7,5 +7,13 @@ pub mod ir;
 
 pub(crate) mod array;
 pub(crate) mod context;
+mod emit;
+pub(crate) mod machine;
+pub(crate) mod plan;
+mod support;
 pub(crate) mod tagged;
 pub(crate) mod text;
+mod walk;
+
+#[cfg(test)]
+mod tests;
