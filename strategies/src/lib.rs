@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 mod api;
+mod backend;
 mod bundled;
 mod check;
 mod compile;
@@ -27,6 +28,7 @@ mod script;
 mod state;
 mod token;
 
+pub use backend::{Backend, HandlerState, Interpreted};
 pub use bundled::{BUNDLED, bundled};
 pub use diagnostic::Diagnostic;
 pub use limits::Limits;

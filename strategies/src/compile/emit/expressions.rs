@@ -126,9 +126,10 @@ impl Emitter<'_> {
         let value = self.expression(operand);
         match operator {
             Unary::Not => self.code.ins().icmp_imm_s(IntCC::Equal, value, 0),
-            Unary::NegateInt => self.negated(value),
-            Unary::NegateFloat => self.code.ins().fneg(value),
-            Unary::ToFloat => self.code.ins().fcvt_from_sint(types::F64, value),
+            Unary::NegateInt | Unary::AbsInt | Unary::SignInt | Unary::ToFloat => {
+                self.of_integer(operator, value)
+            }
+            _ => self.of_float(operator, value),
         }
     }
 
@@ -158,6 +159,10 @@ impl Emitter<'_> {
                 let modulo = support::modulo as *const () as usize;
                 self.call(modulo, &[types::F64; 2], Some(types::F64), &[x, y])
             }
+            Binary::Least | Binary::Greatest | Binary::LeastFloat | Binary::GreatestFloat => {
+                self.chosen(operator, x, y)
+            }
+            Binary::CompareFloatExactly(comparison) => self.compare_exactly(comparison, x, y),
             Binary::CompareFloat(comparison) => self.compare_floats(comparison, x, y),
             Binary::AndBool => self.code.ins().band(x, y),
             Binary::OrBool => self.code.ins().bor(x, y),
@@ -230,7 +235,8 @@ impl Emitter<'_> {
     }
 }
 
-fn signed(comparison: Comparison) -> IntCC {
+/// Returns a comparison of signed integers.
+pub(super) fn signed(comparison: Comparison) -> IntCC {
     match comparison {
         Comparison::Equal => IntCC::Equal,
         Comparison::NotEqual => IntCC::NotEqual,

@@ -60,13 +60,6 @@ impl Emitter<'_> {
         }
     }
 
-    /// `-` of an integer.
-    pub(super) fn negated(&mut self, x: Value) -> Value {
-        let is_over = self.code.ins().icmp_imm_s(IntCC::Equal, x, i64::MIN);
-        self.exit_if(is_over);
-        self.code.ins().ineg(x)
-    }
-
     fn power(&mut self, x: Value, y: Value) -> Value {
         let power = support::power as *const () as usize;
         let arguments = [self.context, x, y];

@@ -8,6 +8,7 @@ mod expressions;
 mod floats;
 mod integers;
 mod natives;
+mod numbers;
 mod statements;
 
 use super::context::Context;

@@ -1,6 +1,7 @@
 //! Float operators by their bits, and comparisons by Rhai's rule with its division.
 
 use super::{Run, binary, evaluate, field, sets, unary};
+use crate::compile::context::Exit;
 use crate::compile::ir::{Binary, Comparison, Type, Unary};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -192,6 +193,131 @@ fn signs_turn_and_integers_become_the_nearest_float() {
             evaluate(&mut run, &[x as u64]),
             Ok((x as f64).to_bits()),
             "{x}"
+        );
+    }
+}
+
+#[test]
+fn functions_of_one_float_give_the_same_bits() {
+    type Oracle = fn(f64) -> f64;
+    let functions: [(Unary, Oracle); 6] = [
+        (Unary::AbsFloat, f64::abs),
+        (Unary::Floor, f64::floor),
+        (Unary::Ceiling, f64::ceil),
+        (Unary::Round, f64::round),
+        (Unary::Truncate, f64::trunc),
+        (Unary::Fraction, f64::fract),
+    ];
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let halves = (-9_i64..9).map(|half| half as f64 / 2.0);
+    let near_half = [
+        0.499_999_999_999_999_94,
+        -0.499_999_999_999_999_94,
+        4_503_599_627_370_495.5,
+    ];
+    for (function, oracle) in functions {
+        let value = unary(Type::Float, function, field(0, Type::Float));
+        let mut run = Run::new(&sets(&[Type::Float; 2], value));
+        let random = (0..4_000).map(|_| pairs().new_tree(&mut runner).expect("a case").current().0);
+        for x in halves.clone().chain(EDGES).chain(near_half).chain(random) {
+            let found = evaluate(&mut run, &[x.to_bits()]).map(plain);
+            assert_eq!(found, Ok(plain(oracle(x).to_bits())), "{function:?} {x:e}");
+        }
+    }
+}
+
+#[test]
+fn kinds_of_floats_are_told_apart() {
+    type Oracle = fn(f64) -> bool;
+    let functions: [(Unary, Oracle); 4] = [
+        (Unary::IsNan, f64::is_nan),
+        (Unary::IsFinite, f64::is_finite),
+        (Unary::IsInfinite, f64::is_infinite),
+        (Unary::IsZero, |x| x == 0.0),
+    ];
+    for (function, oracle) in functions {
+        let value = unary(Type::Bool, function, field(0, Type::Float));
+        let mut run = Run::new(&sets(&[Type::Float, Type::Bool], value));
+        for x in EDGES {
+            let want = Ok(u64::from(oracle(x)));
+            assert_eq!(
+                evaluate(&mut run, &[x.to_bits()]),
+                want,
+                "{function:?} {x:e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_float_becomes_an_integer_or_a_sign_where_rhai_has_one() {
+    let run = |function| {
+        let value = unary(Type::Int, function, field(0, Type::Float));
+        Run::new(&sets(&[Type::Float, Type::Int], value))
+    };
+    let (mut to_int, mut sign) = (run(Unary::ToInt), run(Unary::SignFloat));
+    let (above, below) = (9.223_372_036_854_777_9e18, -9.223_372_036_854_777_9e18);
+    for x in EDGES
+        .into_iter()
+        .chain([2.9, -2.9, i64::MAX as f64, i64::MIN as f64, above, below])
+    {
+        let is_beyond = x > i64::MAX as f64 || x < i64::MIN as f64;
+        let want = if is_beyond {
+            Err(Exit::Side)
+        } else {
+            Ok(x.trunc() as i64 as u64)
+        };
+        assert_eq!(evaluate(&mut to_int, &[x.to_bits()]), want, "{x:e}");
+        let want = match x {
+            _ if x.is_nan() => Err(Exit::Side),
+            _ if x == 0.0 => Ok(0),
+            _ => Ok(x.signum() as i64 as u64),
+        };
+        assert_eq!(evaluate(&mut sign, &[x.to_bits()]), want, "{x:e}");
+    }
+}
+
+#[test]
+fn exact_comparisons_and_choices_have_no_epsilon() {
+    let run = |is, operator| {
+        let value = binary(is, operator, field(0, Type::Float), field(1, Type::Float));
+        Run::new(&sets(&[Type::Float, Type::Float, is], value))
+    };
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let edges = EDGES.into_iter().flat_map(|x| EDGES.map(|y| (x, y)));
+    let random = (0..2_000).map(|_| pairs().new_tree(&mut runner).expect("a case").current());
+    let cases: Vec<_> = edges.chain(random).collect();
+    for one in COMPARISONS {
+        let mut run = run(Type::Bool, Binary::CompareFloatExactly(one));
+        for (x, y) in &cases {
+            let want = match one {
+                Comparison::Equal => x == y,
+                Comparison::NotEqual => x != y,
+                Comparison::Less => x < y,
+                Comparison::LessEqual => x <= y,
+                Comparison::Greater => x > y,
+                Comparison::GreaterEqual => x >= y,
+            };
+            let found = evaluate(&mut run, &[x.to_bits(), y.to_bits()]);
+            assert_eq!(found, Ok(u64::from(want)), "{x:e} {one:?} {y:e}");
+        }
+    }
+    let (mut least, mut greatest) = (
+        run(Type::Float, Binary::LeastFloat),
+        run(Type::Float, Binary::GreatestFloat),
+    );
+    for (x, y) in cases {
+        let given = [x.to_bits(), y.to_bits()];
+        let (low, high) = (if x <= y { x } else { y }, if x >= y { x } else { y });
+        assert_eq!(
+            evaluate(&mut least, &given),
+            Ok(low.to_bits()),
+            "{x:e} {y:e}"
+        );
+        assert_eq!(
+            evaluate(&mut greatest, &given),
+            Ok(high.to_bits()),
+            "{x:e} {y:e}"
         );
     }
 }

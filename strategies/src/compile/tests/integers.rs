@@ -230,3 +230,40 @@ fn random_operands_find_no_difference() {
         }
     }
 }
+
+#[test]
+fn absolute_values_signs_the_least_and_the_greatest() {
+    let one = |function| {
+        let value = unary(Type::Int, function, field(0, Type::Int));
+        Run::new(&sets(&[Type::Int; 2], value))
+    };
+    let two = |function| {
+        let value = binary(
+            Type::Int,
+            function,
+            field(0, Type::Int),
+            field(1, Type::Int),
+        );
+        Run::new(&sets(&[Type::Int; 3], value))
+    };
+    let (mut abs, mut sign) = (one(Unary::AbsInt), one(Unary::SignInt));
+    let (mut least, mut greatest) = (two(Binary::Least), two(Binary::Greatest));
+    for x in EDGES {
+        let want = x.checked_abs().map(|value| value as u64).ok_or(Exit::Side);
+        assert_eq!(evaluate(&mut abs, &[x as u64]), want, "|{x}|");
+        assert_eq!(
+            evaluate(&mut sign, &[x as u64]),
+            Ok(x.signum() as u64),
+            "{x}"
+        );
+        for y in EDGES {
+            let given = [x as u64, y as u64];
+            assert_eq!(evaluate(&mut least, &given), Ok(x.min(y) as u64), "{x} {y}");
+            assert_eq!(
+                evaluate(&mut greatest, &given),
+                Ok(x.max(y) as u64),
+                "{x} {y}"
+            );
+        }
+    }
+}

@@ -1,7 +1,10 @@
 //! Machine code against plain Rust: programs are built by hand from the typed form and run.
 
+mod arrays;
+mod calls;
 mod desk;
 mod floats;
+mod flow;
 mod integers;
 
 use super::context::{Context, Exit, Scratch};
