@@ -62,11 +62,7 @@ pub(crate) fn program(
 }
 
 /// Lowers all handlers under one assumption on arrays.
-fn handlers(
-    script: &mut Script<'_>,
-    schema: &Schema,
-    arrays: &BTreeMap<String, Type>,
-) -> Lowered {
+fn handlers(script: &mut Script<'_>, schema: &Schema, arrays: &BTreeMap<String, Type>) -> Lowered {
     script.clear();
     let (fields, state) = schema.state(arrays);
     script.program.fields = fields;
@@ -107,3 +103,28 @@ const HANDLERS: [(&str, &[Type]); 8] = [
     ("on_order", &[Type::Market, Type::Order]),
     ("on_stop", &[Type::Market]),
 ];
+
+/// Lowers one function of a script as a method of the state.
+///
+/// # Errors
+/// Why it has no typed form.
+#[cfg(test)]
+pub(crate) fn function(
+    script: &mut Script<'_>,
+    name: &str,
+    arguments: &[Type],
+) -> Result<FunctionId, NotCompiled> {
+    let schema = Schema::of_init(script);
+    let (fields, state) = schema.state(&BTreeMap::new());
+    script.program.fields = fields;
+    script.state = state;
+    let Some(source) = script.source(name, arguments.len()) else {
+        return Err(NotCompiled::new(rhai::Position::NONE, "no such function"));
+    };
+    let shapes = arguments.iter().map(|of| (*of, false)).collect();
+    match script.function(&source, true, shapes, rhai::Position::NONE) {
+        Ok(made) => Ok(made.id),
+        Err(Failure::Unsupported(fault)) => Err(fault),
+        Err(Failure::Recursion(_)) => Err(NotCompiled::new(source.position, "a recursion")),
+    }
+}

@@ -20,6 +20,7 @@ impl Body<'_, '_> {
     pub(super) fn if_else(
         &mut self,
         flow: &FlowControl,
+        at: Position,
         out: &mut Block,
         wants: Want,
     ) -> Lowering<Outcome> {
@@ -28,7 +29,6 @@ impl Body<'_, '_> {
         let mut yes = self.branch(&flow.body, wants)?;
         self.frame.unset = before;
         let mut no = self.branch(&flow.branch, wants)?;
-        let at = flow.expr.start_position();
         let outcome = self.join(&mut [&mut yes, &mut no], wants, at)?;
         out.push(Statement::If(condition, yes.statements, no.statements));
         Ok(outcome)
@@ -42,7 +42,10 @@ impl Body<'_, '_> {
             Ok(value)
         } else {
             let found = word(value.of);
-            unsupported(at, format!("a condition must be true or false, not {found}"))
+            unsupported(
+                at,
+                format!("a condition must be true or false, not {found}"),
+            )
         }
     }
 
@@ -99,10 +102,7 @@ impl Body<'_, '_> {
                 Some(known) if known == value.of => {}
                 Some(known) => {
                     let (one, other) = (word(known), word(value.of));
-                    return unsupported(
-                        at,
-                        format!("one branch gives {one} and another {other}"),
-                    );
+                    return unsupported(at, format!("one branch gives {one} and another {other}"));
                 }
             }
         }

@@ -21,11 +21,15 @@ impl Body<'_, '_> {
         if call.is_qualified() || call.capture_parent_scope {
             return unsupported(at, format!("the call of `{name}` in this form"));
         }
-        if call.is_operator_call() {
+        // `!in` is the operator's form of `contains`.
+        if call.is_operator_call() && name != "contains" {
             return self.operation(name, &call.args, at);
         }
         let mut before = Block::new();
         if let Some(source) = self.script.source(name, call.args.len()) {
+            if call.is_operator_call() {
+                return unsupported(at, format!("`{name}` of the script as an operator"));
+            }
             let arguments = self.arguments(&call.args, &mut before)?;
             let value = self.script_call(&source, false, arguments, at, wants)?;
             return Ok(value.after(before));
@@ -35,7 +39,18 @@ impl Body<'_, '_> {
         {
             return self.range_contains(range, wanted, at);
         }
-        let arguments = self.arguments(&call.args, &mut before)?;
+        let mut arguments = if call.is_operator_call() {
+            self.expressions(&call.args)?
+        } else {
+            self.arguments(&call.args, &mut before)?
+        };
+        if let Some((first, rest)) = arguments.split_first()
+            && operator::item_of(first.of).is_some()
+            && order::conflict(order::touch(first), order::touch_all(rest))
+        {
+            // The array as it was before the others are computed.
+            arguments = self.keep_all(arguments, &mut before);
+        }
         let value = self.known_call(name, arguments, at)?;
         Ok(value.after(before))
     }
@@ -93,7 +108,7 @@ impl Body<'_, '_> {
         }
         let shapes: Vec<(Type, bool)> = arguments
             .iter()
-            .map(|value| (value.of, self.is_lasting(value)))
+            .map(|value| (value.of, value.of == Type::Text && self.is_lasting(value)))
             .collect();
         let made = self.script.function(source, has_this, shapes, at)?;
         if made.is_mixed && wants == Want::Value {
@@ -101,7 +116,10 @@ impl Body<'_, '_> {
             return unsupported(at, reason);
         }
         let arguments = arguments.into_iter().map(Expression::owned).collect();
-        Ok(Expression::new(made.returns, Kind::Call(made.id, arguments)))
+        Ok(Expression::new(
+            made.returns,
+            Kind::Call(made.id, arguments),
+        ))
     }
 
     /// Lowers the call of a function of the language or the interface, its receiver first.

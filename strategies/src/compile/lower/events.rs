@@ -102,3 +102,19 @@ const FILL: [Named; 9] = fields!(FillView:
 const _: () = assert!(size_of::<claire_types::VenueNs>() == 8);
 const _: () = assert!(size_of::<claire_types::Side>() == 1);
 const _: () = assert!(claire_types::Side::Buy as u8 == 1 && claire_types::Side::Sell as u8 == 2);
+
+/// Returns the script name of a number in memory.
+#[cfg(test)]
+pub(crate) fn name_of(of: Type, member: Member) -> Option<&'static str> {
+    let all: &[Named] = match of {
+        Type::Market => &FACTS,
+        Type::Trade => &TRADE,
+        Type::Bar => &BAR,
+        Type::Fill => &FILL,
+        _ => &[],
+    };
+    let here = (member.offset as usize, member.width);
+    all.iter()
+        .find(|(_, offset, width)| (*offset, *width) == here)
+        .map(|(name, ..)| *name)
+}
