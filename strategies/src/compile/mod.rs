@@ -14,6 +14,3 @@ pub mod ir;
     allow(dead_code, reason = "nothing calls it until the emitter is there")
 )]
 mod lower;
-
-#[cfg(test)]
-mod tests;

@@ -6,9 +6,11 @@
 mod failure;
 mod script;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use failure::{Failure, Lowering, NotCompiled, unsupported, word, words};
-pub(crate) use script::{Made, Script, Source};
+pub(crate) use script::{Script, Source};
 pub(crate) use state::{Slot, join};
 
 use super::ir::{FunctionId, Program, Type};

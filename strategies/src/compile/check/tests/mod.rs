@@ -1,7 +1,7 @@
 //! The typed form against Rhai: results, state and what is asked of the desk, bit for bit.
 
 mod definitions;
-#[path = "../../../tests/strategies/desk.rs"]
+#[path = "../../../../tests/strategies/desk.rs"]
 #[allow(dead_code, reason = "the integration tests use the rest")]
 mod desk;
 mod evaluator;
@@ -13,8 +13,8 @@ mod snippets;
 mod table;
 mod values;
 
-use super::check::{self, Lowered};
-use super::ir::{FunctionId, Type};
+use crate::compile::check::{self, Lowered};
+use crate::compile::ir::{FunctionId, Type};
 use crate::diagnostic::Source;
 use crate::lending::Loan;
 use crate::token::Market;

@@ -10,14 +10,23 @@ use rhai::Dynamic;
 
 /// Scripts by name.
 const SHIPPED: [(&str, &str); 6] = [
-    ("breakout", include_str!("../../../scripts/breakout.rhai")),
-    ("churn", include_str!("../../../scripts/churn.rhai")),
-    ("ema_cross", include_str!("../../../scripts/ema_cross.rhai")),
-    ("empty", include_str!("../../../scripts/empty.rhai")),
-    ("imbalance", include_str!("../../../scripts/imbalance.rhai")),
+    (
+        "breakout",
+        include_str!("../../../../scripts/breakout.rhai"),
+    ),
+    ("churn", include_str!("../../../../scripts/churn.rhai")),
+    (
+        "ema_cross",
+        include_str!("../../../../scripts/ema_cross.rhai"),
+    ),
+    ("empty", include_str!("../../../../scripts/empty.rhai")),
+    (
+        "imbalance",
+        include_str!("../../../../scripts/imbalance.rhai"),
+    ),
     (
         "mean_reversion",
-        include_str!("../../../scripts/mean_reversion.rhai"),
+        include_str!("../../../../scripts/mean_reversion.rhai"),
     ),
 ];
 
@@ -25,15 +34,15 @@ const SHIPPED: [(&str, &str); 6] = [
 const PAGE: [(&str, &str); 3] = [
     (
         "ema_cross_stop",
-        include_str!("../../../tests/strategies/page/ema_cross_stop.rhai"),
+        include_str!("../../../../tests/strategies/page/ema_cross_stop.rhai"),
     ),
     (
         "imbalance_scalper",
-        include_str!("../../../tests/strategies/page/imbalance_scalper.rhai"),
+        include_str!("../../../../tests/strategies/page/imbalance_scalper.rhai"),
     ),
     (
         "market_maker",
-        include_str!("../../../tests/strategies/page/market_maker.rhai"),
+        include_str!("../../../../tests/strategies/page/market_maker.rhai"),
     ),
 ];
 
@@ -66,7 +75,7 @@ impl Side {
     fn prepare(&mut self, step: u64) {
         let fake = desk::fake(&mut self.desk);
         fake.log.clear();
-        let wave = (step as f64 * 0.7).sin();
+        let wave = (step as f64 * 0.7).rem_euclid(6.0);
         let bid = 100.0 + 3.0 * wave;
         fake.facts[0] = MarketFacts {
             bid,
@@ -82,7 +91,7 @@ impl Side {
         for (number, (_, outputs)) in fake.indicators.iter_mut().enumerate() {
             let at = |step: u64, output: usize| {
                 let shift = number as f64 + output as f64 * 0.5;
-                3.0 * (step as f64 * 0.9 + shift).sin()
+                3.0 * (step as f64 * 0.9 + shift).rem_euclid(6.0)
             };
             for (output, view) in outputs.iter_mut().enumerate() {
                 *view = IndicatorView {
@@ -104,7 +113,7 @@ fn argument(handler: &str, step: u64) -> Option<(Type, Dynamic)> {
     Some(match handler {
         "on_trade" => (Type::Trade, Dynamic::from(Trade(desk::trade()))),
         "on_bar" => {
-            let close = 100.0 + 5.0 * (step as f64).sin();
+            let close = 100.0 + 5.0 * (step as f64).rem_euclid(6.0);
             (Type::Bar, Dynamic::from(Bar(desk::bar(close))))
         }
         "on_timer" => (Type::Text, "hold".into()),
