@@ -140,4 +140,5 @@ impl Desk for Quiet {
     fn signal(&mut self, _: Side, _: f64, _: &str) {}
     fn note(&mut self, _: NoteLevel, _: &str) {}
     fn plot(&mut self, _: &str, _: &str, _: f64) {}
+    fn undo(&mut self) {}
 }

@@ -14,6 +14,7 @@ mod ordering;
 mod reports;
 mod seat;
 mod snapshot;
+mod undo;
 
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
@@ -22,7 +23,7 @@ pub(crate) use snapshot::{FloorRef, FloorState};
 use crate::config::EngineConfig;
 use crate::convert::price_to_f64;
 use crate::market::{BookChange, BookView};
-use crate::order::{Change, OrderTable};
+use crate::order::OrderTable;
 use crate::outputs::{OutputMark, Outputs};
 use crate::paper::PaperVenue;
 use crate::portfolio::{BookingFault, FeeTable, Portfolio};
@@ -114,6 +115,7 @@ struct Saved {
     signal: Option<(Side, Amount, claire_types::Note)>,
     tally: Tally,
     closings: usize,
+    before: undo::Before,
 }
 
 impl Floor {
@@ -168,6 +170,7 @@ impl Floor {
                 signal: None,
                 tally: Tally::default(),
                 closings: 0,
+                before: undo::Before::new(),
             },
             scratch_ids: Vec::with_capacity(tables.orders_working_max as usize),
             config,
@@ -180,6 +183,7 @@ impl Floor {
         self.staged.clear();
         self.saved.outputs = Some(self.outputs.mark());
         self.saved.closings = self.closings.len();
+        self.remember();
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             self.saved.timers.copy_from(&seat.timers);
             self.saved.signal = seat.signal;
@@ -196,7 +200,10 @@ impl Floor {
         let mut staged = std::mem::take(&mut self.staged);
         for step in staged.drain(..) {
             match step {
-                Staged::Place(id) => self.send(id),
+                Staged::Place(id) => {
+                    self.settle_rate(id);
+                    self.send(id);
+                }
                 Staged::Cancel(id, reason) => self.send_cancel(id, reason),
             }
         }
@@ -204,29 +211,9 @@ impl Floor {
         self.caller = StrategyId::NONE;
     }
 
-    /// Takes back all that the call did.
+    /// Takes back all that the call did, and ends it.
     pub(crate) fn undo_call(&mut self) {
-        let mut staged = std::mem::take(&mut self.staged);
-        for step in staged.drain(..) {
-            if let Staged::Place(id) = step {
-                // Never sent, never recorded: its reservations and its place in the rates go with it.
-                self.take_back_rate(id);
-                let change = Change::Rejected(OrderReason::CancelledByEngine);
-                let _ = self.orders.apply(id, change, self.now);
-            }
-        }
-        self.staged = staged;
-        self.closings.truncate(self.saved.closings);
-        if let Some(mark) = self.saved.outputs.take() {
-            self.outputs.roll_back(mark);
-        }
-        let strategy = self.caller;
-        if let Some(seat) = self.seats.get_mut(strategy.index()) {
-            std::mem::swap(&mut seat.timers, &mut self.saved.timers);
-            seat.signal = self.saved.signal;
-            seat.tally = self.saved.tally;
-        }
-        self.refresh_holdings(strategy);
+        self.take_back();
         self.caller = StrategyId::NONE;
     }
 

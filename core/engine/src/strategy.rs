@@ -5,6 +5,7 @@
 //! Prices and quantities cross this border as `f64` in base units; the desk converts and rounds them
 //! in one file and keeps both values on the record. Nothing here reads a clock or blocks.
 
+use crate::indicator::{SourceKind, SpecFault};
 use claire_types::{
     GateCode, InstrumentId, Note, OrderFlags, OrderId, OrderReason, OrderStatus, Side, VenueNs,
 };
@@ -197,6 +198,11 @@ pub trait Desk: Send + std::any::Any {
 
     /// Records a value for the chart.
     fn plot(&mut self, pane: &str, name: &str, value: f64);
+
+    /// Takes back all that the call did so far: the desk is as it was when the call began, and the call goes on.
+    ///
+    /// Handles that the call got are nobody's after that: the next order gets the number of the first.
+    fn undo(&mut self);
 }
 
 /// A market's plain numbers, in base units and quote prices; 0 where unknown.
@@ -380,6 +386,8 @@ pub enum IndicatorSource {
     Mid(InstrumentId),
     /// A market's trades.
     Trades(InstrumentId),
+    /// Touch and levels of a market's merged view.
+    Book(InstrumentId),
 }
 
 /// An indicator's output.
@@ -421,16 +429,30 @@ pub enum FaultKind {
 }
 
 /// Why the desk refused something that is no order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DeskFault {
     /// Only `init` may declare.
     OutsideInit,
     /// No such indicator.
     UnknownKind,
+    /// The indicator's arguments make none, or it cannot be computed on this.
+    Indicator(SpecFault),
     /// An argument is out of range or missing.
     Argument,
     /// Too many of them; the limit is a named setting.
     Capacity,
+}
+
+impl IndicatorSource {
+    /// Returns what kind of source it is.
+    pub const fn kind(&self) -> SourceKind {
+        match self {
+            Self::Bars(_) => SourceKind::Bars,
+            Self::Mid(_) => SourceKind::Mid,
+            Self::Trades(_) => SourceKind::Trades,
+            Self::Book(_) => SourceKind::Book,
+        }
+    }
 }
 
 impl LentDesk {
@@ -488,6 +510,7 @@ impl std::fmt::Display for DeskFault {
         f.write_str(match self {
             Self::OutsideInit => "only `init` may declare bars and indicators",
             Self::UnknownKind => "there is no indicator of this name",
+            Self::Indicator(fault) => return fault.fmt(f),
             Self::Argument => "an argument is missing or out of range",
             Self::Capacity => "too many of them",
         })

@@ -23,9 +23,16 @@ pub struct FakeDesk {
     pub indicators: Vec<(String, Vec<IndicatorView>)>,
     pub is_init: bool,
     pub bars: u16,
+    /// Lines and orders when the call began.
+    began: (usize, Vec<OrderView>),
 }
 
 impl FakeDesk {
+    /// Begins a call, to which `undo` goes back.
+    pub fn begin(&mut self) {
+        self.began = (self.log.len(), self.orders.clone());
+    }
+
     pub fn lent() -> LentDesk {
         LentDesk::new(Box::new(Self::new()))
     }
@@ -66,6 +73,7 @@ impl FakeDesk {
             indicators: Vec::new(),
             is_init: true,
             bars: 0,
+            began: (0, Vec::new()),
         }
     }
 
@@ -277,6 +285,11 @@ impl Desk for FakeDesk {
 
     fn plot(&mut self, pane: &str, name: &str, value: f64) {
         self.say(format!("plot {pane}/{name} {value}"));
+    }
+
+    fn undo(&mut self) {
+        self.log.truncate(self.began.0);
+        self.orders.clone_from(&self.began.1);
     }
 }
 

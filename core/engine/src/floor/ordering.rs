@@ -7,7 +7,7 @@
 use super::{Floor, Staged};
 use crate::convert::{asked, price_from_f64, qty_from_f64};
 use crate::market::BookView;
-use crate::order::{OrderStamp, Reservation};
+use crate::order::{Order, OrderStamp, Reservation};
 use crate::probe::Part;
 use crate::risk::funds::{funds_currency, room_without_margin};
 use crate::risk::{
@@ -138,9 +138,8 @@ impl Floor {
     /// Asks for the cancel of every working entry of the caller on a side of a market.
     fn cancel_entries(&mut self, market: InstrumentId, side: Side, reason: OrderReason) {
         let caller = self.caller;
-        let is_entry = |order: &&crate::order::Order| {
-            order.instrument == market && order.side == side && !order.is_exit
-        };
+        let is_entry =
+            |order: &&Order| order.instrument == market && order.side == side && !order.is_exit;
         let mut ids = std::mem::take(&mut self.scratch_ids);
         ids.clear();
         let entries = self.orders.working_of(caller).filter(is_entry);
@@ -254,6 +253,7 @@ impl Floor {
         }
         self.staged.push(Staged::Place(id));
         self.note_rate(id);
+        self.keep_numbers(intent.instrument);
         self.refresh_holding(intent.strategy, intent.instrument);
         OrderHandle {
             order: id,
@@ -453,16 +453,22 @@ impl Floor {
         }
     }
 
-    /// Takes the place of an order that was never sent out of the rates.
-    pub(super) fn take_back_rate(&mut self, id: OrderId) {
+    /// Lets the place of an order in the rates stand: it is sent.
+    pub(super) fn settle_rate(&mut self, id: OrderId) {
+        let now = self.now;
         if let Some(window) = self.rate_window(id) {
-            window.take_back();
+            window.settle(now);
         }
     }
 
     /// Returns the window that the order counts in: its strategy's orders, or its exits.
     fn rate_window(&mut self, id: OrderId) -> Option<&mut RateWindow> {
-        let order = self.orders.order(id)?;
+        let order = *self.orders.order(id)?;
+        self.rate_window_of(&order)
+    }
+
+    /// Returns the window that an order counts in.
+    pub(super) fn rate_window_of(&mut self, order: &Order) -> Option<&mut RateWindow> {
         let (orders, exits) = self.rates.get_mut(order.strategy.index())?;
         Some(if order.is_exit { exits } else { orders })
     }

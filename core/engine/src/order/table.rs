@@ -9,8 +9,8 @@ use super::{Order, Working};
 use crate::config::TableLimits;
 use crate::risk::{Approved, Intent};
 use claire_types::{
-    Amount, Currency, InstrumentId, Note, OrderId, OrderReason, OrderStatus, Price, Qty, Side,
-    StrategyId, VenueNs, WallNs,
+    Amount, Currency, InstrumentId, Note, OrderFlags, OrderId, OrderKind, OrderReason, OrderStatus,
+    Price, Qty, Side, StrategyId, VenueNs, WallNs,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -60,6 +60,14 @@ pub struct OrderStamp {
     pub reservation: Reservation,
     /// Why.
     pub note: Note,
+}
+
+/// A place in the table to come back to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableMark {
+    id_last: OrderId,
+    slots: usize,
+    currencies: usize,
 }
 
 /// A change that happened: what an order event record needs.
@@ -167,6 +175,42 @@ impl OrderTable {
         let slot = self.place(order);
         self.working.push(Entry { id: order.id, slot });
         self.slots.get(slot as usize).ok_or(AddFault::Full)
+    }
+
+    /// Returns the present place.
+    pub fn mark(&self) -> TableMark {
+        TableMark {
+            id_last: self.id_last,
+            slots: self.slots.len(),
+            currencies: self.sums.currencies(),
+        }
+    }
+
+    /// Takes back the last order added since the mark, as if it never was, and returns it; `None` where there is none left.
+    ///
+    /// Nothing may have happened to orders since the mark but that some were added.
+    pub fn take_back(&mut self, mark: &TableMark) -> Option<Order> {
+        let last = *self.working.last().filter(|last| last.id > mark.id_last)?;
+        let order = *self.slots.get(last.slot as usize)?;
+        let delta = Delta {
+            qty: -order.qty.0,
+            reserved: -order.reservation.amount.0,
+        };
+        // What was added can be taken off.
+        self.sums.change(&order, delta)?;
+        self.working.pop();
+        if last.slot as usize >= mark.slots {
+            self.slots.pop();
+        } else {
+            self.vacate(last.slot);
+        }
+        self.id_last = self
+            .working
+            .last()
+            .map_or(mark.id_last, |before| before.id)
+            .max(mark.id_last);
+        self.sums.forget_currencies(mark.currencies);
+        Some(order)
     }
 
     /// Applies what happened to an order.
@@ -308,10 +352,41 @@ impl OrderTable {
         if self.finals.len() > self.limits.orders_final_kept as usize
             && let Some(oldest) = self.finals.pop_front()
         {
-            self.free.push(oldest.slot);
+            self.vacate(oldest.slot);
         }
     }
+
+    /// Frees a slot. What was in it is wiped, so that a call that is taken back leaves no trace there.
+    fn vacate(&mut self, slot: u32) {
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = VACANT;
+        }
+        self.free.push(slot);
+    }
 }
+
+/// What a free slot holds.
+const VACANT: Order = Order {
+    id: OrderId::NONE,
+    strategy: StrategyId::NONE,
+    instrument: InstrumentId::NONE,
+    side: Side::Buy,
+    kind: OrderKind::Market,
+    flags: OrderFlags::NONE,
+    qty: Qty::ZERO,
+    price: Price(0),
+    filled: Qty::ZERO,
+    status: OrderStatus::Rejected,
+    is_acked: false,
+    is_exit: false,
+    end_reason: OrderReason::None,
+    placed: WallNs(0),
+    sent: VenueNs(0),
+    changed: WallNs(0),
+    arrival_mid: Amount::ZERO,
+    reservation: Reservation::NONE,
+    note: Note::EMPTY,
+};
 
 fn capacities(limits: &TableLimits) -> (usize, usize) {
     (

@@ -4,3 +4,4 @@ mod checks;
 mod exits;
 mod flow;
 mod play;
+mod undo;
