@@ -1,12 +1,12 @@
 //! A plain interpreter of the typed form: what machine code must do, for comparison with Rhai.
 
 use super::values::{Store, Value};
+use crate::api;
 use crate::api::definition::Form;
 use crate::compile::ir::{
     ArrayCall, Block, Expression, FieldId, Function, FunctionId, Kind, Local, Program, Statement,
     TextId, Type,
 };
-use crate::compile::lower::events;
 use rhai::{Dynamic, Engine, Scope};
 
 /// How statements end before their last.
@@ -198,7 +198,12 @@ impl Machine<'_> {
                 self.value(value, frame)?
             }
             Kind::Fact(object, member) | Kind::Member(object, member) => {
-                let name = events::name_of(object.of, *member).expect("a number with a name");
+                let mut all = api::definitions().iter();
+                let found = all.find(|of| {
+                    let lies = of.place.map(|place| place.member);
+                    lies == Some(*member) && of.fits(&[object.of])
+                });
+                let name = found.expect("a number with a name").name;
                 let object = self.value(object, frame)?;
                 self.native(name, Form::Property, vec![object], of.of)?
             }

@@ -1,6 +1,5 @@
 //! The typed form against Rhai: results, state and what is asked of the desk, bit for bit.
 
-mod definitions;
 #[path = "../../../../tests/strategies/desk.rs"]
 #[allow(dead_code, reason = "the integration tests use the rest")]
 mod desk;
@@ -18,10 +17,9 @@ use crate::compile::ir::{FunctionId, Type};
 use crate::diagnostic::Source;
 use crate::lending::Loan;
 use crate::token::Market;
-use crate::{Limits, constants, sandbox, state};
+use crate::{Limits, api, constants, sandbox, state};
 use claire_engine::strategy::LentDesk;
 use claire_types::InstrumentId;
-use definitions::DEFINITIONS;
 use desk::FakeDesk;
 use evaluator::Machine;
 use rhai::{AST, CallFnOptions, Dynamic, Engine, Module, OptimizationLevel, Scope};
@@ -64,7 +62,7 @@ impl Compiled {
     }
 
     fn lowered(&self) -> Lowered {
-        check::program(&self.ast, &self.constants, &DEFINITIONS)
+        check::program(&self.ast, &self.constants, api::definitions())
     }
 
     /// Calls a function as the interpreter does; returns its value, or the error's words.

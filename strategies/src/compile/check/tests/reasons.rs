@@ -250,7 +250,6 @@ fn operators_and_functions_of_wrong_types() {
             1,
             3,
         ),
-        ("secret(1);", "`secret` has no compiled form", 1, 1),
         (
             "let t = type_of(x);",
             "`type_of` has no compiled form",

@@ -86,7 +86,7 @@ pub(super) fn lowered(
 ) -> Result<(crate::compile::check::Lowered, FunctionId), crate::compile::check::NotCompiled> {
     let types = [Type::Market, Type::Int, Type::Int, Type::Float, Type::Float];
     let constants = &compiled.constants;
-    let mut script = Script::new(&compiled.ast, constants, &super::DEFINITIONS);
+    let mut script = Script::new(&compiled.ast, constants, crate::api::definitions());
     let id = crate::compile::check::function(&mut script, "f", &types)?;
     let lowered = crate::compile::check::Lowered {
         program: std::mem::take(&mut script.program),
