@@ -85,15 +85,17 @@ impl Body<'_, '_> {
     ) -> Lowering<Outcome> {
         match statement {
             Stmt::Noop(_) => Ok(Outcome::Value(Expression::unit())),
-            Stmt::If(flow, _) => self.if_else(flow, out, wants),
+            Stmt::If(flow, at) => self.if_else(flow, *at, out, wants),
             Stmt::Switch(of, at) => self.switch(&of.0, &of.1, *at, out, wants),
-            Stmt::While(flow, _) => self.while_loop(flow, out, wants),
-            Stmt::Do(flow, flags, _) => {
-                self.do_loop(flow, flags.contains(ASTFlags::NEGATED), out, wants)
+            Stmt::While(flow, at) => self.while_loop(flow, *at, out, wants),
+            Stmt::Do(flow, flags, at) => {
+                let is_until = flags.contains(ASTFlags::NEGATED);
+                self.do_loop(flow, is_until, *at, out, wants)
             }
             Stmt::For(of, at) => self.for_loop(of, *at, out, wants),
             Stmt::Var(of, _, _) => {
-                if matches!(of.1, Expr::Unit(_)) {
+                // `let x;` has no place for its value; `let x = ();` has.
+                if matches!(of.1, Expr::Unit(at) if at.is_none()) {
                     self.declare_unset(statement)?;
                 } else {
                     let value = self.expression(&of.1)?;

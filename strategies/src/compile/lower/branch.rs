@@ -20,6 +20,7 @@ impl Body<'_, '_> {
     pub(super) fn if_else(
         &mut self,
         flow: &FlowControl,
+        at: Position,
         out: &mut Block,
         wants: Want,
     ) -> Lowering<Outcome> {
@@ -28,7 +29,6 @@ impl Body<'_, '_> {
         let mut yes = self.branch(&flow.body, wants)?;
         self.frame.unset = before;
         let mut no = self.branch(&flow.branch, wants)?;
-        let at = flow.expr.start_position();
         let outcome = self.join(&mut [&mut yes, &mut no], wants, at)?;
         out.push(Statement::If(condition, yes.statements, no.statements));
         Ok(outcome)

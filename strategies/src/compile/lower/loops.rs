@@ -12,6 +12,7 @@ impl Body<'_, '_> {
     pub(super) fn while_loop(
         &mut self,
         flow: &FlowControl,
+        at: Position,
         out: &mut Block,
         wants: Want,
     ) -> Lowering<Outcome> {
@@ -21,7 +22,6 @@ impl Body<'_, '_> {
             let condition = self.condition(&flow.expr)?;
             body.push(break_unless(condition));
         }
-        let at = flow.expr.start_position();
         let (_, left) = self.turn(&flow.body, &mut body, wants)?;
         self.finish_loop(body, Block::new(), left, is_endless, at, out)
     }
@@ -31,6 +31,7 @@ impl Body<'_, '_> {
         &mut self,
         flow: &FlowControl,
         is_until: bool,
+        at: Position,
         out: &mut Block,
         wants: Want,
     ) -> Lowering<Outcome> {
@@ -49,7 +50,6 @@ impl Body<'_, '_> {
                 break_unless(condition)
             });
         }
-        let at = flow.expr.start_position();
         self.finish_loop(body, Block::new(), left, is_endless, at, out)
     }
 

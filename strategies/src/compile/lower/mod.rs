@@ -12,7 +12,6 @@ mod builtin;
 mod call;
 mod chain;
 mod constant;
-mod events;
 mod loops;
 mod operator;
 mod order;
