@@ -2,6 +2,7 @@
 
 mod desk;
 mod diagnostics;
+mod interface;
 mod reference;
 mod runtime;
 mod sandbox;
