@@ -203,6 +203,7 @@ impl Engine {
                 side: view.side,
             },
         );
+        floor.begin_warm_seats();
         self.settle();
         self.call_watchers(
             instrument,
@@ -261,6 +262,7 @@ impl Engine {
             floor.feed_mid(instrument);
         }
         floor.feed_book(instrument, touch_changed);
+        floor.begin_warm_seats();
         if floor.is_fresh(instrument) {
             // What became known before this event is told before it.
             self.settle();
@@ -287,6 +289,7 @@ impl Engine {
             floor.close_bars(instrument);
         }
         floor.feed_time();
+        floor.begin_warm_seats();
         if now >= due {
             let is_first = due == WallNs(0);
             if !is_first && !floor.seats.is_empty() {

@@ -8,6 +8,7 @@ mod bars;
 mod closing;
 mod desk;
 mod facts;
+mod history;
 mod market;
 mod monitors;
 mod ordering;
@@ -15,6 +16,7 @@ mod reports;
 mod seat;
 mod snapshot;
 
+pub use history::HistoryWanted;
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
 pub(crate) use snapshot::{FloorRef, FloorState};
@@ -93,6 +95,7 @@ const VENUES: usize = 8;
 /// What a strategy is to be told.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Call {
+    Start(StrategyId),
     Bar(StrategyId, InstrumentId, BarView),
     Fill(StrategyId, InstrumentId, FillView),
     Order(StrategyId, InstrumentId, OrderView),

@@ -3,4 +3,5 @@
 mod checks;
 mod exits;
 mod flow;
+mod history;
 mod play;
