@@ -27,6 +27,7 @@ mod script;
 mod state;
 mod token;
 
+pub use api::reference::reference;
 pub use bundled::{BUNDLED, bundled};
 pub use diagnostic::Diagnostic;
 pub use limits::Limits;

@@ -11,6 +11,7 @@ pub use request::{
     BracketRequest, OrderRequest, ProtectRequest, QuoteRequest, StopRequest, StopTrigger,
 };
 
+use crate::indicator::{SourceKind, SpecFault};
 use claire_types::{
     GateCode, InstrumentId, Note, OrderId, OrderReason, OrderStatus, Side, VenueNs,
 };
@@ -397,6 +398,8 @@ pub enum IndicatorSource {
     Mid(InstrumentId),
     /// A market's trades.
     Trades(InstrumentId),
+    /// Touch and levels of a market's merged view.
+    Book(InstrumentId),
 }
 
 /// An indicator's output.
@@ -438,16 +441,30 @@ pub enum FaultKind {
 }
 
 /// Why the desk refused something that is no order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DeskFault {
     /// Only `init` may declare.
     OutsideInit,
     /// No such indicator.
     UnknownKind,
+    /// The indicator's arguments make none, or it cannot be computed on this.
+    Indicator(SpecFault),
     /// An argument is out of range or missing.
     Argument,
     /// Too many of them; the limit is a named setting.
     Capacity,
+}
+
+impl IndicatorSource {
+    /// Returns what kind of source it is.
+    pub const fn kind(&self) -> SourceKind {
+        match self {
+            Self::Bars(_) => SourceKind::Bars,
+            Self::Mid(_) => SourceKind::Mid,
+            Self::Trades(_) => SourceKind::Trades,
+            Self::Book(_) => SourceKind::Book,
+        }
+    }
 }
 
 impl LentDesk {
@@ -505,6 +522,7 @@ impl std::fmt::Display for DeskFault {
         f.write_str(match self {
             Self::OutsideInit => "only `init` may declare bars and indicators",
             Self::UnknownKind => "there is no indicator of this name",
+            Self::Indicator(fault) => return fault.fmt(f),
             Self::Argument => "an argument is missing or out of range",
             Self::Capacity => "too many of them",
         })

@@ -2,6 +2,8 @@
 
 mod desk;
 mod diagnostics;
+mod page;
+mod reference;
 mod runtime;
 mod sandbox;
 mod shipped;

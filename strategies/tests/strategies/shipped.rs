@@ -263,27 +263,3 @@ fn the_native_churn_places_very_many_orders_and_goes_on_after_a_restore() {
     );
     assert!(other.restore(&saved[1..]).is_err());
 }
-
-#[test]
-fn of_the_pages_three_scripts_only_later_functions_are_unknown() {
-    let cases = [
-        (
-            include_str!("page/ema_cross_stop.rhai"),
-            vec!["protect", "protect"],
-        ),
-        (include_str!("page/imbalance_scalper.rhai"), vec!["protect"]),
-        (
-            include_str!("page/market_maker.rhai"),
-            vec!["quote", "quote"],
-        ),
-    ];
-    for (source, unknown) in cases {
-        let told = Script::compile("page", source, &[]).expect_err("this version lacks functions");
-        let told: Vec<&str> = told.iter().map(|of| of.message.as_str()).collect();
-        let want: Vec<String> = unknown
-            .iter()
-            .map(|name| format!("unknown function `{name}`"))
-            .collect();
-        assert_eq!(told, want);
-    }
-}

@@ -2,11 +2,12 @@
 //!
 //! Called by strategies on the engine thread, through [`Desk`].
 
+use super::bars::imbalance;
 use super::seat::{BARS_MAX, DeclaredBars, DeclaredIndicator, INDICATORS_MAX};
 use super::{Floor, Phase, Staged};
 use crate::convert::{price_to_f64, qty_from_f64, qty_to_f64};
-use crate::indicator::{Indicator, IndicatorSpec, NameFault};
-use crate::market::{Bars, BookView};
+use crate::indicator::{Indicator, IndicatorSpec, SpecFault};
+use crate::market::Bars;
 use crate::risk::Purpose;
 use crate::strategy::{
     BarsId, BracketRequest, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView,
@@ -75,28 +76,8 @@ impl Desk for Floor {
     }
 
     fn imbalance(&self, market: InstrumentId, levels: usize) -> f64 {
-        let Some(market) = self.market_of(market) else {
-            return 0.0;
-        };
-        let sum = |side| {
-            let (mut left, mut sum) = (levels, 0_i128);
-            market.book.walk(side, &mut |level| {
-                if left == 0 {
-                    return false;
-                }
-                left -= 1;
-                sum += i128::from(level.qty.0);
-                left > 0
-            });
-            sum
-        };
-        let (bids, asks) = (sum(Side::Buy), sum(Side::Sell));
-        let all = bids + asks;
-        if all > 0 {
-            (bids - asks) as f64 / all as f64
-        } else {
-            0.0
-        }
+        let market = self.market_of(market);
+        market.map_or(0.0, |market| imbalance(&market.book, levels))
     }
 
     fn place(&mut self, request: &OrderRequest) -> OrderHandle {
@@ -280,10 +261,13 @@ impl Desk for Floor {
             return Err(DeskFault::Capacity);
         }
         let spec = IndicatorSpec::from_name(kind, arguments).map_err(|fault| match fault {
-            NameFault::Unknown => DeskFault::UnknownKind,
-            NameFault::Argument => DeskFault::Argument,
+            SpecFault::Unknown => DeskFault::UnknownKind,
+            fault => DeskFault::Indicator(fault),
         })?;
-        let indicator = Indicator::new(spec).map_err(|_| DeskFault::Argument)?;
+        if !spec.definition().takes(source.kind()) {
+            return Err(DeskFault::Indicator(SpecFault::Source(spec.definition())));
+        }
+        let indicator = Indicator::new(spec);
         seat.indicators
             .push(DeclaredIndicator { source, indicator });
         u16::try_from(seat.indicators.len() - 1)
@@ -293,11 +277,7 @@ impl Desk for Floor {
 
     fn indicator_output(&self, id: IndicatorId, name: &str) -> Option<u8> {
         let declared = self.seat(self.caller)?.indicators.get(usize::from(id.0))?;
-        let outputs = declared.indicator.spec().outputs();
-        outputs
-            .iter()
-            .position(|output| *output == name)
-            .and_then(|index| u8::try_from(index).ok())
+        declared.indicator.spec().definition().output(name)
     }
 
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView {
