@@ -43,7 +43,6 @@ pub(crate) fn definitions() -> &'static [Definition] {
         all.extend(market::definitions());
         all.extend(event::definitions());
         all.extend(order::definitions());
-        all.extend(held::definitions());
         all.extend(indicator::definitions());
         all.extend(words::definitions());
         all.extend(math::definitions());

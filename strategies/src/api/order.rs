@@ -8,9 +8,10 @@ use crate::token::{Market, Order};
 use claire_engine::strategy::{Desk, OrderHandle, OrderRequest};
 use claire_types::{GateCode, Note, OrderFlags, OrderReason, OrderStatus, Side};
 
-/// Returns the definitions of methods and handles.
+/// Returns the definitions of methods and handles, those of held orders among them.
 pub(super) fn definitions() -> Vec<Definition> {
-    [placing(), ending(), sizes(), handle()].concat()
+    let held = super::held::definitions();
+    [placing(), held, ending(), sizes(), handle()].concat()
 }
 
 fn placing() -> Vec<Definition> {
@@ -64,7 +65,7 @@ fn handle() -> Vec<Definition> {
         reads property status(order: Order) -> Word = status;
         /// `BUY` or `SELL`.
         reads property side(order: Order) -> i64 = side;
-        /// Limit price, or the stop of one that is held, quote per base; 0 of an order at the market.
+        /// Limit price, quote per base; 0 of an order at the market.
         reads property price(order: Order) -> f64 = price;
         /// Ordered quantity, base units.
         reads property qty(order: Order) -> f64 = qty;

@@ -34,7 +34,7 @@ fn every_example_of_the_reference_compiles_and_runs() {
         .skip(1)
         .filter_map(|rest| rest.split("\n```").next())
         .collect();
-    assert_eq!(examples.len(), 13);
+    assert_eq!(examples.len(), 12);
     for source in examples {
         let script = match Script::compile("example", source, &[]) {
             Ok(script) => script,

@@ -56,18 +56,6 @@ away from the market (buy down, sell up). Flags combine with `|`.",
         example: include_str!("examples/orders.rhai"),
     },
     Section {
-        group: Group::Held,
-        title: "Quotes, protections and stops",
-        words: "Orders that the engine looks after. A quote that moves is cancelled first and sent again when nothing \
-of it can fill any more, less what it filled meanwhile; a stale book withdraws it. A protection may be set before the \
-fill, follows the position's size and ends with it; with the last working entry, where none was filled. Stops and \
-protections are held in the engine, also while the strategy is halted: they go off at a trade at their price or beyond \
-it, or when the whole book stands there. Stops are rounded toward the earlier trigger. Risk judges what is held when it \
-is sent; where it denies, `on_order` is told. `trailing_stop` follows by a distance in quote currency; its flags, like \
-those of the other stops, are `REDUCE_ONLY` or none.",
-        example: include_str!("examples/held.rhai"),
-    },
-    Section {
         group: Group::Handles,
         title: "Handles",
         words: "What became of an order. A handle can be a field of `this`; it stays good for as long as the run.",

@@ -135,17 +135,14 @@ impl Body<'_, '_> {
         at: Position,
     ) -> Lowering<Expression> {
         let definitions: &'static [Definition] = self.script.definitions;
-        let of_name = definitions
+        let mut of_name = definitions
             .iter()
             .filter(|of| of.name == name && (of.form == Form::Property) == is_property);
-        let fitting = of_name
-            .clone()
-            .filter_map(|of| Some((conversions(of, &arguments)?, of)));
-        let Some((_, definition)) = fitting.min_by_key(|(conversions, _)| *conversions) else {
-            let types: Vec<Type> = arguments.iter().map(|value| value.of).collect();
-            let reason = match of_name.count() {
-                0 => format!("`{name}` has no compiled form"),
-                _ => format!("`{name}` does not take {}", words(&types)),
+        let types: Vec<Type> = arguments.iter().map(|value| value.of).collect();
+        let Some(definition) = of_name.clone().find(|of| of.fits(&types)) else {
+            let reason = match of_name.next() {
+                None => format!("`{name}` has no compiled form"),
+                Some(_) => format!("`{name}` does not take {}", words(&types)),
             };
             return unsupported(at, reason);
         };
@@ -166,10 +163,16 @@ impl Body<'_, '_> {
         arguments: Vec<Expression>,
         at: Position,
     ) -> Lowering<Expression> {
+        let count = arguments.len();
+        let ends_with_text = arguments.last().is_some_and(|value| value.of == Type::Text);
         let mut given = arguments.into_iter();
         let mut named = Vec::new();
-        for argument in definition.arguments {
-            named.push(match (given.next(), argument.default) {
+        for (index, argument) in definition.arguments.iter().enumerate() {
+            // Given values keep their order, so the next one is the one that this argument takes.
+            let value = definition
+                .given_to(index, count, ends_with_text)
+                .and_then(|_| given.next());
+            named.push(match (value, argument.default) {
                 (Some(value), _) if argument.of == Type::Float => operator::float(value),
                 (Some(value), _) => value,
                 (None, Some(Default::Int(value))) => Expression::int(value),
@@ -195,25 +198,4 @@ impl Body<'_, '_> {
         let kind = Kind::NativeMany(definition, named, more);
         Ok(Expression::new(definition.returns, kind))
     }
-}
-
-/// Returns how many integers would have to become floats; `None` where the arguments do not fit.
-fn conversions(definition: &Definition, arguments: &[Expression]) -> Option<usize> {
-    let takes = definition.arguments;
-    if arguments.len() > takes.len() && !definition.takes_more {
-        return None;
-    }
-    let left_out = takes.get(arguments.len()..).unwrap_or_default();
-    if left_out.iter().any(|argument| argument.default.is_none()) {
-        return None;
-    }
-    let mut count = 0;
-    for (argument, value) in takes.iter().zip(arguments) {
-        match (argument.of, value.of) {
-            (want, found) if want == found => {}
-            (Type::Float, Type::Int) => count += 1,
-            _ => return None,
-        }
-    }
-    Some(count)
 }
