@@ -3,6 +3,7 @@
 mod desk;
 mod diagnostics;
 mod interface;
+mod page;
 mod reference;
 mod runtime;
 mod sandbox;
