@@ -123,8 +123,7 @@ pub(crate) fn function(
     let Some(source) = script.source(name, arguments.len()) else {
         return Err(NotCompiled::new(rhai::Position::NONE, "no such function"));
     };
-    let shapes = arguments.iter().map(|of| (*of, false)).collect();
-    match script.function(&source, true, shapes, rhai::Position::NONE) {
+    match script.function(&source, true, arguments.to_vec(), rhai::Position::NONE) {
         Ok(made) => Ok(made.id),
         Err(Failure::Unsupported(fault)) => Err(fault),
         Err(Failure::Recursion(_)) => Err(NotCompiled::new(source.position, "a recursion")),

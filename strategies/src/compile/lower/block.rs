@@ -1,8 +1,8 @@
 //! Blocks and plain statements.
 
 use super::{
-    Block, Body, Constant, Expression, Failure, Holds, Kind, LocalSlot, Lowering, NotCompiled,
-    Outcome, Statement, Type, Variable, Want, order, unsupported, word,
+    Block, Body, Constant, Expression, Failure, Holds, Kind, Lowering, NotCompiled, Outcome,
+    Statement, Type, Variable, Want, order, unsupported, word,
 };
 use rhai::{ASTFlags, Expr, Position, Stmt};
 
@@ -201,7 +201,7 @@ impl Body<'_, '_> {
         let Stmt::Var(of, flags, at) = statement else {
             return unsupported(statement.position(), "this declaration");
         };
-        let local = self.add_local(None, true);
+        let local = self.add_local(None);
         self.frame.unset.insert(local.0);
         let is_constant = flags.contains(ASTFlags::CONSTANT);
         self.add_variable(of.0.as_str(), Holds::Local(local), is_constant, *at)
@@ -246,30 +246,20 @@ impl Body<'_, '_> {
         out: &mut Block,
         at: Position,
     ) -> Lowering<()> {
-        let is_lasting = self.is_lasting(&value);
         let declared = self.variable(name).map(|known| known.at);
         let Some(slot) = self.frame.slots.get_mut(local.0 as usize) else {
             return unsupported(at, "an unknown variable");
         };
-        match slot.of {
+        match *slot {
             _ if value.of == Type::Unit => {
                 return unsupported(at, format!("`{name}` becomes () here"));
             }
-            None => {
-                *slot = LocalSlot {
-                    of: Some(value.of),
-                    is_lasting,
-                };
-            }
+            None => *slot = Some(value.of),
             Some(of) if of != value.of => {
                 let (one, other) = (word(of), word(value.of));
                 let line = declared.and_then(Position::line).unwrap_or(0);
                 let reason =
                     format!("`{name}` holds {one} since line {line} and becomes {other} here");
-                return unsupported(at, reason);
-            }
-            Some(Type::Text) if slot.is_lasting && !is_lasting => {
-                let reason = format!("`{name}` becomes a text that is gone after this call");
                 return unsupported(at, reason);
             }
             Some(_) => {}

@@ -106,11 +106,8 @@ impl Body<'_, '_> {
         if arguments.iter().any(|value| value.of == Type::Unit) {
             return unsupported(at, format!("() as an argument of `{name}`"));
         }
-        let shapes: Vec<(Type, bool)> = arguments
-            .iter()
-            .map(|value| (value.of, value.of == Type::Text && self.is_lasting(value)))
-            .collect();
-        let made = self.script.function(source, has_this, shapes, at)?;
+        let types = arguments.iter().map(|value| value.of).collect();
+        let made = self.script.function(source, has_this, types, at)?;
         if made.is_mixed && wants == Want::Value {
             let reason = format!("`{name}` does not give one type of value on all its paths");
             return unsupported(at, reason);

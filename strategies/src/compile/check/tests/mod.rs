@@ -5,6 +5,7 @@
 mod desk;
 mod evaluator;
 mod expressions;
+mod machine;
 mod operators;
 mod reasons;
 mod scripts;

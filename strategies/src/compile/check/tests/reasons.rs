@@ -166,12 +166,6 @@ fn types_that_change() {
             1,
             9,
         ),
-        (
-            "let o = m.buy(1.0);\nthis.word = o.reason;",
-            "is gone after this call",
-            2,
-            11,
-        ),
     ]);
 }
 
@@ -238,12 +232,7 @@ fn operators_and_functions_of_wrong_types() {
         ("m.bids(1);", "`bids` has no compiled form", 1, 3),
         ("m.cancel();", "`cancel` does not take a market", 1, 3),
         ("note(a);", "`note` does not take an integer", 1, 1),
-        (
-            "note(\"{}\", this.order);",
-            "an order in the text of `note`",
-            1,
-            1,
-        ),
+        ("note(\"{}\", nothing());", "() in the text of `note`", 1, 1),
         (
             "m.bars(\"1m\");",
             "`bars` may be called in `init` only",

@@ -19,7 +19,7 @@ pub(super) enum Exits {
 pub(super) fn check(body: &str, exits: Exits) {
     let text = format!("{PROLOGUE}\nfn f(m, a, b, x, y) {{ {body} }}\n");
     let compiled = Compiled::new(&text);
-    let (mut lowered, id) = lower(&compiled);
+    let (lowered, id) = lower(&compiled);
     let mut completed = 0;
     for (a, b, x, y) in INPUTS {
         let (mut state, mut desk) = compiled.initialized();
@@ -65,7 +65,7 @@ pub(super) fn check(body: &str, exits: Exits) {
         completed > 0 || body.contains("/* fails */"),
         "no input completes: {body}"
     );
-    lowered.handlers.clear();
+    super::machine::check(&text, lowered.program.functions[id.0 as usize].returns);
 }
 
 fn after_text(state: &Dynamic) -> String {
@@ -98,7 +98,7 @@ pub(super) fn lowered(
 const INF: f64 = f64::INFINITY;
 
 /// Values of a, b, x, y.
-const INPUTS: [(i64, i64, f64, f64); 12] = [
+pub(super) const INPUTS: [(i64, i64, f64, f64); 12] = [
     (0, 0, 0.0, 0.0),
     (1, 2, 0.5, 2.0),
     (-3, 4, -1.5, 2.5),
@@ -128,6 +128,8 @@ fn init(m) {
         ints: [1, 2, 3], floats: [0.5, -1.5, 4.0], none: [], order: no_order(),
         line: bars.ema(12), slow: bars.ema(26), other: market("sim:OTHER"), bars: bars,
         inner: #{ n: 10, deep: #{ x: 2.5, list: [7.5] } },
+        in_a: 0, in_b: 0, in_x: 0.0, in_y: 0.0,
+        out_int: 0, out_float: 0.0, out_bool: false, out_word: "", out_order: no_order(),
     }
 }
 fn on_book(m) { this.none.push(1.0); }

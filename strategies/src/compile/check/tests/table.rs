@@ -140,6 +140,8 @@ fn texts_and_handles_are_compared() {
         "let w = \"one\"; if a > 1 { w = \"two\"; } this.word = w; w",
         "this.word = name_of(a); this.word",
         "this.set_word(\"other\"); this.word",
+        "let o = m.buy(1.0); this.word = o.status; this.word == \"new\"",
+        "let w = this.word; w = m.buy(1.0).status; this.word = w; w == \"abc\"",
         "m == this.other",
         "m != market(\"sim:OTHER\")",
         "market(\"sim:OTHER\") == this.other",
