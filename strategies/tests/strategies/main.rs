@@ -2,6 +2,7 @@
 
 mod desk;
 mod diagnostics;
+mod indicators;
 mod interface;
 mod page;
 mod reference;

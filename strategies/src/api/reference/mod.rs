@@ -22,7 +22,9 @@ pub fn reference() -> String {
         heading(&mut page, section);
         match section.group {
             Group::Indicators => {
-                properties_and_calls(&mut page, Group::Indicators, |of| of.returns == Type::Bars);
+                properties_and_calls(&mut page, Group::Indicators, |of| {
+                    of.returns != Type::Indicator
+                });
                 indicators::tables(&mut page);
             }
             Group::Outputs => properties_and_calls(&mut page, Group::Outputs, is_no_further_output),
