@@ -28,6 +28,7 @@ mod script;
 mod state;
 mod token;
 
+pub use api::reference::reference;
 pub use backend::{Backend, HandlerState, Interpreted};
 pub use bundled::{BUNDLED, bundled};
 pub use diagnostic::Diagnostic;

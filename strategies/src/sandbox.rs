@@ -150,7 +150,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn of(of: Type) -> Option<Self> {
+    /// Returns the kind of a type of our own.
+    pub(crate) fn of(of: Type) -> Option<Self> {
         match of {
             Type::Market => Some(Self::Market),
             Type::Trade => Some(Self::Trade),

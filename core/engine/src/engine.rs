@@ -175,6 +175,9 @@ impl Engine {
             floor.match_trade(instrument, trade, moment);
         }
         if !floor.seats.is_empty() {
+            if !trade.is_off_book {
+                floor.see_trade(instrument, trade.price);
+            }
             self.tell_trade(header, trade);
         }
     }
@@ -259,6 +262,7 @@ impl Engine {
         }
         if touch_changed {
             floor.feed_mid(instrument);
+            floor.see_touch(instrument);
         }
         floor.feed_book(instrument, touch_changed);
         if floor.is_fresh(instrument) {

@@ -8,14 +8,19 @@ mod bars;
 mod closing;
 mod desk;
 mod facts;
+mod held;
 mod market;
 mod monitors;
 mod ordering;
+mod protection;
+mod quotes;
 mod reports;
 mod seat;
 mod snapshot;
+mod stops;
 mod undo;
 
+pub use held::Held;
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
 pub(crate) use snapshot::{FloorRef, FloorState};
@@ -115,6 +120,10 @@ struct Saved {
     signal: Option<(Side, Amount, claire_types::Note)>,
     tally: Tally,
     closings: usize,
+    calls: usize,
+    /// What was held before the call changed it; only then it counts.
+    held: Held,
+    has_held: bool,
     before: undo::Before,
 }
 
@@ -170,6 +179,9 @@ impl Floor {
                 signal: None,
                 tally: Tally::default(),
                 closings: 0,
+                calls: 0,
+                held: Held::new(),
+                has_held: false,
                 before: undo::Before::new(),
             },
             scratch_ids: Vec::with_capacity(tables.orders_working_max as usize),
@@ -183,6 +195,8 @@ impl Floor {
         self.staged.clear();
         self.saved.outputs = Some(self.outputs.mark());
         self.saved.closings = self.closings.len();
+        self.saved.calls = self.calls.len();
+        self.saved.has_held = false;
         self.remember();
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             self.saved.timers.copy_from(&seat.timers);
@@ -436,9 +450,12 @@ impl Floor {
         }
     }
 
-    /// Marks the numbers of an instrument stale or fresh for all who look at it.
+    /// Marks the numbers of an instrument stale or fresh for all who look at it, and withdraws quotes from it.
     pub(crate) fn refresh_staleness(&mut self, instrument: InstrumentId) {
         let is_stale = !self.is_fresh(instrument);
+        if is_stale {
+            self.withdraw_stale_quotes(instrument);
+        }
         for seat in &mut self.seats {
             if let Some(numbers) = seat.facts_mut(instrument) {
                 numbers.stale = is_stale;

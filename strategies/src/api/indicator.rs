@@ -96,8 +96,13 @@ fn argument(of: &ArgumentDefinition) -> Argument {
 
 /// Returns the argument that names the source, where there is a choice.
 fn source_argument(kind: &IndicatorDefinition) -> Option<Argument> {
+    (sources(kind).count() > 1).then_some(SOURCE)
+}
+
+/// Returns the names of what a market's method can be computed on.
+pub(super) fn sources(kind: &IndicatorDefinition) -> impl Iterator<Item = &'static str> {
     let sources = SOURCES.iter().filter(|(_, source)| kind.takes(*source));
-    (sources.count() > 1).then_some(SOURCE)
+    sources.map(|(name, _)| *name)
 }
 
 const BARS: Argument = receiver("bars", Type::Bars);
@@ -121,7 +126,11 @@ const SOURCE: Argument = Argument {
 };
 
 /// What a market's method can be computed on, by name; the first that a kind takes is what it means without one.
-const SOURCES: [(&str, SourceKind); 2] = [("mid", SourceKind::Mid), ("trades", SourceKind::Trades)];
+const SOURCES: [(&str, SourceKind); 3] = [
+    ("mid", SourceKind::Mid),
+    ("trades", SourceKind::Trades),
+    ("book", SourceKind::Book),
+];
 
 fn default_source(kind: &IndicatorDefinition) -> Option<SourceKind> {
     let mut sources = SOURCES.iter().map(|(_, source)| *source);
@@ -160,16 +169,14 @@ fn source_of(kind: &IndicatorDefinition, name: &str) -> Fallible<Option<SourceKi
     if name.is_empty() {
         return Ok(None);
     }
-    let mut taken = SOURCES.iter().filter(|(_, source)| kind.takes(*source));
-    match taken.clone().find(|(known, _)| *known == name) {
-        Some((_, source)) => Ok(Some(*source)),
-        None => {
-            let hint = did_you_mean(name, taken.clone().map(|(known, _)| *known));
-            let known: Vec<&str> = taken.by_ref().map(|(known, _)| *known).collect();
-            let known = hint.unwrap_or_else(|| format!("it can be {}", known.join(", ")));
-            Err(format!("{} cannot be computed on `{name}`: {known}", kind.name).into())
-        }
+    let taken = |(known, source): &&(&str, SourceKind)| *known == name && kind.takes(*source);
+    if let Some((_, source)) = SOURCES.iter().find(taken) {
+        return Ok(Some(*source));
     }
+    let known: Vec<&str> = sources(kind).collect();
+    let hint = did_you_mean(name, known.iter().copied());
+    let hint = hint.unwrap_or_else(|| format!("it can be {}", known.join(", ")));
+    Err(format!("{} cannot be computed on `{name}`: {hint}", kind.name).into())
 }
 
 fn kind(definition: &Definition) -> Fallible<&'static IndicatorDefinition> {
@@ -298,7 +305,7 @@ extern "C" fn output_prev_shim(context: &mut Context<'_>, indicator: u64, number
 /// Crosses of two lines, each an indicator or a number.
 fn crosses() -> Vec<Definition> {
     define! { Outputs;
-        /// Line `a` came from at or below line `b` to above it with the last update; both must be warm.
+        /// Line `a` came from at or below line `b` to above it with the last update; a line is an indicator, which must be warm, or a number.
         reads function crossed_up(a "line": Indicator, b "line": Indicator) -> bool = crossed_up;
         /// Line `a` came from at or below the level `b` to above it with the last update.
         reads function crossed_up(a "line": Indicator, b "line": f64) -> bool = crossed_up;
@@ -306,7 +313,7 @@ fn crosses() -> Vec<Definition> {
         reads function crossed_up(a "line": f64, b "line": Indicator) -> bool = crossed_up;
         /// Numbers never cross: false.
         reads function crossed_up(a "line": f64, b "line": f64) -> bool = crossed_up;
-        /// Line `a` came from at or above line `b` to below it with the last update; both must be warm.
+        /// Line `a` came from at or above line `b` to below it with the last update; a line is an indicator, which must be warm, or a number.
         reads function crossed_down(a "line": Indicator, b "line": Indicator) -> bool = crossed_down;
         /// Line `a` came from at or above the level `b` to below it with the last update.
         reads function crossed_down(a "line": Indicator, b "line": f64) -> bool = crossed_down;

@@ -88,7 +88,7 @@ fn levels() -> Vec<Definition> {
         reads method ask_qty(m: Market, rank: i64) -> Fallible<f64> = ask_qty;
         /// (bids - asks) / (bids + asks) of the quantities on the best levels, -1 to 1; 0 on an empty book.
         reads method imbalance(m: Market, levels: i64) -> Fallible<f64> = imbalance;
-        /// Another market of the run by its name, as in `market("binance-usdm:ETHUSDT")`.
+        /// Another market of the run by its name, as in `market("binance-usdm:ETHUSDT")`; it is watched from then on.
         acts function market(name "market's name": Text) -> Fallible<Market> = market;
     }
 }

@@ -10,12 +10,14 @@ mod define;
 pub(crate) mod crossing;
 pub(crate) mod definition;
 pub(crate) mod event;
+pub(crate) mod held;
 pub(crate) mod indicator;
 pub(crate) mod market;
 pub(crate) mod math;
 pub(crate) mod number;
 pub(crate) mod order;
 pub(crate) mod place;
+pub(crate) mod reference;
 mod registration;
 pub(crate) mod words;
 
@@ -114,3 +116,62 @@ fn plain(type_name: &str) -> &str {
 
 const _: () = assert!(size_of::<FLOAT>() == 8 && size_of::<INT>() == 8);
 const _: () = assert!(size_of::<OrderFlags>() == 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use definition::Effect;
+
+    #[test]
+    fn every_definition_says_what_it_is_and_has_its_code() {
+        for of in definitions() {
+            let name = of.name;
+            assert!(
+                of.help.ends_with(['.', '`']) && of.help.len() > 5,
+                "{name}: {}",
+                of.help
+            );
+            let is_read_in_place = of.place.is_some();
+            let is_for_init = of.effect == Effect::Declares;
+            let is_called = of.shim.is_some();
+            let codes = [is_read_in_place, is_for_init, is_called];
+            assert_eq!(
+                codes.iter().filter(|has| **has).count(),
+                1,
+                "{name}: {codes:?}"
+            );
+            let first_default = of.arguments.iter().position(|of| of.default.is_some());
+            let after = of
+                .arguments
+                .iter()
+                .skip(first_default.unwrap_or(usize::MAX));
+            assert!(after.clone().all(|of| of.default.is_some()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_call_finds_its_definition_by_name_and_types() {
+        use Type::{Bars, Float, Indicator, Int, Market, Text};
+        let cases: [(&str, &[Type], Option<Type>); 12] = [
+            ("abs", &[Int], Some(Int)),
+            ("abs", &[Float], Some(Float)),
+            ("min", &[Int, Int], Some(Int)),
+            ("min", &[Int, Float], Some(Float)),
+            ("round", &[Int], Some(Int)),
+            ("sqrt", &[Int], Some(Float)),
+            ("is_nan", &[Int], None),
+            ("ema", &[Bars, Int], Some(Indicator)),
+            ("ema", &[Market, Int, Text], Some(Indicator)),
+            ("bid", &[Market, Int], Some(Float)),
+            ("buy_limit", &[Market, Int, Float, Text], Some(Type::Order)),
+            ("buy_limit", &[Market, Int, Text], None),
+        ];
+        for (name, given, want) in cases {
+            let found = called(name, given).map(|of| of.returns);
+            assert_eq!(found, want, "{name} {given:?}");
+        }
+        assert_eq!(property("bid", Market).map(|of| of.returns), Some(Float));
+        assert_eq!(property("floor", Float).map(|of| of.returns), Some(Float));
+        assert!(property("floor", Int).is_none() && property("bidd", Market).is_none());
+    }
+}

@@ -6,12 +6,18 @@ use super::{Definition, Fallible};
 
 /// Returns the definitions; what is a property of numbers too is there in both forms.
 pub(super) fn definitions() -> Vec<Definition> {
+    let packaged = |definition| Definition {
+        interpreted: Interpreted::Package,
+        ..definition
+    };
+    before_marking().into_iter().map(packaged).collect()
+}
+
+/// Returns the definitions with code for the interpreter, which only the test calls.
+fn before_marking() -> Vec<Definition> {
     let mut all = [of_integers(), of_floats(), conversions()].concat();
     all.extend(with_properties(whole_numbers()));
     all.extend(with_properties(questions()));
-    for definition in &mut all {
-        definition.interpreted = Interpreted::Package;
-    }
     all
 }
 
@@ -30,11 +36,11 @@ fn of_integers() -> Vec<Definition> {
     define! { Mathematics;
         /// Magnitude; an error of the least integer, which has none.
         pure function abs(x: i64) -> Fallible<i64> = abs_of_integer;
-        /// -1, 0 or 1, as the number is below, at or above zero.
+        /// -1, 0 or 1, as the number is below, at or above zero; an error of NaN.
         pure function sign(x: i64) -> i64 = sign_of_integer;
-        /// The lesser.
+        /// The lesser, a float where one is; the second where they cannot be compared.
         pure function min(x: i64, y: i64) -> i64 = min_of_integers;
-        /// The greater.
+        /// The greater, a float where one is; the second where they cannot be compared.
         pure function max(x: i64, y: i64) -> i64 = max_of_integers;
     }
 }
@@ -62,7 +68,7 @@ fn of_floats() -> Vec<Definition> {
 
 fn conversions() -> Vec<Definition> {
     define! { Mathematics;
-        /// The integer.
+        /// The whole part as an integer; 0 of NaN, an error beyond the integers.
         pure function to_int(x: i64) -> i64 = integer;
         /// The whole part as an integer; 0 of NaN, an error beyond the integers.
         pure function to_int(x: f64) -> Fallible<i64> = integer_of_float;
@@ -252,4 +258,100 @@ fn is_finite(x: f64) -> bool {
 
 fn is_infinite(x: f64) -> bool {
     x.is_infinite()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::ir::Type;
+    use crate::{Limits, sandbox};
+    use rhai::{Dynamic, Scope};
+
+    const INTEGERS: [i64; 9] = [0, 1, -1, 2, -3, 7, i64::MAX, i64::MIN, i64::MIN + 1];
+    const FLOATS: [f64; 22] = [
+        0.0,
+        -0.0,
+        0.1,
+        0.5,
+        -0.5,
+        1.0,
+        1.5,
+        -1.5,
+        2.5,
+        -2.5,
+        0.49999999999999994,
+        1e-320,
+        1e15,
+        4_503_599_627_370_497.5,
+        9_223_372_036_854_775_807.0,
+        -9_223_372_036_854_775_808.0,
+        9.3e18,
+        -9.3e18,
+        1e300,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+    ];
+
+    /// The values of a type that are worth a look.
+    fn edges(of: Type) -> Vec<Dynamic> {
+        match of {
+            Type::Int => INTEGERS.map(Dynamic::from).to_vec(),
+            Type::Float => FLOATS.map(Dynamic::from).to_vec(),
+            other => panic!("no function of numbers takes {other:?}"),
+        }
+    }
+
+    /// A result by type and bits; errors are alike.
+    fn told(result: Fallible<Dynamic>) -> Option<(String, u64)> {
+        let value = result.ok()?;
+        let bits = match (value.as_float(), value.as_int(), value.as_bool()) {
+            (Ok(float), ..) if float.is_nan() => 1,
+            (Ok(float), ..) => float.to_bits(),
+            (_, Ok(integer), _) => integer as u64,
+            (.., Ok(truth)) => u64::from(truth),
+            _ => panic!("{value} is no number"),
+        };
+        Some((value.type_name().to_owned(), bits))
+    }
+
+    #[test]
+    fn each_gives_what_the_languages_own_function_gives() {
+        let engine = sandbox::engine(&Limits::default());
+        let mut compared = 0;
+        for definition in before_marking() {
+            let Interpreted::Own(ours) = definition.interpreted else {
+                panic!("{} is marked already", definition.name);
+            };
+            let types: Vec<Type> = definition.arguments.iter().map(|of| of.of).collect();
+            let call = match (definition.form, types.len()) {
+                (Form::Property, _) => format!("x.{}", definition.name),
+                (_, 0) => format!("{}()", definition.name),
+                (_, 1) => format!("{}(x)", definition.name),
+                _ => format!("{}(x, y)", definition.name),
+            };
+            let ast = engine.compile(&call).expect("a call");
+            let firsts = types.first().map_or(vec![Dynamic::UNIT], |of| edges(*of));
+            let seconds = types.get(1).map_or(vec![Dynamic::UNIT], |of| edges(*of));
+            for (x, y) in firsts
+                .iter()
+                .flat_map(|x| seconds.iter().map(move |y| (x, y)))
+            {
+                let mut scope = Scope::new();
+                scope.push_dynamic("x", x.clone());
+                scope.push_dynamic("y", y.clone());
+                let theirs = engine.eval_ast_with_scope::<Dynamic>(&mut scope, &ast);
+                let (mut x_given, mut y_given) = (x.clone(), y.clone());
+                let mut given = [&mut x_given, &mut y_given];
+                let values = &mut given[..types.len()];
+                assert_eq!(
+                    told(ours(&definition, values)),
+                    told(theirs),
+                    "{call} of {x}, {y}"
+                );
+                compared += 1;
+            }
+        }
+        assert!(compared > 1_500, "{compared}");
+    }
 }

@@ -8,9 +8,10 @@ use crate::token::{Market, Order};
 use claire_engine::strategy::{Desk, OrderHandle, OrderRequest};
 use claire_types::{GateCode, Note, OrderFlags, OrderReason, OrderStatus, Side};
 
-/// Returns the definitions of methods and handles.
+/// Returns the definitions of methods and handles, those of held orders among them.
 pub(super) fn definitions() -> Vec<Definition> {
-    [placing(), ending(), sizes(), handle()].concat()
+    let held = super::held::definitions();
+    [placing(), held, ending(), sizes(), handle()].concat()
 }
 
 fn placing() -> Vec<Definition> {

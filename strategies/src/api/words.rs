@@ -19,16 +19,21 @@ use std::fmt::{self, Write};
 
 /// Returns the definitions of the functions.
 pub(super) fn definitions() -> Vec<Definition> {
-    let mut all = vec![NOTE, ALERT];
-    for (definition, address) in all.iter_mut().zip([
-        note_shim as *const () as usize,
-        alert_shim as *const () as usize,
-    ]) {
-        definition.shim = Some(Shim {
-            address,
+    let note = Definition {
+        shim: Some(Shim {
+            address: note_shim as *const () as usize,
+            is_fallible: false,
+        }),
+        ..NOTE
+    };
+    let alert = Definition {
+        shim: Some(Shim {
+            address: alert_shim as *const () as usize,
             is_fallible: true,
-        });
-    }
+        }),
+        ..ALERT
+    };
+    let mut all = vec![note, alert];
     all.extend(signals_and_plots());
     all
 }
@@ -268,3 +273,115 @@ const WORDS_BYTES_MAX: usize = 256;
 
 /// How urgent an alert may be.
 const ALERT_LEVELS: [&str; 4] = ["info", "warning", "error", "critical"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::array::Array;
+    use claire_types::Note;
+
+    /// Texts of the same values as the interpreter and as machine code has them.
+    fn both(template: &str, values: &[(Dynamic, Tagged)]) -> [String; 2] {
+        let (dynamic, tagged): (Vec<Dynamic>, Vec<Tagged>) = values.iter().cloned().unzip();
+        let dynamic: Vec<&Dynamic> = dynamic.iter().collect();
+        [
+            Words::filled("", template, &dynamic).as_str().to_owned(),
+            Words::filled("", template, &tagged).as_str().to_owned(),
+        ]
+    }
+
+    fn float(value: f64) -> (Dynamic, Tagged) {
+        (value.into(), Tagged::new(Type::Float, value.to_bits()))
+    }
+
+    fn int(value: i64) -> (Dynamic, Tagged) {
+        (value.into(), Tagged::new(Type::Int, value as u64))
+    }
+
+    #[test]
+    fn a_value_of_machine_code_reads_as_the_interpreters() {
+        let floats = [
+            0.0,
+            -0.0,
+            1.0,
+            0.1,
+            -2.5,
+            1e15,
+            1e16,
+            1e20,
+            1e-5,
+            1e-7,
+            1e-320,
+            123456.789,
+            f64::MAX,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ];
+        let ints = [0, -1, i64::MAX, i64::MIN].map(int);
+        let text = TextWord::of(&"a {} text");
+        let mut all = floats.map(float).to_vec();
+        all.extend(ints);
+        all.push((Dynamic::TRUE, Tagged::new(Type::Bool, 1)));
+        all.push((Dynamic::FALSE, Tagged::new(Type::Bool, 0)));
+        all.push(("a {} text".into(), Tagged::new(Type::Text, text.word())));
+        all.push((Dynamic::UNIT, Tagged::new(Type::Unit, 0)));
+        let market = Market(claire_types::InstrumentId(3));
+        all.push((Dynamic::from(market), Tagged::new(Type::Market, 3)));
+        for value in &all {
+            let [interpreted, compiled] = both("x {} y", std::slice::from_ref(value));
+            assert_eq!(interpreted, compiled);
+            assert_eq!(interpreted, format!("x {} y", value.0));
+        }
+    }
+
+    #[test]
+    fn arrays_of_machine_code_read_as_the_interpreters() {
+        let (mut ints, mut floats) = (Array::default(), Array::default());
+        for item in [1_i64, -2] {
+            ints.push(item as u64);
+        }
+        for item in [0.5_f64, 1e20, 2.0] {
+            floats.push(item.to_bits());
+        }
+        let address = |array: &Array| std::ptr::from_ref(array) as usize as u64;
+        let values = [
+            (
+                Dynamic::from_array(vec![1_i64.into(), (-2_i64).into()]),
+                Tagged::new(Type::Ints, address(&ints)),
+            ),
+            (
+                Dynamic::from_array(vec![0.5.into(), 1e20.into(), 2.0.into()]),
+                Tagged::new(Type::Floats, address(&floats)),
+            ),
+        ];
+        let [interpreted, compiled] = both("{}", &values);
+        assert_eq!(interpreted, compiled);
+    }
+
+    #[test]
+    fn values_fill_the_braces_and_the_rest_follows() {
+        let cases = [
+            ("a {} b {}", "a 1 b 2 3"),
+            ("{}{}{}{}", "123{}"),
+            ("none", "none 1 2 3"),
+            ("", " 1 2 3"),
+        ];
+        for (template, want) in cases {
+            let [interpreted, compiled] = both(template, &[1, 2, 3].map(int));
+            assert_eq!([interpreted.as_str(), &compiled], [want; 2]);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_where_the_record_cuts_it() {
+        for length in [100, 111, 112, 113, 250, 255, 256, 257, 1_000] {
+            let template = format!("{}é{{}}", "x".repeat(length));
+            let whole = template.replace("{}", "12345");
+            let [interpreted, compiled] = both(&template, &[int(12_345)]);
+            assert_eq!(Note::cut(&interpreted), Note::cut(&whole));
+            assert_eq!(interpreted, compiled);
+            assert!(whole.starts_with(&interpreted));
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! A desk for tests: answers from plain fields and writes down what is asked of it.
 
 use claire_engine::strategy::{
-    BarView, BarsId, Desk, DeskFault, FillView, IndicatorId, IndicatorSource, IndicatorView,
-    LentDesk, MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView, TradeView,
+    BarView, BarsId, BracketRequest, Desk, DeskFault, FillView, IndicatorId, IndicatorSource,
+    IndicatorView, LentDesk, MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView,
+    ProtectRequest, QuoteRequest, StopRequest, TradeView,
 };
 use claire_types::{
     Currency, GateCode, InstrumentId, OrderId, OrderReason, OrderStatus, Side, VenueNs,
@@ -155,6 +156,60 @@ impl Desk for FakeDesk {
             status: Some(OrderStatus::New),
             reason: OrderReason::None,
         });
+        handle
+    }
+
+    fn quote(&mut self, quote: &QuoteRequest) -> OrderHandle {
+        self.say(format!(
+            "{} quote {} {} @ {} keep {} level {} [{}]",
+            quote.market.0,
+            quote.side.as_str(),
+            quote.qty,
+            quote.price,
+            quote.keep_ticks,
+            quote.level,
+            quote.reason
+        ));
+        OrderHandle::NONE
+    }
+
+    fn protect(&mut self, protection: &ProtectRequest) -> OrderHandle {
+        self.say(format!(
+            "{} protect {} take {:?} [{}]",
+            protection.market.0, protection.stop, protection.take, protection.reason
+        ));
+        OrderHandle::NONE
+    }
+
+    fn stop(&mut self, stop: &StopRequest) -> OrderHandle {
+        self.say(format!(
+            "{} stop {} {} {:?} {} [{}]",
+            stop.market.0,
+            stop.side.as_str(),
+            stop.qty,
+            stop.trigger,
+            stop.flags,
+            stop.reason
+        ));
+        OrderHandle::NONE
+    }
+
+    fn bracket(&mut self, bracket: &BracketRequest) -> OrderHandle {
+        self.say(format!(
+            "{} bracket {} {} entry {:?} stop {} take {} [{}]",
+            bracket.market.0,
+            bracket.side.as_str(),
+            bracket.qty,
+            bracket.entry,
+            bracket.stop,
+            bracket.take,
+            bracket.reason
+        ));
+        OrderHandle::NONE
+    }
+
+    fn replace(&mut self, handle: OrderHandle, price: f64, qty: f64) -> OrderHandle {
+        self.say(format!("replace {} {qty} @ {price}", handle.order));
         handle
     }
 

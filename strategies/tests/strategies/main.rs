@@ -3,6 +3,7 @@
 mod backends;
 mod desk;
 mod diagnostics;
+mod reference;
 mod runtime;
 mod sandbox;
 mod shipped;

@@ -10,8 +10,9 @@ use crate::indicator::{Indicator, IndicatorSpec, SpecFault};
 use crate::market::Bars;
 use crate::risk::Purpose;
 use crate::strategy::{
-    BarsId, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView, MarketFacts, NoteLevel,
-    OrderHandle, OrderRequest, OrderView,
+    BarsId, BracketRequest, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView,
+    MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView, ProtectRequest, QuoteRequest,
+    StopRequest,
 };
 use crate::timers::TimerFault;
 use claire_types::record::{NoteKind, NoteRecord, Plot, Signal};
@@ -83,22 +84,38 @@ impl Desk for Floor {
         self.request(request, Purpose::Order)
     }
 
+    fn quote(&mut self, quote: &QuoteRequest) -> OrderHandle {
+        self.keep_quote(quote)
+    }
+
+    fn protect(&mut self, protection: &ProtectRequest) -> OrderHandle {
+        self.set_protection(protection)
+    }
+
+    fn stop(&mut self, stop: &StopRequest) -> OrderHandle {
+        self.hold_stop(stop)
+    }
+
+    fn bracket(&mut self, bracket: &BracketRequest) -> OrderHandle {
+        self.place_bracket(bracket)
+    }
+
+    fn replace(&mut self, handle: OrderHandle, price: f64, qty: f64) -> OrderHandle {
+        self.replace_order(handle, price, qty)
+    }
+
     fn order(&self, handle: OrderHandle) -> OrderView {
         self.order_view(handle)
     }
 
     fn cancel(&mut self, handle: OrderHandle) {
-        let order = self.orders.order(handle.order);
-        if order.is_some_and(|order| order.is_working() && order.strategy == self.caller) {
-            self.staged.push(Staged::Cancel(
-                handle.order,
-                OrderReason::CancelledByStrategy,
-            ));
-        }
+        self.cancel_own(handle.order);
     }
 
     fn cancel_all(&mut self, market: InstrumentId) {
         let caller = self.caller;
+        let reason = OrderReason::CancelledByStrategy;
+        self.drop_waiting(caller, reason, |waiting| waiting.market == market);
         let mut ids = std::mem::take(&mut self.scratch_ids);
         ids.clear();
         let own = self
@@ -107,8 +124,7 @@ impl Desk for Floor {
             .filter(|order| order.instrument == market);
         ids.extend(own.map(|order| order.id));
         for id in &ids {
-            self.staged
-                .push(Staged::Cancel(*id, OrderReason::CancelledByStrategy));
+            self.staged.push(Staged::Cancel(*id, reason));
         }
         self.scratch_ids = ids;
     }

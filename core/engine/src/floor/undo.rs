@@ -83,6 +83,7 @@ impl Floor {
         }
         self.order_number = self.saved.before.order_number;
         self.closings.truncate(self.saved.closings);
+        self.calls.truncate(self.saved.calls);
         if let Some(mark) = self.saved.outputs {
             self.outputs.roll_back(mark);
         }
@@ -103,6 +104,9 @@ impl Floor {
         seat.timers.copy_from(&saved.timers);
         seat.signal = saved.signal;
         seat.tally = saved.tally;
+        if saved.has_held {
+            seat.held.copy_from(&saved.held);
+        }
         seat.facts.truncate(before.markets);
         seat.bars.truncate(before.bars);
         seat.indicators.truncate(before.indicators);

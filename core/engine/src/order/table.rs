@@ -15,7 +15,7 @@ use claire_types::{
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Our orders. Ids must grow from one added order to the next.
+/// Our orders. No id is used twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderTable {
     slots: Vec<Order>,
@@ -26,6 +26,7 @@ pub struct OrderTable {
     finals: VecDeque<Entry>,
     sums: Sums,
     limits: TableLimits,
+    /// The largest id so far.
     id_last: OrderId,
 }
 
@@ -88,7 +89,7 @@ pub enum AddFault {
     Full,
     /// Strategy, instrument or currency is outside the tables: deny with CAPACITY.
     OutsideTables,
-    /// The id is not larger than the last one: a bug of the caller, halt.
+    /// There is an order of this id: a bug of the caller, halt.
     IdNotNew,
 }
 
@@ -157,7 +158,7 @@ impl OrderTable {
         approved: Approved<Intent>,
         stamp: &OrderStamp,
     ) -> Result<&Order, AddFault> {
-        if stamp.id <= self.id_last {
+        if self.slot(stamp.id).is_some() {
             return Err(AddFault::IdNotNew);
         }
         if self.working.len() >= self.limits.orders_working_max as usize {
@@ -171,9 +172,11 @@ impl OrderTable {
         self.sums
             .change(&order, delta)
             .ok_or(AddFault::OutsideTables)?;
-        self.id_last = order.id;
         let slot = self.place(order);
-        self.working.push(Entry { id: order.id, slot });
+        // An order that waited in the engine comes under an id from before; all others come last.
+        let index = self.working.partition_point(|entry| entry.id < order.id);
+        self.working.insert(index, Entry { id: order.id, slot });
+        self.id_last = self.id_last.max(order.id);
         self.slots.get(slot as usize).ok_or(AddFault::Full)
     }
 
@@ -349,10 +352,12 @@ impl OrderTable {
         }
         let index = self.finals.partition_point(|entry| entry.id < id);
         self.finals.insert(index, Entry { id, slot });
-        if self.finals.len() > self.limits.orders_final_kept as usize
-            && let Some(oldest) = self.finals.pop_front()
-        {
-            self.vacate(oldest.slot);
+        if self.finals.len() > self.limits.orders_final_kept as usize {
+            // Not what ended just now, however long it waited before.
+            let oldest = usize::from(index == 0 && self.finals.len() > 1);
+            if let Some(oldest) = self.finals.remove(oldest) {
+                self.vacate(oldest.slot);
+            }
         }
     }
 

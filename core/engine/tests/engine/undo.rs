@@ -2,8 +2,11 @@
 
 use crate::play::{Actor, BTC, ETH, Play, config, fault, limit, market};
 use claire_engine::config::EngineConfig;
-use claire_engine::strategy::{Desk, IndicatorSource, NoteLevel, OrderHandle, OrderRequest};
-use claire_types::{OrderFlags, OrderId, Side};
+use claire_engine::strategy::{
+    BracketRequest, Desk, IndicatorSource, NoteLevel, OrderHandle, OrderRequest, ProtectRequest,
+    QuoteRequest, StopRequest, StopTrigger,
+};
+use claire_types::{Note, OrderFlags, OrderId, Side};
 use proptest::prelude::*;
 
 /// Something that a strategy asks of its desk.
@@ -15,6 +18,11 @@ enum Act {
     CancelAll,
     Flatten,
     Target(f64),
+    Quote(Side, f64, f64, u16),
+    Protect(f64, Option<f64>),
+    Stop(Side, f64, StopTrigger),
+    Bracket(Side, f64),
+    Replace(u64, f64, f64),
     Every(i64, String),
     After(i64, String),
     StopTimer(String),
@@ -64,6 +72,54 @@ fn act(desk: &mut dyn Desk, act: &Act) {
         Act::Target(qty) => {
             let _ = desk.target_position(BTC, *qty, "target");
         }
+        Act::Quote(side, qty, price, level) => {
+            let _ = desk.quote(&QuoteRequest {
+                market: BTC,
+                side: *side,
+                price: *price,
+                qty: *qty,
+                keep_ticks: 20,
+                level: *level,
+                reason: Note::EMPTY,
+            });
+        }
+        Act::Protect(stop, take) => {
+            let _ = desk.protect(&ProtectRequest {
+                market: BTC,
+                stop: *stop,
+                take: *take,
+                reason: Note::EMPTY,
+            });
+        }
+        Act::Stop(side, qty, trigger) => {
+            let _ = desk.stop(&StopRequest {
+                market: BTC,
+                side: *side,
+                qty: *qty,
+                trigger: *trigger,
+                flags: OrderFlags::NONE,
+                reason: Note::EMPTY,
+            });
+        }
+        Act::Bracket(side, entry) => {
+            let away = 2.0 * side.sign() as f64;
+            let _ = desk.bracket(&BracketRequest {
+                market: BTC,
+                side: *side,
+                qty: 1.0,
+                entry: Some(*entry),
+                stop: entry - away,
+                take: entry + away,
+                reason: Note::EMPTY,
+            });
+        }
+        Act::Replace(number, qty, price) => {
+            let handle = OrderHandle {
+                order: OrderId::new(0, *number),
+                ..OrderHandle::NONE
+            };
+            let _ = desk.replace(handle, *price, *qty);
+        }
         Act::Every(ms, name) => {
             let _ = desk.every(*ms, name);
         }
@@ -106,6 +162,10 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         ]
     };
     let qtys = || prop_oneof![Just(0.2), Just(1.0), Just(3.0), Just(-1.0), Just(f64::NAN)];
+    let triggers = prop_oneof![
+        (97.0..103.0).prop_map(StopTrigger::At),
+        (0.0..0.1).prop_map(StopTrigger::Behind),
+    ];
     let one = prop_oneof![
         3 => (sides(), qtys()).prop_map(|(side, qty)| Act::Market(side, qty)),
         4 => (sides(), qtys(), 97.0..103.0, flags)
@@ -114,6 +174,15 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => Just(Act::CancelAll),
         1 => Just(Act::Flatten),
         1 => (-4.0..4.0).prop_map(Act::Target),
+        3 => (sides(), qtys(), 97.0..103.0, 0_u16..2)
+            .prop_map(|(side, qty, price, level)| Act::Quote(side, qty, price, level)),
+        2 => (97.0..103.0, prop::option::of(97.0..103.0))
+            .prop_map(|(stop, take)| Act::Protect(stop, take)),
+        2 => (sides(), qtys(), triggers)
+            .prop_map(|(side, qty, trigger)| Act::Stop(side, qty, trigger)),
+        1 => (sides(), 97.0..103.0).prop_map(|(side, entry)| Act::Bracket(side, entry)),
+        2 => (1_u64..12, qtys(), 97.0..103.0)
+            .prop_map(|(number, qty, price)| Act::Replace(number, qty, price)),
         1 => (0_i64..300, names()).prop_map(|(ms, name)| Act::Every(ms, name)),
         1 => (0_i64..300, names()).prop_map(|(ms, name)| Act::After(ms, name)),
         1 => names().prop_map(Act::StopTimer),
