@@ -3,6 +3,8 @@
 mod backends;
 mod desk;
 mod diagnostics;
+mod interface;
+mod page;
 mod reference;
 mod runtime;
 mod sandbox;
