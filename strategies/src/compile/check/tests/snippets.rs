@@ -86,7 +86,12 @@ pub(super) fn lowered(
 ) -> Result<(crate::compile::check::Lowered, FunctionId), crate::compile::check::NotCompiled> {
     let types = [Type::Market, Type::Int, Type::Int, Type::Float, Type::Float];
     let constants = &compiled.constants;
-    let mut script = Script::new(&compiled.ast, constants, crate::api::definitions());
+    let mut script = Script::new(
+        &compiled.ast,
+        constants,
+        crate::api::definitions(),
+        &crate::Limits::default(),
+    );
     let id = crate::compile::check::function(&mut script, "f", &types)?;
     let lowered = crate::compile::check::Lowered {
         program: std::mem::take(&mut script.program),
@@ -147,6 +152,8 @@ fn sum(list) { let t = 0.0; for v in list { t += v; } list.push(1.0); t }
 fn first(list) { list[0] }
 fn name_of(v) { if v > 0 { "up" } else { "down" } }
 fn nothing() { }
+fn int.scaled() { this * 10 }
+fn scaled() { this.n * 10 }
 fn halved(n) { if n < 1 { 1 } else { halved(n - 1) * 0.5 } }
 fn tell(m, text) { note("{}", text); m.bid }
 "#;

@@ -334,6 +334,12 @@ fn fields_of_the_state() {
         "this[\"n\"] = 4; this.n",
         "this.n /= a; this.n",
         "let n = this.n; this.n = 99; n",
+        "this?.n + 1",
+        "this.floats[0].floor + this.floats[1].abs()",
+        "this.inner.deep.list[0].round().to_int()",
+        "this.order?.is_open",
+        "market(\"sim:OTHER\").bid(this.bump(-2))",
+        "market(this.word).bid(this.bump(-2)) /* fails */",
     ]);
 }
 
