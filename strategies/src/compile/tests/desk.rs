@@ -37,6 +37,21 @@ impl Desk for Quiet {
     fn place(&mut self, _: &OrderRequest) -> OrderHandle {
         OrderHandle::NONE
     }
+    fn quote(&mut self, _: &QuoteRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn protect(&mut self, _: &ProtectRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn stop(&mut self, _: &StopRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn bracket(&mut self, _: &BracketRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn replace(&mut self, _: OrderHandle, _: f64, _: f64) -> OrderHandle {
+        OrderHandle::NONE
+    }
     fn order(&self, _: OrderHandle) -> OrderView {
         OrderView::NONE
     }
