@@ -15,6 +15,8 @@ const MAIN: InstrumentId = InstrumentId(0);
 struct Run {
     strategy: RhaiStrategy,
     desk: LentDesk,
+    /// The state after `init`.
+    initial: Vec<u8>,
 }
 
 impl Run {
@@ -22,12 +24,14 @@ impl Run {
         let mut run = Self {
             strategy: RhaiStrategy::with(Arc::clone(script), backend),
             desk: FakeDesk::lent(),
+            initial: Vec::new(),
         };
         let init = run.strategy.call(&StrategyEvent::Init, &mut run.desk);
         init.expect("init runs");
         let fake = desk::fake(&mut run.desk);
         fake.is_init = false;
         fake.log.clear();
+        run.initial = run.saved();
         run
     }
 
@@ -37,9 +41,10 @@ impl Run {
         bytes
     }
 
-    /// Calls the book's handler with these inputs; returns the fault, the state and what the desk was asked.
+    /// Calls the book's handler with these inputs, after nothing but `init`; returns the fault, the state and what the desk was asked.
     fn call(&mut self, inputs: (i64, i64, f64, f64)) -> (Option<String>, Vec<u8>, Vec<String>) {
-        let state = state::read(&self.saved(), 16).expect("these bytes were saved");
+        desk::fake(&mut self.desk).orders.clear();
+        let state = state::read(&self.initial, 16).expect("these bytes were saved");
         let mut state = state.expect("init has run");
         let (a, b, x, y) = inputs;
         let inputs: [(&str, Dynamic); 4] = [
@@ -92,9 +97,9 @@ pub(super) fn check(text: &str, returns: Type) {
 {handlers:?}"
     );
     let script = Arc::new(script);
+    let mut machine = Run::new(&script, Backend::Compiled);
+    let mut interpreted = Run::new(&script, Backend::Interpreted);
     for inputs in INPUTS {
-        let mut machine = Run::new(&script, Backend::Compiled);
-        let mut interpreted = Run::new(&script, Backend::Interpreted);
         let (found, want) = (machine.call(inputs), interpreted.call(inputs));
         assert_eq!(found, want, "{text}\n{inputs:?}");
     }

@@ -15,8 +15,8 @@ pub(super) enum Exits {
     AlsoElsewhere,
 }
 
-/// Runs `fn f(m, a, b, x, y) { body }` both ways on all inputs.
-pub(super) fn check(body: &str, exits: Exits) {
+/// Runs `fn f(m, a, b, x, y) { body }` both ways on all inputs; returns how many runs came to their end.
+pub(super) fn check(body: &str, exits: Exits) -> usize {
     let text = format!("{PROLOGUE}\nfn f(m, a, b, x, y) {{ {body} }}\n");
     let compiled = Compiled::new(&text);
     let (lowered, id) = lower(&compiled);
@@ -66,6 +66,7 @@ pub(super) fn check(body: &str, exits: Exits) {
         "no input completes: {body}"
     );
     super::machine::check(&text, lowered.program.functions[id.0 as usize].returns);
+    completed
 }
 
 fn after_text(state: &Dynamic) -> String {
