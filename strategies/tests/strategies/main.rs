@@ -1,5 +1,6 @@
 //! Scripts against a desk that writes down what is asked of it.
 
+mod backends;
 mod desk;
 mod diagnostics;
 mod indicators;
