@@ -138,17 +138,24 @@ mod tests {
     use super::super::text::TextWord;
     use super::*;
 
+    fn tagged(of: Type, word: u64) -> Tagged {
+        Tagged {
+            of: of as u64,
+            word,
+        }
+    }
+
     #[test]
     fn a_value_comes_back_by_its_tag() {
         let text = TextWord::of(&"name");
         let mut array = Array::default();
         array.push(7);
         let values = [
-            Tagged::new(Type::Bool, 1),
-            Tagged::new(Type::Int, -3_i64 as u64),
-            Tagged::new(Type::Float, 0.5_f64.to_bits()),
-            Tagged::new(Type::Text, text.word()),
-            Tagged::new(Type::Ints, std::ptr::from_ref(&array) as usize as u64),
+            tagged(Type::Bool, 1),
+            tagged(Type::Int, -3_i64 as u64),
+            tagged(Type::Float, 0.5_f64.to_bits()),
+            tagged(Type::Text, text.word()),
+            tagged(Type::Ints, std::ptr::from_ref(&array) as usize as u64),
         ];
         let passed = Tagged::passed(values.as_ptr(), values.len() as u64);
         assert!(matches!(passed[0].value(), Passed::Bool(true)));
