@@ -37,6 +37,21 @@ impl Desk for Quiet {
     fn place(&mut self, _: &OrderRequest) -> OrderHandle {
         OrderHandle::NONE
     }
+    fn quote(&mut self, _: &QuoteRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn protect(&mut self, _: &ProtectRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn stop(&mut self, _: &StopRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn bracket(&mut self, _: &BracketRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn replace(&mut self, _: OrderHandle, _: f64, _: f64) -> OrderHandle {
+        OrderHandle::NONE
+    }
     fn order(&self, _: OrderHandle) -> OrderView {
         OrderView::NONE
     }
@@ -71,16 +86,10 @@ impl Desk for Quiet {
     fn indicator_value(&self, _: IndicatorId, _: u8) -> IndicatorView {
         IndicatorView::default()
     }
-    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
-        Err(DeskFault::OutsideInit)
-    }
     fn every(&mut self, _: i64, _: &str) -> Result<(), DeskFault> {
         Ok(())
     }
     fn after(&mut self, _: i64, _: &str) -> Result<(), DeskFault> {
-        Ok(())
-    }
-    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
         Ok(())
     }
     fn stop_timer(&mut self, _: &str) {}
@@ -90,4 +99,7 @@ impl Desk for Quiet {
     }
     fn plot(&mut self, _: &str, _: &str, _: f64) {}
     fn undo(&mut self) {}
+    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
+        Err(DeskFault::OutsideInit)
+    }
 }
