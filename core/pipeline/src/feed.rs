@@ -316,7 +316,7 @@ impl FeedLine {
         while let Ok((message, after)) = rest.split_message() {
             if let Ok((_, Input::FrameError(error))) = Input::decode(&message) {
                 let stream = match error.channel.as_str() {
-                    "" => "no stream's name",
+                    "" => "a frame without a stream",
                     name => name,
                 };
                 text = format!("{stream}: {} at byte {}", error.fault, error.offset_bytes);

@@ -6,6 +6,14 @@ use claire_engine::risk::funds::funds_currency;
 use claire_types::record::Decision;
 use claire_types::{Amount, Contract, GateCode, Instrument, Qty, TradingState};
 
+/// Returns a count with its noun, as in `1 frame` and `2 frames`.
+pub fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 /// Returns what a denial with this code says, in a few words.
 pub const fn meaning(code: GateCode) -> &'static str {
     use GateCode as C;

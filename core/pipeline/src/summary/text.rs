@@ -1,6 +1,7 @@
 //! The summary as text for people.
 
 use super::{LatencyFigures, ReplaySummary, STAGES};
+use crate::words::counted;
 use std::fmt;
 
 /// Shows the summary in aligned lines, without colors.
@@ -9,8 +10,8 @@ impl fmt::Display for ReplaySummary {
         if self.run.interrupted {
             writeln!(
                 f,
-                "run       INTERRUPTED after {} frames: all below is of this part",
-                self.frames
+                "run       INTERRUPTED after {}: all below is of this part",
+                counted(self.frames, "frame")
             )?;
         }
         self.write_flow(f)?;
@@ -21,7 +22,8 @@ impl fmt::Display for ReplaySummary {
             let (segments, bytes) = (self.run.segments_removed, self.run.segments_removed_bytes);
             writeln!(
                 f,
-                "journal   {segments} old segments removed, {bytes} bytes"
+                "journal   {} removed, {bytes} bytes",
+                counted(segments, "old segment")
             )?;
         }
         writeln!(f, "digest    {}", self.digest)
@@ -34,8 +36,9 @@ impl ReplaySummary {
             let files = session.files.join(" + ");
             writeln!(
                 f,
-                "session   {}  {files}  {} frames",
-                session.venue, session.frames
+                "session   {}  {files}  {}",
+                session.venue,
+                counted(session.frames, "frame")
             )?;
         }
         if let (Some(first), Some(last)) = (&self.first_recv, &self.last_recv) {
@@ -44,18 +47,18 @@ impl ReplaySummary {
         let rate = per_second(self.frames, self.run.elapsed_s);
         writeln!(
             f,
-            "flow      {} frames, {} events, {} trades, {} errors, {} gaps in {} s ({rate} frames/s, unpacked in {} s)",
-            self.frames,
-            self.events,
-            self.trades,
-            self.errors,
-            self.gaps,
+            "flow      {}, {}, {}, {}, {} in {} s ({rate} frames/s, unpacked in {} s)",
+            counted(self.frames, "frame"),
+            counted(self.events, "event"),
+            counted(self.trades, "trade"),
+            counted(self.errors, "error"),
+            counted(self.gaps, "gap"),
             seconds(self.run.elapsed_s),
             seconds(self.run.unpack_s),
         )?;
         if self.clock_steps > 0 {
-            let steps = self.clock_steps;
-            writeln!(f, "clock     {steps} steps; engine time never goes back")?;
+            let steps = counted(self.clock_steps, "step");
+            writeln!(f, "clock     {steps}; engine time never goes back")?;
         }
         for text in &self.clock_steps_first {
             writeln!(f, "          {text}")?;
@@ -97,22 +100,22 @@ impl ReplaySummary {
         for strategy in &self.strategies {
             writeln!(
                 f,
-                "strategy  {} on {} ({}, {})  {} signals, {} orders, {} fills, {} denied, net {}",
+                "strategy  {} on {} ({}, {})  {}, {}, {}, {} denied, net {}",
                 strategy.name,
                 strategy.market,
                 strategy.backend,
                 strategy.state,
-                strategy.signals,
-                strategy.orders,
-                strategy.fills,
+                counted(strategy.signals, "signal"),
+                counted(strategy.orders, "order"),
+                counted(strategy.fills, "fill"),
                 strategy.denials,
                 strategy.net
             )?;
             if let Some(error) = &strategy.last_error {
-                let failures = strategy.failures;
+                let failures = counted(strategy.failures, "call");
                 writeln!(
                     f,
-                    "failed    {}: {failures} calls, the last: {error}",
+                    "failed    {}: {failures}, the last: {error}",
                     strategy.name
                 )?;
             }
@@ -120,8 +123,10 @@ impl ReplaySummary {
         let denied: u64 = self.denied.values().sum();
         write!(
             f,
-            "trading   {} orders, {} fills, {} rejected, {denied} denied",
-            self.orders, self.fills, self.rejected
+            "trading   {}, {}, {} rejected, {denied} denied",
+            counted(self.orders, "order"),
+            counted(self.fills, "fill"),
+            self.rejected
         )?;
         for (index, (code, count)) in self.denied.iter().enumerate() {
             let lead = if index == 0 { " (" } else { ", " };
@@ -339,7 +344,7 @@ digest    abababababababababababababababababababababababababababababababab
         summary.run.interrupted = true;
         summary.clock_steps = 1;
         summary.clock_steps_first = vec!["a.txt:5: the clock goes back".into()];
-        let clock = "clock     1 steps; engine time never goes back\n          a.txt:5: the clock goes back\n";
+        let clock = "clock     1 step; engine time never goes back\n          a.txt:5: the clock goes back\n";
         let expected = expected.replace("book ", &format!("{clock}book "));
         let part = "run       INTERRUPTED after 41249 frames: all below is of this part\n";
         assert_eq!(summary.to_string(), format!("{part}{expected}"));
