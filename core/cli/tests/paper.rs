@@ -168,6 +168,21 @@ fn a_lost_state_beside_a_journal_denies_every_order_until_it_is_lifted() {
 }
 
 #[test]
+fn journals_of_replays_and_other_files_are_no_trace_of_a_lost_state() {
+    let folder = Folder::new();
+    let mut recording = std::fs::File::create(folder.0.join("spot.txt")).expect("writable");
+    claire_sim::write_recording(&mut recording, 7, 5).expect("written");
+    json(&folder.run("replay spot.txt --strategy churn --store sqlite:a.db --json"));
+    let journals = folder.0.join("data/claire/journal");
+    assert_eq!(std::fs::read_dir(&journals).expect("a journal").count(), 1);
+    std::fs::write(journals.join(".keep"), "").expect("writable");
+    std::fs::create_dir(journals.join("empty")).expect("writable");
+    let output = folder.run("paper --speed max --for 1s --json");
+    let value = json(&output);
+    assert_eq!(value["state"], "ACTIVE", "{}", text(&output.stderr));
+}
+
+#[test]
 fn what_the_engine_latches_outlives_the_process() {
     let folder = Folder::new();
     let limited = |line: &str| {
