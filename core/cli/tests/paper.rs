@@ -168,6 +168,65 @@ fn a_lost_state_beside_a_journal_denies_every_order_until_it_is_lifted() {
 }
 
 #[test]
+fn a_lost_state_is_missed_wherever_the_runs_were_written() {
+    for (first, second) in [
+        ("", " --journal other"),
+        (" --journal pj", ""),
+        (" --journal pj --store none", " --journal other"),
+    ] {
+        let folder = Folder::new();
+        let run = |places: &str| {
+            let output = folder.run(&format!("paper --speed max --for 5s --json{places}"));
+            (json(&output), text(&output.stderr))
+        };
+        run(first);
+        run(&first.replace("pj", "pj2"));
+        std::fs::remove_file(folder.state()).expect("the first run wrote it");
+        let (value, complaint) = run(second);
+        assert_eq!(
+            (&value["state"], &value["fills"]),
+            (&"KILLED".into(), &0.into())
+        );
+        assert!(complaint.contains("audit.jsonl"), "{complaint}");
+        let state = std::fs::read_to_string(folder.state()).expect("readable");
+        let state: Value = serde_json::from_str(&state).expect("JSON");
+        assert_eq!(state["state"]["epoch"], 3, "{state}");
+    }
+}
+
+#[test]
+fn each_trace_of_an_earlier_start_is_enough() {
+    for (kept, is_gone) in [
+        ("audit.jsonl", false),
+        ("claire.db", false),
+        ("journal", false),
+        ("nothing", true),
+    ] {
+        let folder = Folder::new();
+        json(&folder.run("paper --speed max --for 1s --json"));
+        json(&folder.run("paper --speed max --for 1s --json"));
+        let data = folder.0.join("data/claire");
+        for entry in std::fs::read_dir(&data).expect("a data directory") {
+            let path = entry.expect("readable").path();
+            match path.is_dir() {
+                _ if path.ends_with(kept) => Ok(()),
+                true => std::fs::remove_dir_all(path),
+                false => std::fs::remove_file(path),
+            }
+            .expect("removed");
+        }
+        let output = folder.run("init --json");
+        let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let (found, epoch) = match is_gone {
+            true => ("first_start", 0),
+            false => ("unreadable", 2),
+        };
+        assert_eq!(value["found"], found, "{kept}: {value}");
+        assert_eq!(value["state"]["epoch"], epoch, "{kept}: {value}");
+    }
+}
+
+#[test]
 fn journals_of_replays_and_other_files_are_no_trace_of_a_lost_state() {
     let folder = Folder::new();
     let mut recording = std::fs::File::create(folder.0.join("spot.txt")).expect("writable");

@@ -13,7 +13,7 @@ use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::feed::steps::ClockSteps;
 use crate::run::{Assembly, Prepared, RecordPlan, RunError, header, prepare, segment_plan};
-use crate::state::{Found, Journals, State, StateStore};
+use crate::state::{Found, State, StateStore, Traces};
 use crate::status::StatusCell;
 use crate::status::board::{Board, BoardStart};
 use crate::status::keeper::Keeper;
@@ -251,8 +251,8 @@ fn open_state(
     clock: &Clock,
     shown: &StatusCell,
 ) -> Result<StateStore, RunError> {
-    let journals = Journals::found_in(&config.journal_dir())?;
-    let opened = StateStore::open(&config.data_dir, journals, &request.who, clock.wall());
+    let look = || Traces::find(config);
+    let opened = StateStore::open(&config.data_dir, look, &request.who, clock.wall());
     let (store, found) = opened?;
     reach_store(config)?;
     let state = store.state();

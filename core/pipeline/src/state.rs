@@ -6,11 +6,12 @@
 
 mod audit;
 mod file;
-mod journals;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use audit::AuditLine;
+pub use traces::Traces;
 
 use claire_types::{TradingState, WallNs};
 use serde::{Deserialize, Serialize};
@@ -59,24 +60,12 @@ pub struct Cause {
 /// What a start found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Neither journal nor state: the state was created, ACTIVE.
+    /// Neither state nor any trace of one: the state was created, ACTIVE.
     FirstStart,
     /// A state that reads.
     State,
-    /// A state that does not read, or none beside a journal: KILLED was latched.
+    /// A state that does not read, or none beside traces of earlier starts: KILLED was latched.
     Unreadable(String),
-}
-
-/// Whether journals of earlier runs exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Journals {
-    /// None.
-    None,
-    /// Some; the highest epoch that their headers name, so that no id repeats after a lost state file.
-    Present {
-        /// The highest epoch found, 0 where none could be read.
-        epoch_max: u32,
-    },
 }
 
 /// Why the state cannot be kept; nothing may trade without it.
@@ -134,30 +123,34 @@ impl StateStore {
 
     /// Opens the data directory's state; creates it on a first start.
     ///
-    /// A state file that is missing beside a journal, empty, truncated or foreign latches KILLED; the
-    /// unreadable file is kept beside the new one under another name.
+    /// A state file that is missing although earlier starts left traces, empty, truncated or foreign latches
+    /// KILLED; the unreadable file is kept beside the new one under another name. `look` finds the traces; it is
+    /// called where there is no state to read.
     ///
     /// # Errors
     /// See [`StateError`]; the caller must not trade.
     pub fn open(
         directory: &Path,
-        journals: Journals,
+        look: impl FnOnce() -> Result<Traces, StateError>,
         who: &str,
         now: WallNs,
     ) -> Result<(Self, Found), StateError> {
         let disk = Disk::lock(directory)?;
         let (state, found) = match file::read(directory) {
             file::Content::State(state) => (state, Found::State),
-            file::Content::Missing if journals == Journals::None => {
-                (State::first(), Found::FirstStart)
-            }
             file::Content::Missing => {
-                let what = "is missing, but journals of earlier runs exist".to_owned();
-                unreadable(directory, &what, journals, now)
+                let traces = look()?;
+                if traces.places.is_empty() {
+                    (State::first(), Found::FirstStart)
+                } else {
+                    let what = format!("is missing, but earlier starts left {}", traces.words());
+                    unreadable(directory, &what, &traces, now)
+                }
             }
             file::Content::Unreadable(what) => {
+                let traces = look()?;
                 file::set_aside(directory, now)?;
-                unreadable(directory, &what, journals, now)
+                unreadable(directory, &what, &traces, now)
             }
         };
         let store = Self {
@@ -308,11 +301,7 @@ impl Disk {
 }
 
 /// Returns the KILLED state of a start that could not read its state, and the message for people.
-fn unreadable(directory: &Path, what: &str, journals: Journals, now: WallNs) -> (State, Found) {
-    let epoch = match journals {
-        Journals::None => 0,
-        Journals::Present { epoch_max } => epoch_max,
-    };
+fn unreadable(directory: &Path, what: &str, traces: &Traces, now: WallNs) -> (State, Found) {
     let message = format!(
         "{} {what}: KILLED. Check open orders and positions at the venue, then lift it with \
          `claire init --lift REASON`",
@@ -322,7 +311,7 @@ fn unreadable(directory: &Path, what: &str, journals: Journals, now: WallNs) -> 
         trading_state: TradingState::Killed,
         cause: Some(Cause::new(Cause::STATE_UNREADABLE, what, "start", now)),
         is_kill_switch_active: true,
-        epoch,
+        epoch: traces.epoch_max,
     };
     (state, Found::Unreadable(message))
 }

@@ -24,9 +24,10 @@ pub use url::unknown_scheme;
 
 use crate::journal::{EndMark, JournalHeader, Place, RunId};
 use crate::latencies::StageLatency;
-use claire_types::{InstrumentId, Scale};
+use claire_types::{InstrumentId, Mode, Scale};
 use schema::{Dialect, Migration};
 use std::collections::BTreeMap;
+use std::path::Path;
 use url::{StoreUrl, without_password};
 
 /// An open store.
@@ -141,6 +142,17 @@ impl Store {
             }),
             Err(cause) => Err(StoreError::Open { url: shown, cause }),
         }
+    }
+
+    /// Returns the highest epoch of the runs in these modes in an SQLite file that is there; `None` without any. Only reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] for what is no store or cannot be read.
+    pub fn epoch_max_of_file(path: &Path, modes: &[Mode]) -> Result<Option<u32>, StoreError> {
+        sqlite::epoch_max(path, modes).map_err(|cause| StoreError::Open {
+            url: format!("sqlite:{}", path.display()),
+            cause: cause.to_string(),
+        })
     }
 
     /// Brings the tables up to this program's version and returns the names of the migrations it applied.

@@ -6,7 +6,7 @@ use crate::envelope::Envelope;
 use crate::exit::{Exit, Failure};
 use claire_pipeline::clock::Clock;
 use claire_pipeline::config::{Config, Override};
-use claire_pipeline::state::{Found, Journals, State, StateStore};
+use claire_pipeline::state::{Found, State, StateStore, Traces};
 use claire_types::{TradingState, WallNs};
 use clap::Args;
 use serde_json::json;
@@ -19,7 +19,7 @@ Examples:
   claire init --data-dir /var/lib/claire
   claire init --lift \"checked open orders and positions at the venue\"
 
-A data directory that holds journals but no readable state is KILLED: exit 3, and the reason.")]
+A data directory that earlier runs used but that holds no readable state is KILLED: exit 3, and the reason.")]
 pub struct Arguments {
     /// The folder, instead of the configured one.
     #[arg(long, value_name = "DIR")]
@@ -41,8 +41,8 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
     let options = folder.map(|folder| Override::of_option("--data-dir", "data_dir", folder));
     let config = cli.load(options.collect())?;
     let who = who();
-    let journals = Journals::found_in(&config.journal_dir())?;
-    let (mut store, found) = StateStore::open(&config.data_dir, journals, &who, now())?;
+    let look = || Traces::find(&config);
+    let (mut store, found) = StateStore::open(&config.data_dir, look, &who, now())?;
     if let Some(reason) = &arguments.lift {
         store.lift(reason, &who, now())?;
     }
