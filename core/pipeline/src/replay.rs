@@ -8,7 +8,7 @@ mod check;
 use crate::config::{Config, Selection};
 use crate::engine::Journaling;
 use crate::feed::Feed;
-use crate::feed::replay::{ReplayFeed, Speed, symbol_of_url, venue_of};
+use crate::feed::replay::{FaultPlace, ReplayFeed, Speed, symbol_of_url, venue_of};
 use crate::inputs;
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
@@ -71,6 +71,8 @@ pub struct Replayed {
     pub data_hash: Option<String>,
     /// Lines that were no frames, in words.
     pub fault_texts: Vec<String>,
+    /// Where the first line or frame is that could not be read.
+    pub fault_first: Option<FaultPlace>,
     /// What the store lacks, in words.
     pub store_lag: Option<String>,
 }
@@ -152,6 +154,7 @@ pub fn replay(
         script_hashes,
         data_hash,
         fault_texts: fault_texts(&finished),
+        fault_first: finished.feed.counts().fault_first.clone(),
         store_lag: finished.store_lag,
     })
 }

@@ -525,7 +525,7 @@ fn waiting(longest: Duration, lag: &Lag) -> String {
 fn words_of(lag: &Lag) -> Option<String> {
     let error = || match &lag.error {
         Some(error) => error.clone(),
-        None => "it is slow".to_owned(),
+        None => "it has not answered in time".to_owned(),
     };
     match (lag.messages, lag.state) {
         (0, ProjectorState::Ended) => None,

@@ -1,10 +1,12 @@
 //! `claire paper`: the bundled market at real speed, on a screen.
 
-use super::replay::{Places, Strategies, failure_of, lagging, stop_on_signals, topology_of};
+use super::replay::{
+    Places, Strategies, exit_of, failure_of, lagging, stop_on_signals, topology_of,
+};
 use super::{Outcome, duration, init};
 use crate::cli::Cli;
 use crate::envelope::Envelope;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::screen::{PAGE_INTERVAL, View, Wish};
 use claire_pipeline::config::section::Speed;
 use claire_pipeline::config::{Config, Override};
@@ -100,7 +102,7 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
         mode: Some(mode),
         ..envelope
     };
-    answer(ended.map_err(failure_of)?, envelope)
+    Ok(answer(ended.map_err(failure_of)?, envelope))
 }
 
 type Running = JoinHandle<Result<Papered, RunError>>;
@@ -135,11 +137,9 @@ fn watch(running: &Running, shown: &StatusCell, stop: &AtomicBool, is_json: bool
     }
 }
 
-fn answer(ended: Papered, envelope: Envelope) -> Result<Outcome, Failure> {
-    if let Some(lag) = ended.store_lag {
-        return Err(lagging(&lag, ended.summary.run.journal.as_deref()));
-    }
+fn answer(ended: Papered, envelope: Envelope) -> Outcome {
     let run = &ended.summary.run;
+    let lag = ended.store_lag.as_deref();
     let mut text = ended.summary.to_string();
     for (name, place) in [("journal", &run.journal), ("database", &run.store)] {
         if let Some(place) = place {
@@ -156,11 +156,12 @@ fn answer(ended: Papered, envelope: Envelope) -> Result<Outcome, Failure> {
         run_id: Some(ended.run_id.to_string()),
         config_hash: Some(ended.config_hash),
         script_hashes: ended.script_hashes,
+        failure: lag.map(|lag| lagging(lag, run.journal.as_deref())),
         ..envelope
     };
-    Ok(Outcome {
-        exit: Exit::Done,
+    Outcome {
+        exit: exit_of(&envelope),
         text,
         envelope: envelope.with_body(&ended.summary),
-    })
+    }
 }

@@ -156,61 +156,73 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop);
     let replayed = replay(config, &request, stop).map_err(failure_of)?;
-    answer(
+    Ok(answer(
         arguments,
         &replayed,
         Envelope {
             mode: Some(mode),
             ..envelope
         },
-    )
+    ))
 }
 
-fn answer(
-    arguments: &Arguments,
-    replayed: &Replayed,
-    envelope: Envelope,
-) -> Result<Outcome, Failure> {
+fn answer(arguments: &Arguments, replayed: &Replayed, envelope: Envelope) -> Outcome {
     for text in &replayed.fault_texts {
         tracing::warn!("{text}");
-    }
-    let is_interrupted = replayed.summary.run.interrupted;
-    if let Some(lag) = replayed.store_lag.as_ref().filter(|_| !is_interrupted) {
-        let journal = replayed.summary.run.journal.as_deref();
-        return Err(lagging(lag, journal));
-    }
-    let errors = replayed.summary.errors;
-    if arguments.strict && errors > 0 {
-        let text = format!("{errors} frames or lines could not be read");
-        return Err(
-            Failure::failed("FRAMES", text).with_hint("without --strict they are only counted")
-        );
-    }
-    let steps = replayed.summary.clock_steps;
-    if arguments.strict && steps > 0 {
-        let first = replayed.summary.clock_steps_first.join("\n");
-        let text = format!("the recorded clock makes {steps} steps:\n{first}");
-        return Err(
-            Failure::failed("CLOCK", text).with_hint("without --strict they are only counted")
-        );
     }
     let envelope = Envelope {
         config_hash: Some(replayed.config_hash.clone()),
         script_hashes: replayed.script_hashes.clone(),
         data_hash: replayed.data_hash.clone(),
-        failure: match is_interrupted {
-            true => Some(interrupted(arguments, replayed)),
-            false => broken(replayed),
-        },
+        failure: failure(arguments, replayed),
         ..envelope
     };
-    Ok(Outcome {
-        exit: match envelope.failure {
-            Some(_) => Exit::Failed,
-            None => Exit::Done,
-        },
+    Outcome {
+        exit: exit_of(&envelope),
         text: replayed.summary.to_string(),
         envelope: envelope.with_body(&replayed.summary),
+    }
+}
+
+/// Returns why a replay that came to its end is no success; what it came to is said all the same.
+fn failure(arguments: &Arguments, replayed: &Replayed) -> Option<Failure> {
+    let run = &replayed.summary.run;
+    if run.interrupted {
+        return Some(interrupted(arguments, replayed));
+    }
+    let lag = replayed.store_lag.as_ref();
+    lag.map(|lag| lagging(lag, run.journal.as_deref()))
+        .or_else(|| not_strict(replayed).filter(|_| arguments.strict))
+        .or_else(|| broken(replayed))
+}
+
+/// Returns how a run that came to its end leaves the process.
+pub(super) const fn exit_of(envelope: &Envelope) -> Exit {
+    match envelope.failure {
+        Some(_) => Exit::Failed,
+        None => Exit::Done,
+    }
+}
+
+/// Returns what `--strict` fails for.
+fn not_strict(replayed: &Replayed) -> Option<Failure> {
+    let (errors, steps) = (replayed.summary.errors, replayed.summary.clock_steps);
+    let hint = "without --strict they are only counted";
+    if errors > 0 {
+        let text = match errors {
+            1 => "1 frame or line could not be read".to_owned(),
+            _ => format!("{errors} frames or lines could not be read"),
+        };
+        let failure = Failure::failed("FRAMES", text).with_hint(hint);
+        return Some(match &replayed.fault_first {
+            Some(place) => failure.at(&place.file, place.line),
+            None => failure,
+        });
+    }
+    (steps > 0).then(|| {
+        let first = replayed.summary.clock_steps_first.join("\n");
+        let text = format!("the recorded clock makes {steps} steps:\n{first}");
+        Failure::failed("CLOCK", text).with_hint(hint)
     })
 }
 

@@ -49,6 +49,7 @@ fn a_clock_that_is_wrong_breaks_no_book() {
             0 => strict,
             _ => strict
                 .exit(1)
+                .counts(&whole)
                 .says(words)
                 .says(&["the recorded clock makes", "--strict"]),
         });

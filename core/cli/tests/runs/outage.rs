@@ -347,6 +347,35 @@ fn a_file_that_another_process_locks_has_all_rows_afterwards() {
 }
 
 #[test]
+fn a_run_whose_store_stays_locked_says_so_and_what_it_came_to() {
+    let place = Place::new();
+    let url = place.url();
+    let migrated = place.claire(&["db", "migrate", "--store", &url]).output();
+    assert!(migrated.expect("started").status.success());
+    let other = Connection::open(place.path("run.db")).expect("opened");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let arguments = replay(&place, recording(), Some(&url));
+    let paper = "paper --speed max --seed 7 --for 10s --json --store";
+    let paper = paper.split(' ').chain([url.as_str()]).map(str::to_owned);
+    for (arguments, mode) in [(arguments, "replay"), (paper.collect(), "paper")] {
+        let mut command = place.claire(&texts(&arguments));
+        command.env("CLAIRE_STORE__WAIT_S", "2");
+        let output = command.output().expect("started");
+        assert_eq!(output.status.code(), Some(1), "{mode}");
+        let value = answer(&output);
+        assert_eq!(
+            (&value["mode"], &value["ok"]),
+            (&mode.into(), &false.into())
+        );
+        let error = value["error"]["message"].as_str().unwrap_or_default();
+        assert!(error.contains("locked"), "{error}");
+        assert_eq!(value["digest"].as_str().map(str::len), Some(64), "{value}");
+        assert!(value["frames"].as_u64() > Some(0), "{value}");
+        assert!(value["config_hash"].is_string(), "{value}");
+    }
+}
+
+#[test]
 fn a_file_that_is_deleted_is_made_again() {
     let place = Place::new();
     let url = place.url();

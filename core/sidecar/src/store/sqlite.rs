@@ -26,8 +26,9 @@ pub(super) struct Sqlite {
     failpoint: Failpoint,
 }
 
-/// How long a statement waits for another process's lock.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long a statement waits for another process's lock: shorter than the end of a run waits for the store, so that
+/// it can say what it waits for.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
 /// More than there are statements.
 const STATEMENTS_MAX: usize = 64;
 
