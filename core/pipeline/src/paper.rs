@@ -5,7 +5,7 @@
 //! the process: the epoch is on the disk before the first order.
 
 use crate::clock::Clock;
-use crate::config::section::{Speed, redacted};
+use crate::config::section::Speed;
 use crate::config::{Config, ConfigFaults, Selection};
 use crate::disk::{DiskAlarm, DiskWatch, FreeSpace};
 use crate::engine::Journaling;
@@ -97,10 +97,11 @@ pub fn paper(
     look_first(&config, pace.start, &prepared, shown)?;
     let header = header(&config, &prepared, Mode::Paper, &inputs_of(&config));
     let plan = plan_of(&config, request, header.run_id)?;
+    let (journal, store) = plan.shown();
     let figures = RunFigures {
         topology: topology_name(request.topology).to_owned(),
-        journal: plan.journal.as_ref().map(|dir| dir.display().to_string()),
-        store: plan.store.as_deref().map(redacted),
+        journal,
+        store,
         ..RunFigures::default()
     };
     let scripts = prepared.scripts;

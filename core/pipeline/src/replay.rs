@@ -115,7 +115,7 @@ pub fn replay(
     let (names, script_hashes) = (strategy_names(&prepared), script_hashes(&prepared));
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
-    let journal_dir = plan.journal.clone();
+    let (journal, store) = plan.shown();
     let journaling = Journaling {
         inputs: false,
         segments: plan.journal.as_ref().map(|_| segment_plan(&config)),
@@ -137,7 +137,8 @@ pub fn replay(
         interrupted: finished.feed.is_interrupted(),
         unpack_s: seconds(unpack_ns),
         topology: topology_name(request.topology).to_owned(),
-        journal: journal_dir.map(|dir| dir.display().to_string()),
+        journal,
+        store,
         ..RunFigures::default()
     };
     let counts = finished.feed.counts();

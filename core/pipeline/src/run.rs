@@ -205,6 +205,14 @@ pub fn open_journal(
     })
 }
 
+impl RecordPlan {
+    /// Returns journal and store as they are shown: the store without its password.
+    pub fn shown(&self) -> (Option<String>, Option<String>) {
+        let journal = self.journal.as_ref().map(|dir| dir.display().to_string());
+        (journal, self.store.as_deref().map(redacted))
+    }
+}
+
 /// What a run is made of.
 pub struct Assembly<'a> {
     /// The configuration.

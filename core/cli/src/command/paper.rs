@@ -1,7 +1,7 @@
 //! `claire paper`: the bundled market at real speed, on a screen.
 
 use super::replay::{
-    Places, Strategies, exit_of, failure_of, lagging, stop_on_signals, topology_of,
+    Places, Strategies, exit_of, failure_of, lagging, places_of, stop_on_signals, topology_of,
 };
 use super::{Outcome, duration, init};
 use crate::cli::Cli;
@@ -141,11 +141,8 @@ fn answer(ended: Papered, envelope: Envelope) -> Outcome {
     let run = &ended.summary.run;
     let lag = ended.store_lag.as_deref();
     let mut text = ended.summary.to_string();
-    for (name, place) in [("journal", &run.journal), ("database", &run.store)] {
-        if let Some(place) = place {
-            text.push_str(&format!("{name:<9} {place}\n"));
-        }
-    }
+    let run_id = ended.run_id.to_string();
+    text.push_str(&places_of(Some(&run_id), run));
     if ended.state.trading_state != TradingState::Active {
         let state = ended.state.trading_state;
         text.push_str(&format!(
@@ -153,7 +150,7 @@ fn answer(ended: Papered, envelope: Envelope) -> Outcome {
         ));
     }
     let envelope = Envelope {
-        run_id: Some(ended.run_id.to_string()),
+        run_id: Some(run_id),
         config_hash: Some(ended.config_hash),
         script_hashes: ended.script_hashes,
         failure: lag.map(|lag| lagging(lag, run.journal.as_deref())),

@@ -9,6 +9,7 @@ use claire_pipeline::config::{Config, Override, Selection};
 use claire_pipeline::feed::replay::Speed as ReplaySpeed;
 use claire_pipeline::replay::{ReplayRequest, Replayed, replay};
 use claire_pipeline::run::{RecordPlan, RunError};
+use claire_pipeline::summary::RunFigures;
 use claire_pipeline::topology::Topology;
 use claire_types::Mode;
 use claire_types::{InstrumentKey, Venue};
@@ -170,7 +171,10 @@ fn answer(arguments: &Arguments, replayed: &Replayed, envelope: Envelope) -> Out
     for text in &replayed.fault_texts {
         tracing::warn!("{text}");
     }
+    let run = &replayed.summary.run;
     let envelope = Envelope {
+        // A run that is written nowhere has no name that anybody could ask for.
+        run_id: run.journal.as_ref().map(|_| replayed.run_id.to_string()),
         config_hash: Some(replayed.config_hash.clone()),
         script_hashes: replayed.script_hashes.clone(),
         data_hash: replayed.data_hash.clone(),
@@ -179,9 +183,20 @@ fn answer(arguments: &Arguments, replayed: &Replayed, envelope: Envelope) -> Out
     };
     Outcome {
         exit: exit_of(&envelope),
-        text: replayed.summary.to_string(),
+        text: replayed.summary.to_string() + places_of(envelope.run_id.as_deref(), run).as_str(),
         envelope: envelope.with_body(&replayed.summary),
     }
+}
+
+/// Says the run's name and where it is written down, a line each; nothing of a run that is written nowhere.
+pub(super) fn places_of(run_id: Option<&str>, run: &RunFigures) -> String {
+    let (journal, store) = (run.journal.as_deref(), run.store.as_deref());
+    let lines = [("run", run_id), ("journal", journal), ("database", store)];
+    let lines = lines.into_iter().filter_map(|(name, value)| {
+        let value = value?;
+        Some(format!("{name:<9} {value}\n"))
+    });
+    lines.collect()
 }
 
 /// Returns why a replay that came to its end is no success; what it came to is said all the same.

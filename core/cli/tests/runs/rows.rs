@@ -1,6 +1,7 @@
 //! Rows: as many as the journal says, the same in both databases, and there again after `db rebuild`.
 
 use crate::place::{Database, Place, answer, complaint, journaled, recording, replay, texts};
+use claire_sidecar::JournalReader;
 use serde_json::json;
 use std::fs;
 
@@ -23,6 +24,42 @@ fn both_databases_hold_the_rows_of_the_journal_table_by_table() {
         }
         assert!(seen.get_or_insert(rows.clone()) == &rows, "{database:?}");
     }
+}
+
+#[test]
+fn a_replay_names_its_run_and_where_it_is_written_down() {
+    let place = Place::new();
+    let name = recording().display().to_string();
+    let url = place.url();
+    let journal = place.journal().display().to_string();
+    let places = ["--journal", journal.as_str(), "--store", url.as_str()];
+    for (kept, has_store) in [
+        (&places[..], true),
+        (&places[2..], true),
+        (&places[..2], false),
+    ] {
+        let _ = fs::remove_dir_all(place.journal());
+        let run = |more: &[&str]| {
+            let mut command = place.claire(&["replay", &name, "--venue", "binance-spot"]);
+            command.args(kept).args(more).output().expect("started")
+        };
+        let value = answer(&run(&["--json"]));
+        let journal = value["run"]["journal"].as_str().expect("a journal");
+        let reader = JournalReader::open(&place.path("").join(journal)).expect("a journal");
+        let run_id = reader.header().run_id.to_string();
+        assert_eq!(value["run_id"], run_id.as_str());
+        let store = value["run"]["store"].as_str();
+        assert_eq!(store, has_store.then_some(url.as_str()));
+        let _ = fs::remove_dir_all(place.journal());
+        let shown = String::from_utf8_lossy(&run(&[]).stdout).into_owned();
+        for (word, is_there) in [("run ", true), ("journal ", true), ("database ", has_store)] {
+            let found = shown.lines().any(|line| line.starts_with(word));
+            assert_eq!(found, is_there, "{word} in {shown}");
+        }
+    }
+    let output = place.claire(&["replay", &name, "--json"]).output();
+    let value = answer(&output.expect("started"));
+    assert_eq!(value["run_id"], serde_json::Value::Null, "{value}");
 }
 
 #[test]
