@@ -463,6 +463,11 @@ fn complete(dir: &Path, url: &str) -> String {
             let added = rebuilt.applied.messages - rebuilt.before.messages;
             let url = redacted(url);
             match added {
+                _ if rebuilt.is_incomplete => {
+                    format!(
+                        "; {url} lacks rows of segments that were removed and cannot be made again"
+                    )
+                }
                 0 => format!("; {url} holds all of it"),
                 _ => format!("; {url} lacked {added} of its messages and holds all of it now"),
             }

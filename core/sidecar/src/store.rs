@@ -71,6 +71,8 @@ pub enum RunState {
     Running,
     /// It was stopped before its end, and can be resumed.
     Interrupted,
+    /// Rows are missing that the journal cannot make any more, its first segments being gone: it never is finished here.
+    Incomplete,
 }
 
 /// Why a statement failed; the store adds its address.
@@ -316,6 +318,22 @@ impl Store {
         self.named(result).map(|()| end)
     }
 
+    /// Returns whether the run is marked as one of which rows are missing for good.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn is_incomplete(&mut self, run_id: RunId) -> Result<bool, StoreError> {
+        let mut is_incomplete = false;
+        let mut take = |texts: &[Option<String>]| {
+            let word = texts.first().and_then(Option::as_deref);
+            is_incomplete = word == Some(RunState::Incomplete.as_str());
+        };
+        let result = self
+            .database
+            .read("runs", &["state"], &run_id.to_string(), &mut take);
+        self.named(result).map(|()| is_incomplete)
+    }
+
     /// Returns whether the store is a file of this program's own, which it may migrate unasked.
     pub fn is_file(&self) -> bool {
         self.database.dialect() == Dialect::Sqlite
@@ -353,6 +371,7 @@ impl RunState {
         match self {
             Self::Running => "running",
             Self::Interrupted => "interrupted",
+            Self::Incomplete => "incomplete",
         }
     }
 }

@@ -28,7 +28,8 @@ Examples:
   claire db rebuild --journal run1 --store sqlite:run1.db --fresh
 
 Rows that are there stay and what is missing is added; --fresh removes the run's rows first, which in a
-server takes a role that may delete (claire_admin). Other runs are not touched. Exit status 3 where a table then has other rows, or other values, than the journal: --fresh mends it.")]
+server takes a role that may delete (claire_admin). Other runs are not touched. Exit status 3 where a table then has other rows, or other values, than the journal: --fresh mends it. So it ends
+where the journal's first segments were removed and the database has not their rows: those are lost to it.")]
     Rebuild(Rebuild),
 }
 
@@ -107,7 +108,9 @@ fn make_again(cli: &Cli, arguments: &Rebuild, envelope: Envelope) -> Result<Outc
 fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope) -> Outcome {
     let journal = arguments.journal.display();
     let added = rebuilt.applied.messages - rebuilt.before.messages;
+    let is_incomplete = rebuilt.is_incomplete;
     let end = match rebuilt.end {
+        Some(_) if is_incomplete => "finished, but not in this store",
         Some(_) => "finished",
         None => "never finished",
     };
@@ -130,7 +133,8 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{table:<20} {stored:>9} rows{difference}");
     }
-    let is_equal = rebuilt.is_equal();
+    // A run that never was finished is not marked so either: its rows alone do not show what is missing.
+    let is_equal = rebuilt.is_equal() && !is_incomplete;
     if rebuilt.first_segment > 1 {
         let first = rebuilt.first_segment;
         let _ = writeln!(
@@ -138,7 +142,10 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
             "the journal begins at segment {first}: values were not compared"
         );
     }
-    if !is_equal {
+    if is_incomplete {
+        text.push_str("rows of removed segments are missing and cannot be made again from this journal: the run stays unfinished here\n");
+    }
+    if !is_equal && rebuilt.first_segment == 1 {
         text.push_str("--fresh removes the run's rows and makes them again\n");
     }
     let by_table = |rows: fn(&TableRows) -> u64| -> BTreeMap<_, _> {
@@ -150,7 +157,8 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
         "store": url,
         "journal": journal.to_string(),
         "first_segment": rebuilt.first_segment,
-        "finished": rebuilt.end.is_some(),
+        "finished": rebuilt.end.is_some() && !is_incomplete,
+        "incomplete": is_incomplete,
         "digest": rebuilt.end.map(|mark| mark.digest.to_string()),
         "messages": rebuilt.applied.messages,
         "messages_added": added,
