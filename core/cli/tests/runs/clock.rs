@@ -57,6 +57,22 @@ fn a_clock_that_is_wrong_breaks_no_book() {
 }
 
 #[test]
+fn each_pass_is_later_than_all_of_the_one_before() {
+    // The last line is stamped before the first.
+    let mut lines = lines();
+    let last = lines.len() - 1;
+    lines[last] = format!("1723161200000000000{}", &lines[last][19..]);
+    let one = check(&Case::of("one pass", lines.concat()));
+    let three = Case::of("three passes", lines.concat()).with(&["--loop", "3"]);
+    let three = check(&three.counts(&[("frames", 3 * FRAMES)]));
+    let [once, thrice] = [&one, &three].map(|value| value["last_recv_ns"].as_i64().expect("ns"));
+    let first = one["first_recv_ns"].as_i64().expect("ns");
+    assert!(once >= first, "{one}");
+    let pass = once - first + 1_000_000_000;
+    assert_eq!(thrice, once + 2 * pass, "{three}");
+}
+
+#[test]
 fn receive_times_that_cannot_be_are_lines_that_cannot_be_read() {
     let cases = [
         (

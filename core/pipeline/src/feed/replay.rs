@@ -383,8 +383,8 @@ impl fmt::Display for FaultPlace {
 
 /// Returns how much later each pass is than the one before it; `None` for a recording without times.
 pub(crate) fn pass_span(recording: &Recording) -> Option<DurationNs> {
-    let (first, last) = recording.first_recv().zip(recording.last_recv())?;
-    Some(DurationNs(last.since(first).0.saturating_add(PASS_GAP.0)))
+    let (first, latest) = recording.first_recv().zip(recording.latest_recv())?;
+    Some(DurationNs(latest.since(first).0.saturating_add(PASS_GAP.0)))
 }
 
 #[inline]

@@ -22,6 +22,7 @@ pub struct RecordedFile {
     unpacked: Option<Vec<u8>>,
     damage: Option<Damage>,
     span: Option<Span>,
+    latest: OnceLock<Option<WallNs>>,
     sha256: OnceLock<[u8; 32]>,
 }
 
@@ -82,6 +83,7 @@ impl RecordedFile {
             unpacked,
             damage,
             span: None,
+            latest: OnceLock::new(),
             sha256: OnceLock::new(),
         };
         file.span = file.find_span(settings);
@@ -118,6 +120,21 @@ impl RecordedFile {
     /// Returns the receive times of the first and the last line; `None` where no line has one.
     pub(super) fn span(&self) -> Option<Span> {
         self.span
+    }
+
+    /// Returns the latest receive time of all lines: not the last line's where the clock went back. Computed on the first
+    /// call, which reads the whole file.
+    pub(super) fn latest(&self, settings: &SourceSettings) -> Option<WallNs> {
+        *self.latest.get_or_init(|| {
+            let mut cursor = Cursor::at_start(0);
+            let mut latest = None;
+            while let Some(head) = cursor.read(self, settings) {
+                if let Head::Line(line) = head {
+                    latest = latest.max(Some(line.recv));
+                }
+            }
+            latest
+        })
     }
 
     /// Returns the content.
