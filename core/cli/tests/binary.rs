@@ -259,6 +259,49 @@ fn a_check_refuses_what_a_run_would_with_all_of_it() {
 }
 
 #[test]
+fn a_check_refuses_what_only_a_paper_run_would() {
+    let strategy = |market: &str| {
+        format!("[[strategy]]\nname = \"a\"\nmarket = \"{market}\"\nfile = \"churn\"\n")
+    };
+    let cases = [
+        (
+            "[paper]\nsymbols = [\"sim:DOGEUSDT\"]\n".to_owned(),
+            "paper.symbols",
+            2,
+        ),
+        (strategy("sim:NOPE"), "strategy[0].market", 3),
+        (
+            format!("mode = \"paper\"\n{}", strategy("binance-spot:BTCUSDT")),
+            "strategy[0].market",
+            4,
+        ),
+        ("[account]\nequity = 20\n".to_owned(), "account.equity", 2),
+    ];
+    for (text, key, line) in cases {
+        let folder = Folder::new();
+        folder.write("claire.toml", &text);
+        let run = |arguments: &[&str]| {
+            let output = folder.run(&[&["--config", "claire.toml"], arguments].concat());
+            (output.status.code(), json(&output))
+        };
+        let (code, checked) = run(&["config", "check", "--json"]);
+        assert_eq!(code, Some(2), "{text}: {checked}");
+        let fault = &checked["faults"][0];
+        assert_eq!((&fault["key"], &fault["line"]), (&key.into(), &line.into()));
+        let (code, refused) = run(&["paper", "--speed", "max", "--for", "1s", "--json"]);
+        assert_eq!(code, Some(2), "{text}: {refused}");
+        // A start that is refused is none: the next one has the first epoch.
+        let state = json(&folder.run(&["init", "--json"]));
+        assert_eq!(state["state"]["epoch"], 0, "{text}");
+    }
+    // Without a mode a file may be for replays.
+    let folder = Folder::new();
+    folder.write("claire.toml", &strategy("binance-spot:BTCUSDT"));
+    let output = folder.run(&["--config", "claire.toml", "config", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_shown_configuration_is_complete_and_keeps_its_hash() {
     let folder = Folder::new();
     let shown = folder.run(&["config", "show"]);

@@ -170,7 +170,7 @@ impl StateStore {
     /// # Errors
     /// See [`StateError`]; without a new epoch no order may be sent.
     pub fn next_epoch(&mut self, who: &str, now: WallNs) -> Result<u32, StateError> {
-        let epoch = self.state.epoch.saturating_add(1);
+        let epoch = self.epoch_next();
         if epoch >= EPOCH_END {
             return Err(StateError::EpochEnd);
         }
@@ -213,6 +213,11 @@ impl StateStore {
             state.cause = None;
             state.is_kill_switch_active = false;
         })
+    }
+
+    /// Returns the epoch that [`Self::next_epoch`] makes the present one.
+    pub const fn epoch_next(&self) -> u32 {
+        self.state.epoch.saturating_add(1)
     }
 
     /// Returns the state.

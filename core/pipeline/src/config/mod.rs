@@ -219,10 +219,7 @@ impl Config {
 
     /// Returns where a dotted key's value was written, the file's or built-in origin if nowhere.
     pub fn origin_of(&self, key: &str) -> Origin {
-        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
-        let node = (0..=path.len()).rev();
-        let mut node = node.filter_map(|depth| self.tree.at(&path[..depth]));
-        node.next().unwrap_or(&self.tree).origin.clone()
+        check::origin_of(&self.tree, key)
     }
 
     /// Returns a fault at a dotted key, for checks that only the key's user can make.
