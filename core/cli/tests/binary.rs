@@ -208,6 +208,39 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!(text(&output.stderr), "");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_nobody_can_read_is_a_failure() {
+    let folder = Folder::new();
+    folder.write("wrong.toml", "nope = 1\n");
+    for (arguments, expected, words) in [
+        (vec!["config", "show"], 1, ""),
+        (vec!["init", "--json"], 1, ""),
+        (vec!["--help"], 1, ""),
+        (
+            vec!["--config", "wrong.toml", "config", "check", "--json"],
+            2,
+            "nope",
+        ),
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = folder.command(&arguments);
+        command
+            .stdout(full.expect("a device"))
+            .stderr(Stdio::piped());
+        let output = command.output().expect("the binary runs");
+        let complaint = text(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(expected),
+            "{arguments:?}: {complaint}"
+        );
+        for words in ["cannot write to stdout", words] {
+            assert!(complaint.contains(words), "{arguments:?}: {complaint}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn arguments_and_variables_that_are_no_text_do_not_panic() {
