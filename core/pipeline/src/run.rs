@@ -17,7 +17,7 @@ use crate::latency::{LatencyLog, LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
 use crate::strategy::{Loaded, ScriptSource, load};
-use crate::topology::{self, PipelineDown, Placed, RunSettings, Topology};
+use crate::topology::{self, Placed, RunSettings, Topology};
 use crate::wait::WaitStrategy;
 use crate::watch::{Watch, Watched};
 use claire_engine::Engine;
@@ -343,10 +343,10 @@ impl Assembly<'_> {
             engine_latency,
         );
         let collectors = vec![feed_collector, engine_collector];
+        let on_death = sink.on_death();
         let mut sidecar = SidecarStage::new(sink, records_out, collectors, Arc::clone(&self.stop))
             .watching(self.disk.take());
-        let on_death = |_: &PipelineDown| {};
-        let mut settings = RunSettings::new(&self.stop, &on_death);
+        let mut settings = RunSettings::new(&self.stop, &*on_death);
         settings.wait = wait_of(self.config.pipeline.wait);
         let pins = self.config.pipeline.pins;
         let stages = vec![

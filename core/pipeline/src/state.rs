@@ -45,7 +45,7 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cause {
-    /// A gate or monitor code, or [`Cause::STATE_UNREADABLE`].
+    /// A gate or monitor code, [`Cause::STATE_UNREADABLE`] or [`Cause::STAGE_DIED`].
     pub code: String,
     /// The measured value and its limit, or what happened, in words.
     pub measured: String,
@@ -265,6 +265,9 @@ impl State {
 impl Cause {
     /// The code of a state that could not be read.
     pub const STATE_UNREADABLE: &str = "STATE_UNREADABLE";
+
+    /// The code of a run that lost a stage.
+    pub const STAGE_DIED: &str = "STAGE_DIED";
 
     /// Returns a cause.
     pub fn new(

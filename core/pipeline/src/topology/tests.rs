@@ -328,7 +328,7 @@ fn a_death_aborts_the_process_though_a_stage_hangs() {
         let stop = AtomicBool::new(false);
         let settings = RunSettings {
             drain_ns_max: 1_000_000,
-            after_death: AfterDeath::Abort,
+            hang_ns_max: 2_000_000,
             ..RunSettings::new(&stop, &|_| eprintln!("the hook was called"))
         };
         let _ = run(Topology::Fused, placed, settings);
