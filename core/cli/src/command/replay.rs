@@ -27,7 +27,8 @@ Examples:
   claire replay day1.gz day2.gz --venue binance-spot --strategy ema --set ema.fast=20
   claire replay session.txt.gz --strategy my.rhai --market binance-usdm:BTCUSDT --json
 
-Several files are one session, in the order given.
+Several files are one session, in the order of their receive times; where files overlap, their lines are merged
+by them. The order in which they are named decides between equal times.
 
 Ctrl-C or TERM interrupts (exit 1): the summary is that of the part, and says so. The journal stays open; the
 same command continues it to the end that it would have had.")]
