@@ -49,6 +49,8 @@ pub struct Summary {
     pub alerts_count: u64,
     /// Number of orders that reached a final state, by state.
     pub orders_ended: BTreeMap<&'static str, u64>,
+    /// Number of orders that the (paper) venue rejected, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
     /// Number of order events that name a reason, by reason.
     pub order_reasons: BTreeMap<&'static str, u64>,
     /// Number of fills that made liquidity.
@@ -214,6 +216,9 @@ impl Summary {
     fn tally_event(&mut self, to: OrderStatus, reason: OrderReason) {
         if to.is_final() {
             count(&mut self.orders_ended, to.as_str());
+        }
+        if to == OrderStatus::Rejected {
+            count(&mut self.rejected, reason.as_str());
         }
         if reason != OrderReason::None {
             count(&mut self.order_reasons, reason.as_str());

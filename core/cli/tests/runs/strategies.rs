@@ -151,6 +151,21 @@ fn a_stale_book_says_why_and_the_proof_says_what_it_ignored() {
 }
 
 #[test]
+fn rejected_orders_say_why() {
+    let crossing =
+        "fn init(m) { #{} }\nfn on_trade(m, t) { m.buy_limit(0.001, m.ask, POST_ONLY, \"x\"); }\n";
+    // The orders take ten milliseconds to the venue.
+    let price = (r#""61000.00000000""#, r#""0.10000000""#);
+    let later = lines().concat() + &line(60, &trade(3, price.0, price.1));
+    let (value, _) = with_script("crossing", &later, crossing, &[], 0);
+    let expected = serde_json::json!({ "POST_ONLY_CROSS": 2 });
+    assert_eq!(
+        (&value["rejected"], &value["rejected_reasons"]),
+        (&2.into(), &expected)
+    );
+}
+
+#[test]
 fn what_became_of_a_strategy_is_told() {
     let session = lines().concat();
     let (value, _) = with_script("healthy", &session, BUYER, &[], 0);

@@ -2,6 +2,7 @@
 
 use super::{LatencyFigures, ReplaySummary, STAGES};
 use crate::words::counted;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Shows the summary in aligned lines, without colors.
@@ -121,19 +122,16 @@ impl ReplaySummary {
             }
         }
         let denied: u64 = self.denied.values().sum();
-        write!(
+        writeln!(
             f,
-            "trading   {}, {}, {} rejected, {denied} denied",
+            "trading   {}, {}, {} rejected{}, {denied} denied{}, state {}",
             counted(self.orders, "order"),
             counted(self.fills, "fill"),
-            self.rejected
+            self.rejected,
+            by_code(&self.rejected_reasons),
+            by_code(&self.denied),
+            self.state
         )?;
-        for (index, (code, count)) in self.denied.iter().enumerate() {
-            let lead = if index == 0 { " (" } else { ", " };
-            write!(f, "{lead}{code} {count}")?;
-        }
-        let close = if self.denied.is_empty() { "" } else { ")" };
-        writeln!(f, "{close}, state {}", self.state)?;
         if let Some(cause) = &self.state_cause {
             write!(f, "{:<9} {}: {}", "because", cause.code, cause.meaning)?;
             if let (Some(measured), Some(limit)) = (&cause.measured, &cause.limit) {
@@ -208,6 +206,16 @@ impl ReplaySummary {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Returns the counts in brackets, the names as they sort; nothing where there are none.
+fn by_code(counts: &BTreeMap<String, u64>) -> String {
+    let counts = counts.iter();
+    let counts: Vec<_> = counts.map(|(code, n)| format!("{code} {n}")).collect();
+    match counts.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", counts.join(", ")),
     }
 }
 
@@ -293,6 +301,8 @@ mod tests {
             }],
             ..ReplaySummary::default()
         };
+        summary.rejected = 2;
+        summary.rejected_reasons.insert("NO_BOOK".into(), 2);
         summary.denied.insert("RATE".into(), 4);
         summary.denied.insert("FUNDS".into(), 1);
         summary.denied_first.insert(
@@ -332,7 +342,7 @@ session   binance-spot  spot.gz  41249 frames
 flow      41249 frames, 41250 events, 9757 trades, 0 errors, 0 gaps in 0.500 s (82498 frames/s, unpacked in 0.000 s)
 book      binance-spot:BTCUSDT  synced  bid 3.78826 @ 61837.63  ask none  levels 1000 + 0
 strategy  ema on binance-spot:BTCUSDT (compiled, active)  0 signals, 0 orders, 0 fills, 0 denied, net 1.25
-trading   3 orders, 2 fills, 0 rejected, 5 denied (FUNDS 1, RATE 4), state ACTIVE
+trading   3 orders, 2 fills, 2 rejected (NO_BOOK 2), 5 denied (FUNDS 1, RATE 4), state ACTIVE
 denied    FUNDS 1: the balance does not reach, fees included; needs 0.001, free 0 (c1-7 of ema on binance-spot:BTCUSDT)
 p&l       realized 1.5, unrealized 0, fees 0.25, net 1.25, equity 10001.25 USDT
 latency   stage                       n       p50       p90       p99     p99.9       max
