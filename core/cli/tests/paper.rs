@@ -155,7 +155,18 @@ fn a_lost_state_beside_a_journal_denies_every_order_until_it_is_lifted() {
             for part in ["state.json", "KILLED", "claire init --lift"] {
                 assert!(complaint.contains(part), "{part} in {complaint}");
             }
+            let example = &value["denied_first"]["KILL_SWITCH"]["example"];
+            let example = example.as_str().unwrap_or_default();
+            assert!(
+                !example.is_empty() && !example.contains("measured"),
+                "{example}"
+            );
+            assert_eq!(value["latched"]["code"], "STATE_UNREADABLE", "{value}");
         }
+        let shown = text(&folder.run(RUN.trim_end_matches(" --json")).stdout);
+        let line = shown.lines().find(|line| line.starts_with("state "));
+        let line = line.unwrap_or_else(|| panic!("no state in {shown}"));
+        assert!(line.contains(": STATE_UNREADABLE is "), "{line}");
         json(&folder.run("init --lift checked --json"));
         let value = json(&folder.run(RUN));
         assert_eq!(value["state"], "ACTIVE");
@@ -163,7 +174,7 @@ fn a_lost_state_beside_a_journal_denies_every_order_until_it_is_lifted() {
         let state = std::fs::read_to_string(folder.state()).expect("readable");
         let state: Value = serde_json::from_str(&state).expect("JSON");
         // The first run's epoch was read from its journal: no order id repeats.
-        assert_eq!(state["state"]["epoch"], 4, "{state}");
+        assert_eq!(state["state"]["epoch"], 5, "{state}");
     }
 }
 

@@ -84,6 +84,8 @@ pub fn measured(decision: &Decision, facts: Option<&Instrument>, currency: &str)
             "asked for {} at {}",
             decision.qty_asked, decision.price_asked
         ),
+        // Its number is that of a switch.
+        C::KillSwitch => meaning(decision.code).to_owned(),
         _ if !has_numbers => meaning(decision.code).to_owned(),
         C::TradingState => format!("{}, needs {}", state_of(*measured), state_of(*limit)),
         C::DataStale | C::DataSilence => format!("{measured} s old, limit {limit} s"),

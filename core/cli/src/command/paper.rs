@@ -16,6 +16,7 @@ use claire_pipeline::run::RunError;
 use claire_pipeline::status::StatusCell;
 use claire_types::{Mode, TradingState};
 use clap::Args;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, park_timeout};
@@ -145,8 +146,12 @@ fn answer(ended: Papered, envelope: Envelope) -> Outcome {
     text.push_str(&places_of(Some(&run_id), run));
     if ended.state.trading_state != TradingState::Active {
         let state = ended.state.trading_state;
+        let cause = ended.state.cause.as_ref();
+        let cause = cause.map_or_else(String::new, |cause| {
+            format!(" at {}: {} {}", cause.at, cause.code, cause.measured)
+        });
         text.push_str(&format!(
-            "state     {state}, latched; `claire init --lift REASON` lifts it\n"
+            "state     {state}, latched{cause}; `claire init --lift REASON` lifts it\n"
         ));
     }
     let envelope = Envelope {
@@ -159,6 +164,8 @@ fn answer(ended: Papered, envelope: Envelope) -> Outcome {
     Outcome {
         exit: exit_of(&envelope),
         text,
-        envelope: envelope.with_body(&ended.summary),
+        envelope: envelope
+            .with_body(&ended.summary)
+            .with_body(&json!({ "latched": ended.state.cause })),
     }
 }
