@@ -188,6 +188,14 @@ fn init_creates_state_once_and_a_lost_state_is_killed_until_lifted() {
     );
     let lifted = folder.run(&["init", "--lift", "checked at the venue"]);
     assert_eq!(lifted.status.code(), Some(0), "{}", text(&lifted.stderr));
+    let shown = text(&lifted.stdout);
+    assert!(
+        shown.contains("lifted KILLED: STATE_UNREADABLE is missing"),
+        "{shown}"
+    );
+    assert!(!shown.contains("already initialized"), "{shown}");
+    let again = json(&folder.run(&["init", "--lift", "once more", "--json"]));
+    assert_eq!(again["lifted"]["trading_state"], "ACTIVE", "{again}");
     let log = folder.0.join("data/claire/audit.jsonl");
     let log = std::fs::read_to_string(log).expect("a log");
     assert!(log.contains("checked at the venue"), "{log}");
