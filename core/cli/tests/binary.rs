@@ -202,6 +202,23 @@ fn init_creates_state_once_and_a_lost_state_is_killed_until_lifted() {
 }
 
 #[test]
+fn a_migration_names_the_database_that_it_changed() {
+    let folder = Folder::new();
+    folder.run(&["init"]);
+    for words in ["applied 0001_runs", "is up to date"] {
+        let output = folder.run(&["db", "migrate"]);
+        let shown = text(&output.stdout);
+        assert!(
+            shown.contains("claire.db: ") && shown.contains(words),
+            "{shown}"
+        );
+    }
+    let value = json(&folder.run(&["db", "migrate", "--json"]));
+    let store = value["store"].as_str().unwrap_or_default();
+    assert!(store.ends_with("claire.db"), "{value}");
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let folder = Folder::new();
     let mut command = folder.command(&["completions", "bash"]);

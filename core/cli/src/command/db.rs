@@ -4,7 +4,7 @@ use super::Outcome;
 use crate::cli::Cli;
 use crate::envelope::Envelope;
 use crate::exit::{Exit, Failure};
-use claire_pipeline::config::{Config, Override};
+use claire_pipeline::config::Override;
 use claire_sidecar::projector::{Rebuilt, Rows, TableRows, rebuild};
 use claire_sidecar::{JournalReader, ProjectError, Store};
 use clap::{Args, Subcommand};
@@ -73,13 +73,14 @@ pub fn run(cli: &Cli, action: &Action, envelope: Envelope) -> Result<Outcome, Fa
 }
 
 fn migrate(cli: &Cli, arguments: &Migrate, envelope: Envelope) -> Result<Outcome, Failure> {
-    let (config, mut store) = open(cli, arguments.store.as_deref())?;
+    let mut store = open(cli, arguments.store.as_deref())?;
     let applied = store.migrate().map_err(failed)?;
-    let body = json!({ "store": config.store.url.to_string(), "applied": applied });
+    let url = store.url();
     let text = match applied.len() {
-        0 => format!("{}: the schema is up to date\n", config.store.url),
-        _ => format!("{}: applied {}\n", config.store.url, applied.join(", ")),
+        0 => format!("{url}: the schema is up to date\n"),
+        _ => format!("{url}: applied {}\n", applied.join(", ")),
     };
+    let body = json!({ "store": url, "applied": applied });
     Ok(Outcome::done(text, envelope.with_body(&body)))
 }
 
@@ -87,7 +88,7 @@ fn make_again(cli: &Cli, arguments: &Rebuild, envelope: Envelope) -> Result<Outc
     let broken = |error: &dyn std::fmt::Display| Failure::failed("JOURNAL", error.to_string());
     // Before a file is made for rows that no journal has.
     drop(JournalReader::open(&arguments.journal).map_err(|error| broken(&error))?);
-    let (_, store) = open(cli, arguments.store.as_deref())?;
+    let store = open(cli, arguments.store.as_deref())?;
     let url = store.url().to_owned();
     let rows = if arguments.fresh {
         Rows::Fresh
@@ -175,15 +176,14 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
 }
 
 /// Opens the named store, or the configured one.
-fn open(cli: &Cli, url: Option<&str>) -> Result<(Config, Store), Failure> {
+fn open(cli: &Cli, url: Option<&str>) -> Result<Store, Failure> {
     let options = url.map(|url| Override::of_option("--store", "store.url", url));
     let config = cli.load(options.into_iter().collect())?;
     let Some(url) = config.store_url() else {
         let failure = Failure::usage("NO_STORE", "no store is configured");
         return Err(failure.with_hint("name one: --store sqlite:claire.db or --store postgres://…"));
     };
-    let store = Store::open(&url).map_err(failed)?;
-    Ok((config, store))
+    Store::open(&url).map_err(failed)
 }
 
 fn failed(error: claire_sidecar::StoreError) -> Failure {
