@@ -20,7 +20,7 @@ use crate::summary::{
 };
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
-use check::{check_files, check_frames, check_passes};
+use check::{check_files, check_frames, check_passes, old_times};
 use claire_engine::floor::{Floor, Phase, Seat};
 use claire_sidecar::{RunId, Store};
 use claire_types::{CellBuffer, InstrumentId, InstrumentKey, Mode, Venue};
@@ -95,6 +95,9 @@ pub fn replay(
     check_files(request)?;
     let mut recording = Recording::open(&request.files)?;
     check_passes(&recording, request.passes)?;
+    if let Some(words) = old_times(&recording) {
+        tracing::warn!("{words}");
+    }
     if let Some(url) = &request.plan.store {
         // One that cannot be opened now is a mistake; one that goes away later is waited for.
         drop(Store::open(url)?);
