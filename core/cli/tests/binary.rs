@@ -73,6 +73,12 @@ fn exit_status_says_how_it_ended() {
         (vec!["--config", "none.toml", "config", "check"], 2),
         (vec!["--config", "wrong.toml", "config", "check"], 2),
         (vec!["init", "--data-dir", ""], 2),
+        (
+            vec!["replay", "a_file", "--venue", "binance-spot", "--store", ""],
+            2,
+        ),
+        (vec!["paper", "--for", "1s", "--store", ""], 2),
+        (vec!["db", "migrate", "--store", ""], 2),
         (vec!["init", "--lift", " "], 2),
         (vec!["init", "--data-dir", "a_file"], 1),
     ] {

@@ -7,6 +7,7 @@ use crate::exit::{Exit, Failure};
 use claire_pipeline::config::Override;
 use claire_sidecar::projector::{Rebuilt, Rows, TableRows, rebuild};
 use claire_sidecar::{JournalReader, ProjectError, Store};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -37,7 +38,7 @@ where the journal's first segments were removed and the database has not their r
 #[derive(Clone, Debug, Args)]
 pub struct Migrate {
     /// The database, instead of the configured one.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
     /// Print one JSON object instead of text.
     #[arg(long)]
@@ -51,7 +52,7 @@ pub struct Rebuild {
     #[arg(long, value_name = "DIR")]
     pub journal: PathBuf,
     /// The database, instead of the configured one.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
     /// Remove the run's rows first.
     #[arg(long)]

@@ -14,6 +14,7 @@ use claire_pipeline::topology::Topology;
 use claire_types::Mode;
 use claire_types::{InstrumentKey, Venue};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ pub struct Strategies {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Places {
     /// The database: none, sqlite:PATH, postgres://… or the path of an SQLite file.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
     /// The journal's folder.
     #[arg(long, value_name = "DIR")]
