@@ -2,7 +2,7 @@
 //!
 //! Called at start and whenever a latch changes, never on a hot thread. One file, `state.json` in the
 //! data directory, replaced as a whole: temporary file, fsync, rename, fsync of the directory. Replay,
-//! backtest and verify keep the same state in memory. What cannot be read is KILLED, never ACTIVE.
+//! backtest and verify keep none of it. What cannot be read is KILLED, never ACTIVE.
 
 mod audit;
 mod file;
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct StateStore {
     state: State,
-    disk: Option<Disk>,
+    disk: Disk,
 }
 
 /// What is kept.
@@ -113,14 +113,6 @@ struct Disk {
 const EPOCH_END: u32 = 1 << 24;
 
 impl StateStore {
-    /// Returns a state that lives in memory only, ACTIVE, for replay, backtest and verify.
-    pub fn in_memory() -> Self {
-        Self {
-            state: State::first(),
-            disk: None,
-        }
-    }
-
     /// Opens the data directory's state; creates it on a first start.
     ///
     /// A state file that is missing although earlier starts left traces, empty, truncated or foreign latches
@@ -153,10 +145,7 @@ impl StateStore {
                 unreadable(directory, &what, &traces, now)
             }
         };
-        let store = Self {
-            state,
-            disk: Some(disk),
-        };
+        let store = Self { state, disk };
         match &found {
             Found::FirstStart => store.save("initialized", "ACTIVE, epoch 0", who, now)?,
             Found::Unreadable(what) => store.save("killed", what, who, now)?,
@@ -242,11 +231,8 @@ impl StateStore {
     }
 
     fn save(&self, what: &str, detail: &str, who: &str, now: WallNs) -> Result<(), StateError> {
-        let Some(disk) = &self.disk else {
-            return Ok(());
-        };
-        file::write(&disk.directory, &self.state)?;
-        audit::append(&disk.directory, what, detail, who, now)
+        file::write(&self.disk.directory, &self.state)?;
+        audit::append(&self.disk.directory, what, detail, who, now)
     }
 }
 

@@ -163,11 +163,6 @@ impl Summary {
         self.fills_maker + self.fills_taker
     }
 
-    /// Returns the number of denied orders.
-    pub fn denied_total(&self) -> u64 {
-        self.denied.values().sum()
-    }
-
     fn tally(
         &mut self,
         kind: u8,
@@ -308,11 +303,9 @@ mod tests {
         assert_eq!((summary.counts["fill"], summary.fills()), (fills, fills));
         assert_eq!(summary.orders_ended["filled"], fills);
         assert_eq!(summary.counts["decision"], 48);
-        assert_eq!(summary.denied_total(), summary.denied["EXPOSURE"]);
-        assert_eq!(
-            summary.approved + summary.trimmed + summary.denied_total(),
-            48
-        );
+        let denied: u64 = summary.denied.values().sum();
+        assert_eq!(denied, summary.denied["EXPOSURE"]);
+        assert_eq!(summary.approved + summary.trimmed + denied, 48);
         assert_eq!(summary.risk_events["DAILY_LOSS"], 9);
         assert_eq!(summary.counts.get("unknown"), None);
         assert_eq!(summary.digest.len(), 64);
