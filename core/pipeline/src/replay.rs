@@ -20,6 +20,7 @@ use crate::summary::{
 };
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
+use crate::words::counted;
 use check::{check_files, check_frames, check_passes, old_times};
 use claire_engine::floor::{Floor, Phase, Seat};
 use claire_sidecar::{RunId, Store};
@@ -260,8 +261,8 @@ fn trouble(seat: &Seat, floor: &Floor) -> Option<String> {
         _ => "",
     };
     (seat.faults > 0).then(|| {
-        let failures = seat.faults;
-        format!("strategy {name}: {failures} calls failed, the last: {last}{end}")
+        let failures = counted(seat.faults, "call");
+        format!("strategy {name}: {failures} failed, the last: {last}{end}")
     })
 }
 

@@ -45,19 +45,19 @@ fn strategies_that_are_wrong_are_named_with_their_place() {
             "a throw",
             "fn init(m) { #{} }\nfn on_trade(m, t) { throw \"enough\"; }\n",
             0,
-            &["wrong", "calls failed", "enough"],
+            &["wrong", "failed, the last", "enough"],
         ),
         (
             "an endless loop",
             "fn init(m) { #{} }\nfn on_trade(m, t) { loop { } }\n",
             0,
-            &["wrong", "calls failed", "it was stopped"],
+            &["wrong", "failed, the last", "it was stopped"],
         ),
         (
             "endless calls",
             "fn init(m) { #{} }\nfn again() { again() }\nfn on_trade(m, t) { again(); }\n",
             0,
-            &["wrong", "calls failed"],
+            &["wrong", "failed, the last"],
         ),
     ];
     for (name, script, exit, words) in scripts {
