@@ -143,6 +143,12 @@ impl FeedLine {
         }
     }
 
+    /// Gives all books up: what the recording holds before this place may be wrong.
+    #[cold]
+    pub fn lose_books(&mut self) {
+        self.feed.lose_books(self.last_recv, &mut self.pending);
+    }
+
     /// Lets time pass without a frame.
     pub fn pass(&mut self, now: WallNs) {
         self.available = self.now;

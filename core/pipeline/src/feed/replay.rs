@@ -173,6 +173,9 @@ impl ReplayFeed {
                 true
             }
             Some(Entry::Damage(damage)) => {
+                if !damage.is_cut {
+                    line.lose_books();
+                }
                 let file = damage.file.display().to_string();
                 counts.fault(FaultPlace { file, line: None }, |_| damage.to_string());
                 true

@@ -68,12 +68,17 @@ impl RecordedFile {
             None => (None, None),
         };
         let content_bytes = unpacked.as_ref().map_or(0, Vec::len) as u64;
+        let is_untrusted = matches!(&damage, Some((_, cause)) if unpack::is_wrong_checksum(cause));
         let damage = damage.map(|(offset_bytes, cause)| Damage {
             file: path.to_owned(),
             offset_bytes,
             unpacked_bytes: content_bytes,
+            is_cut: unpack::is_cut(&cause),
             cause: cause.to_string(),
         });
+        if let (Some(damage), true) = (&damage, is_untrusted) {
+            return Err(SourceError::Untrusted(damage.clone()));
+        }
         if let (Some(damage), 0) = (&damage, content_bytes) {
             return Err(SourceError::Damaged(damage.clone()));
         }
