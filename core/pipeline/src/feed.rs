@@ -325,7 +325,11 @@ impl FeedLine {
                     "" => "a frame without a stream",
                     name => name,
                 };
-                text = format!("{stream}: {} at byte {}", error.fault, error.offset_bytes);
+                let fault = crate::words::frame_fault(error.fault);
+                text = format!(
+                    "{stream}: {fault} at byte {} ({})",
+                    error.offset_bytes, error.fault
+                );
             }
             rest = after;
         }

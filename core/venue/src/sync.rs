@@ -171,6 +171,7 @@ impl BookSync {
                 to.writer.diff(diff, levels, to.instrument, stamp);
             }
             Fit::Old if self.is_far_ahead() => self.gap(diff, levels, stamp, to),
+            Fit::Old if matches!(self.state, State::Placed(_)) => to.counters.superseded += 1,
             Fit::Old => to.counters.duplicates += 1,
             Fit::Gap => self.gap(diff, levels, stamp, to),
         }

@@ -104,7 +104,7 @@ const CASES: &[Case] = &[
             Diff(103, 103, 0),
         ],
         written: &[Book(100), Change(101, 102), Change(103, 103)],
-        counted: [0, 2, 0, 0],
+        counted: [0, 1, 1, 0],
         is_synced: true,
     },
     Case {
