@@ -132,7 +132,7 @@ const CASES: &[Case] = &[
             Diff(120, 121, 0),
         ],
         written: &[Book(100), Change(101, 110), Book(120), Change(120, 121)],
-        counted: [0, 1, 0, 1],
+        counted: [0, 0, 1, 1],
         is_synced: true,
     },
     Case {
