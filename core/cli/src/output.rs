@@ -24,7 +24,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// Prints one JSON object on one line.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{value}\n"))
 }
