@@ -12,7 +12,10 @@ use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::feed::steps::ClockSteps;
-use crate::run::{Assembly, Prepared, RecordPlan, RunError, header, prepare, segment_plan};
+use crate::run::{
+    Assembly, Prepared, RecordPlan, RunError, header, prepare, script_hashes, segment_plan,
+    strategy_names,
+};
 use crate::state::{Found, State, StateStore, Traces};
 use crate::status::StatusCell;
 use crate::status::board::{Board, BoardStart};
@@ -108,7 +111,7 @@ pub fn paper(
         store,
         ..RunFigures::default()
     };
-    let scripts = prepared.scripts;
+    let (names, script_hashes) = (strategy_names(&prepared), script_hashes(&prepared));
     let start = BoardStart {
         account: &prepared.engine_config.account,
         strategies: &config.strategies,
@@ -134,23 +137,12 @@ pub fn paper(
     let feed = |line| PaperFeed::new(line, market, pace, gauge, alarm);
     let (finished, keeper) = assembly.run_watched(prepared.engine, feed, keeper)?;
     let state = keeper.finish()?;
-    let names: Vec<_> = scripts
-        .iter()
-        .map(|script| script.strategy.clone())
-        .collect();
-    let hashes = scripts
-        .into_iter()
-        .map(|script| (script.strategy, script.sha256));
+    let traffic = traffic_of(&finished.feed, &config);
     Ok(Papered {
-        summary: summarize(
-            &finished,
-            traffic_of(&finished.feed, &config),
-            &names,
-            figures,
-        ),
+        summary: summarize(&finished, traffic, &names, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
-        script_hashes: hashes.collect(),
+        script_hashes,
         store_lag: finished.store_lag,
         state,
     })

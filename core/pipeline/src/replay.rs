@@ -11,7 +11,8 @@ use crate::feed::Feed;
 use crate::feed::replay::{FaultPlace, ReplayFeed, Speed, symbol_of_url, venue_of};
 use crate::inputs;
 use crate::run::{
-    Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
+    Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, script_hashes,
+    segment_plan, strategy_names,
 };
 use crate::source::{Entry, Recording};
 use crate::strategy::hex;
@@ -145,13 +146,7 @@ pub fn replay(
         store,
         ..RunFigures::default()
     };
-    let counts = finished.feed.counts();
-    let traffic = Traffic {
-        sessions: sessions(&finished.feed, &detected.venues),
-        received: counts.first_recv.zip(counts.last_recv),
-        faults: counts.faults,
-        clock: counts.clock.clone(),
-    };
+    let traffic = traffic_of(&finished.feed, &detected.venues);
     Ok(Replayed {
         summary: summarize(&finished, traffic, &names, figures),
         run_id: finished.run_id,
@@ -194,20 +189,9 @@ fn look_first(
     Ok(())
 }
 
-fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
-    let scripts = prepared.scripts.iter();
-    let named = scripts.map(|script| (script.strategy.clone(), script.sha256.clone()));
-    named.collect()
-}
-
 /// Returns the venue that frames come from at first.
 fn first_venue(venues: &[Venue]) -> Venue {
     venues.first().copied().unwrap_or(Venue::BinanceSpot)
-}
-
-fn strategy_names(prepared: &Prepared) -> Vec<String> {
-    let scripts = prepared.scripts.iter();
-    scripts.map(|script| script.strategy.clone()).collect()
 }
 
 /// Returns what could not be read, and which strategies failed, in words.
@@ -352,6 +336,16 @@ fn data_hash(inputs: &Value) -> Option<String> {
         hash.update(file.get("sha256")?.as_str()?);
     }
     Some(hex(&hash.finalize()))
+}
+
+fn traffic_of(feed: &ReplayFeed, venues: &[Venue]) -> Traffic {
+    let counts = feed.counts();
+    Traffic {
+        sessions: sessions(feed, venues),
+        received: counts.first_recv.zip(counts.last_recv),
+        faults: counts.faults,
+        clock: counts.clock.clone(),
+    }
 }
 
 fn sessions(feed: &ReplayFeed, venues: &[Venue]) -> Vec<SessionSummary> {

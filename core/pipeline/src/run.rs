@@ -32,6 +32,7 @@ use claire_sidecar::{
 };
 use claire_types::{Mode, Venue};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -126,6 +127,19 @@ pub fn prepare(
         engine_config,
         state,
     })
+}
+
+/// Returns the strategies' names, in the order of their ids.
+pub(crate) fn strategy_names(prepared: &Prepared) -> Vec<String> {
+    let scripts = prepared.scripts.iter();
+    scripts.map(|script| script.strategy.clone()).collect()
+}
+
+/// Returns the hashes of the scripts by strategy.
+pub(crate) fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
+    let scripts = prepared.scripts.iter();
+    let named = scripts.map(|script| (script.strategy.clone(), script.sha256.clone()));
+    named.collect()
 }
 
 /// Returns the header of a run's journal.
