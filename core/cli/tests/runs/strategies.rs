@@ -154,14 +154,16 @@ fn a_stale_book_says_why_and_the_proof_says_what_it_ignored() {
 fn rejected_orders_say_why() {
     let crossing =
         "fn init(m) { #{} }\nfn on_trade(m, t) { m.buy_limit(0.001, m.ask, POST_ONLY, \"x\"); }\n";
-    // The orders take ten milliseconds to the venue.
-    let price = (r#""61000.00000000""#, r#""0.10000000""#);
-    let later = lines().concat() + &line(60, &trade(3, price.0, price.1));
+    // The orders take their time to the venue, and its answers as long: the last order has none.
+    let mut later = lines().concat();
+    for (ms, id) in [(300, 3), (600, 4)] {
+        later += &line(ms, &trade(id, r#""61000.00000000""#, r#""0.10000000""#));
+    }
     let (value, _) = with_script("crossing", &later, crossing, &[], 0);
-    let expected = serde_json::json!({ "POST_ONLY_CROSS": 2 });
+    let expected = serde_json::json!({ "POST_ONLY_CROSS": 3 });
     assert_eq!(
         (&value["rejected"], &value["rejected_reasons"]),
-        (&2.into(), &expected)
+        (&3.into(), &expected)
     );
 }
 
