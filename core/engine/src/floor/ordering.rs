@@ -87,34 +87,42 @@ impl Floor {
         for side in [Side::Buy, Side::Sell] {
             self.cancel_entries(market, side, OrderReason::CancelledByStrategy);
         }
-        if !self
-            .market_of(market)
-            .is_some_and(|market| market.book.is_proven())
-        {
-            // Nothing can be matched now: the exit goes as soon as the book is proven, or after 2 s.
-            self.begin_closing(self.caller, market, reason);
+        // What is being closed goes on by itself: a second exit beside it would close what came later.
+        if self.is_closing(self.caller, market) {
             return OrderHandle::NONE;
         }
-        self.exit(market, reason)
+        let Some(part) = self.part_to_close(market) else {
+            return OrderHandle::NONE;
+        };
+        let is_proven = self
+            .market_of(market)
+            .is_some_and(|market| market.book.is_proven());
+        if !is_proven {
+            // Nothing can be matched now: the exit goes as soon as the book is proven, or after 2 s.
+            self.begin_closing(self.caller, market, part, reason);
+            return OrderHandle::NONE;
+        }
+        let exit = self.exit_with(market, None, Qty(i64::MAX), reason);
+        if exit.order != OrderId::NONE {
+            // What the venue does not fill is sent again.
+            self.begin_closing(self.caller, market, part.with_exit(exit.order), reason);
+        }
+        exit
     }
 
-    /// Sends the exit of what the caller holds, less working exits, at the market.
-    pub(super) fn exit(&mut self, market: InstrumentId, reason: Note) -> OrderHandle {
-        self.exit_with(market, None, reason)
-    }
-
-    /// Sends the exit of what the caller holds, less working exits, at this limit or at the market.
+    /// Sends the exit of what the caller holds, less working exits and `most` at most, at this limit or at the market.
     pub(super) fn exit_with(
         &mut self,
         market: InstrumentId,
         price: Option<Price>,
+        most: Qty,
         reason: Note,
     ) -> OrderHandle {
         let position = *self.portfolio.position(self.caller, market);
         let Some((side, facts)) = position.closing_side().zip(self.instrument(market)) else {
             return OrderHandle::NONE;
         };
-        let room = self.scope(self.caller, market).exit_room(side);
+        let room = self.scope(self.caller, market).exit_room(side).min(most);
         let qty = Qty(room.0 - room.0 % facts.step.0.max(1));
         if qty.0 <= 0 {
             return OrderHandle::NONE;
