@@ -1,16 +1,22 @@
-//! After warm-up neither FEED nor ENGINE allocates: frames through the real decoder, the real engine and a
-//! native strategy that places thousands of orders, counted by the process's own allocator.
+//! After warm-up neither FEED nor ENGINE allocates: frames through the real decoder, the real engine, and a
+//! strategy that places thousands of orders, once in Rust and once a compiled script, counted by the process's own allocator.
 //!
 //! A binary of its own, because it has a global allocator. Counts the test's thread only.
 
 use claire_engine::Engine;
 use claire_engine::config::{BalanceConfig, EngineConfig, FeeSchedule, StrategyConfig};
+use claire_engine::indicator::{
+    ArgumentDefinition, BarF64, DEFINITIONS, Indicator, IndicatorKind, IndicatorSpec, SourceKind,
+    TouchF64, TradeF64,
+};
 use claire_engine::risk::{LatchedState, Profile};
 use claire_engine::snapshot::SNAPSHOT_ROOM_BYTES;
+use claire_engine::strategy::Strategy;
 use claire_strategies::native::Churn;
+use claire_strategies::{RhaiStrategy, Script, bundled};
 use claire_types::{
     Amount, CellBuffer, Cells, ClockOffset, Currency, DurationNs, Header, Input, Mode, Record,
-    Symbol, Venue, WallNs,
+    Side, Symbol, Venue, VenueNs, WallNs,
 };
 use claire_venue::MarketFeed;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -18,6 +24,7 @@ use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The system's allocator, which counts what a thread asks for while it is watched.
 struct Counting;
@@ -97,8 +104,20 @@ const OFFSET: DurationNs = DurationNs::from_ms(-1_270);
 
 #[test]
 fn feed_and_engine_allocate_nothing_after_warm_up() {
+    check(Line::new());
+}
+
+#[test]
+fn a_compiled_script_allocates_nothing_after_warm_up() {
+    let text = bundled("churn").expect("it is bundled");
+    let script = Script::compile("churn", text, &[]).expect("it is right");
+    assert_eq!(script.interpreted("churn"), [], "all of it is compiled");
+    check(Line::with(Box::new(RhaiStrategy::new(Arc::new(script)))));
+}
+
+/// Runs the session and counts what is allocated after a part of it.
+fn check(mut line: Line) {
     let session = session();
-    let mut line = Line::new();
     let warm = session.frames.len() * 3 / 10;
     line.run(&session, 0..warm);
     let before = line.done.orders;
@@ -120,6 +139,67 @@ fn feed_and_engine_allocate_nothing_after_warm_up() {
     assert!(done.orders - before >= 1_000, "the strategy must trade");
     assert!(done.fills > 0, "orders must be filled");
     assert_eq!(ALLOCATIONS.get(), 0, "allocations after warm-up");
+}
+
+#[test]
+fn no_indicator_allocates_after_it_was_made() {
+    let mut indicators: Vec<Indicator> = DEFINITIONS
+        .iter()
+        .map(|definition| {
+            let usual = |of: &ArgumentDefinition| of.default.unwrap_or(of.max.min(2_000.0));
+            let arguments: Vec<f64> = definition.arguments.iter().map(usual).collect();
+            IndicatorSpec::new(definition.kind, &arguments).expect("the usual arguments")
+        })
+        .map(Indicator::new)
+        .collect();
+    IS_WATCHED.set(true);
+    for number in 0..20_000_i64 {
+        let price = 100.0 + (number * 7_919 % 1_000) as f64 / 100.0;
+        let bar = BarF64 {
+            open_time: VenueNs(number * 60_000_000_000),
+            open: price,
+            high: price + 1.0,
+            low: price - 1.0,
+            close: price,
+            volume: 1.0 + (number % 7) as f64,
+        };
+        let now = WallNs(number * 10_000_000);
+        let side = if number % 3 == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
+        let (qty, ask) = (bar.volume, price + 0.01);
+        let touch = TouchF64 {
+            bid: price,
+            bid_qty: qty,
+            ask,
+            ask_qty: 2.0,
+        };
+        for indicator in &mut indicators {
+            match indicator.spec().definition().sources.first() {
+                Some(SourceKind::Trades) => indicator.on_trade(&TradeF64 {
+                    now,
+                    price,
+                    qty,
+                    side,
+                }),
+                Some(SourceKind::Mid) => indicator.on_mid(WallNs(now.0 * 100), price),
+                Some(SourceKind::Book) if indicator.book_levels().is_none() => {
+                    indicator.on_touch(now, &touch);
+                }
+                _ => indicator.on_bar(&bar),
+            }
+            indicator.on_time(now);
+        }
+    }
+    IS_WATCHED.set(false);
+    assert_eq!(ALLOCATIONS.get(), 0, "allocations of indicators");
+    for indicator in &indicators {
+        // A bucket of VPIN is larger here than all that was traded: it counts on.
+        let is_done = indicator.is_warm() || indicator.spec().kind() == IndicatorKind::Vpin;
+        assert!(is_done, "{:?}", indicator.spec());
+    }
 }
 
 #[test]
@@ -146,6 +226,10 @@ fn the_allocator_counts_what_a_watched_thread_asks_for() {
 
 impl Line {
     fn new() -> Self {
+        Self::with(Box::new(Churn::new(100.0, 5)))
+    }
+
+    fn with(strategy: Box<dyn Strategy>) -> Self {
         let amount = |text: &str| -> Amount { text.parse().expect("a number") };
         let mut config = EngineConfig::new(Mode::Replay);
         config.risk.profile = Profile::Bench;
@@ -166,7 +250,7 @@ impl Line {
             budget_amount: None,
         });
         let state = LatchedState::new(config.strategies.len());
-        let engine = Engine::new(config, state, vec![Box::new(Churn::new(100.0, 5))]);
+        let engine = Engine::new(config, state, vec![strategy]);
         Self {
             feed: MarketFeed::new(Venue::BinanceSpot, &[]),
             engine: engine.expect("the configuration is valid"),

@@ -14,7 +14,6 @@ use crate::feed::paper::{Pace, PaperFeed};
 use crate::feed::steps::ClockSteps;
 use crate::run::{
     Assembly, Prepared, RecordPlan, RunError, header, prepare, script_hashes, segment_plan,
-    strategy_names,
 };
 use crate::state::{Found, State, StateStore, Traces};
 use crate::status::StatusCell;
@@ -111,7 +110,8 @@ pub fn paper(
         store,
         ..RunFigures::default()
     };
-    let (names, script_hashes) = (strategy_names(&prepared), script_hashes(&prepared));
+    let script_hashes = script_hashes(&prepared);
+    let handlers = prepared.handlers;
     let start = BoardStart {
         account: &prepared.engine_config.account,
         strategies: &config.strategies,
@@ -139,7 +139,7 @@ pub fn paper(
     let state = keeper.finish()?;
     let traffic = traffic_of(&finished.feed, &config);
     Ok(Papered {
-        summary: summarize(&finished, traffic, &names, figures),
+        summary: summarize(&finished, traffic, &handlers, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
         script_hashes,

@@ -12,7 +12,7 @@ use crate::feed::replay::{FaultPlace, ReplayFeed, Speed, symbol_of_url, venue_of
 use crate::inputs;
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, script_hashes,
-    segment_plan, strategy_names,
+    segment_plan,
 };
 use crate::source::{Entry, Recording};
 use crate::strategy::hex;
@@ -117,7 +117,8 @@ pub fn replay(
         header.host["files"] = inputs::places_of(&recording, dir);
     }
     let data_hash = data_hash(&header.body["inputs"]);
-    let (names, script_hashes) = (strategy_names(&prepared), script_hashes(&prepared));
+    let script_hashes = script_hashes(&prepared);
+    let handlers = prepared.handlers;
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
     let (journal, store) = plan.shown();
@@ -148,7 +149,7 @@ pub fn replay(
     };
     let traffic = traffic_of(&finished.feed, &detected.venues);
     Ok(Replayed {
-        summary: summarize(&finished, traffic, &names, figures),
+        summary: summarize(&finished, traffic, &handlers, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
         script_hashes,
@@ -236,6 +237,7 @@ fn trouble(seat: &Seat, floor: &Floor) -> Option<String> {
     }
     let last = seat.fault_last;
     let end = match seat.phase {
+        Phase::Warming => return Some(not_begun(seat)),
         Phase::Broken => {
             return Some(format!(
                 "strategy {name}: init failed, so it never ran: {last}"
@@ -248,6 +250,26 @@ fn trouble(seat: &Seat, floor: &Floor) -> Option<String> {
         let failures = counted(seat.faults, "call");
         format!("strategy {name}: {failures} failed, the last: {last}{end}")
     })
+}
+
+/// Says what a strategy that never began was waiting for.
+fn not_begun(seat: &Seat) -> String {
+    let name = &seat.name;
+    let what = match (seat.warmup, seat.first_cold()) {
+        (Some(count), _) => format!("{count} closed bars"),
+        (None, Some(cold)) => {
+            let spec = cold.indicator.spec();
+            let updates = spec
+                .warm_updates()
+                .map(|count| format!(", {count} updates"));
+            let updates = updates.unwrap_or_default();
+            format!("`{}` to be warm{updates}", spec.definition().name)
+        }
+        (None, None) => "a market event".to_owned(),
+    };
+    format!(
+        "strategy {name}: it waited for {what} until the end, so it did nothing; `warmup(n)` in init lets it begin earlier"
+    )
 }
 
 /// A store is filled from a journal: without a folder for it, it gets one of its own.

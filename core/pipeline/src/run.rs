@@ -16,7 +16,7 @@ use crate::feed::{Feed, FeedLine};
 use crate::latency::{LatencyLog, LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
-use crate::strategy::{Loaded, ScriptSource, load};
+use crate::strategy::{Handlers, ScriptSource, load};
 use crate::topology::{self, Placed, RunSettings, Topology};
 use crate::wait::WaitStrategy;
 use crate::watch::{Watch, Watched};
@@ -56,6 +56,8 @@ pub struct Prepared {
     pub engine: Engine,
     /// The scripts, as the journal keeps them.
     pub scripts: Vec<ScriptSource>,
+    /// How their handlers run.
+    pub handlers: Vec<Handlers>,
     /// The engine's configuration.
     pub engine_config: EngineConfig,
     /// The trading states that it starts with.
@@ -114,25 +116,23 @@ pub fn prepare(
         .map(load)
         .collect::<Result<Vec<_>, _>>();
     let loaded = loaded.map_err(RunError::Script)?;
-    let (strategies, scripts) = loaded
-        .into_iter()
-        .map(|Loaded { strategy, source }| (strategy, source))
-        .unzip();
+    let (mut strategies, mut scripts, mut handlers) = (Vec::new(), Vec::new(), Vec::new());
+    for one in loaded {
+        tracing::info!("{}", one.handlers);
+        strategies.push(one.strategy);
+        scripts.push(one.source);
+        handlers.push(one.handlers);
+    }
     let state = state.unwrap_or_else(|| LatchedState::new(config.strategies.len()));
     let engine =
         Engine::new(engine_config.clone(), state.clone(), strategies).map_err(RunError::Usage)?;
     Ok(Prepared {
         engine,
         scripts,
+        handlers,
         engine_config,
         state,
     })
-}
-
-/// Returns the strategies' names, in the order of their ids.
-pub(crate) fn strategy_names(prepared: &Prepared) -> Vec<String> {
-    let scripts = prepared.scripts.iter();
-    scripts.map(|script| script.strategy.clone()).collect()
 }
 
 /// Returns the hashes of the scripts by strategy.

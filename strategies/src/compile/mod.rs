@@ -3,4 +3,18 @@
 //! `check` decides types and lowers Rhai's AST to [`ir`]; `emit` turns that into machine code. A
 //! handler that uses what is not supported stays with the interpreter and says why.
 
+pub(crate) mod array;
+pub(crate) mod check;
+pub(crate) mod context;
+mod emit;
 pub mod ir;
+mod lower;
+pub(crate) mod machine;
+pub(crate) mod plan;
+mod support;
+pub(crate) mod tagged;
+pub(crate) mod text;
+mod walk;
+
+#[cfg(test)]
+mod tests;

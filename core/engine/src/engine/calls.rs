@@ -33,6 +33,7 @@ impl Engine {
         for _ in 0..ROUNDS_MAX {
             let floor = self.floor_mut();
             floor.act_on_halt();
+            floor.work_held();
             floor.work_closings();
             if floor.calls.is_empty() {
                 return;
@@ -49,6 +50,9 @@ impl Engine {
         let mut calls = std::mem::take(&mut floor.calls_told);
         for call in &calls {
             match call {
+                Call::Start(strategy) => {
+                    self.call_if(*strategy, |handlers| handlers.start, &StrategyEvent::Start);
+                }
                 Call::Bar(strategy, market, bar) => {
                     let event = StrategyEvent::Bar {
                         market: *market,

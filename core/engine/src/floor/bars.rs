@@ -2,12 +2,12 @@
 //!
 //! Called by the engine after trades, views and ticks. Engine thread only.
 
-use super::{Call, Floor, Seat};
+use super::{Call, Floor, facts};
 use crate::convert;
-use crate::indicator::BarF64;
-use crate::market::Bar;
-use crate::strategy::{BarView, BarsId, IndicatorSource};
-use claire_types::{Amount, InstrumentId, StrategyId};
+use crate::indicator::{BarF64, TradeF64};
+use crate::market::{Bar, BookView};
+use crate::strategy::IndicatorSource;
+use claire_types::{Amount, Instrument, InstrumentId, Side, StrategyId};
 
 impl Floor {
     pub(crate) fn feed_mid(&mut self, instrument: InstrumentId) {
@@ -22,11 +22,53 @@ impl Floor {
         }
     }
 
-    pub(crate) fn feed_indicators(&mut self, source: IndicatorSource, value: f64) {
+    /// Feeds a trade to the indicators on the market's trades.
+    pub(crate) fn feed_trade(&mut self, instrument: InstrumentId, trade: &TradeF64) {
         for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
-            if declared.source == source {
-                declared.indicator.on_value(value);
+            if declared.source == IndicatorSource::Trades(instrument) {
+                declared.indicator.on_trade(trade);
             }
+        }
+    }
+
+    /// Feeds touch and levels of a proven book to the indicators on them.
+    pub(crate) fn feed_book(&mut self, instrument: InstrumentId, touch_changed: bool) {
+        let now = self.now;
+        let Some(market) = self.markets.get(instrument.index()) else {
+            return;
+        };
+        if !market.book.is_proven() {
+            return;
+        }
+        for seat in &mut self.seats {
+            for declared in &mut seat.indicators {
+                if declared.source != IndicatorSource::Book(instrument) {
+                    continue;
+                }
+                if let Some(levels) = declared.indicator.book_levels() {
+                    let imbalance = imbalance(&market.book, levels);
+                    declared.indicator.on_value(imbalance);
+                } else if touch_changed && let Some(touch) = facts::touch(market) {
+                    declared.indicator.on_touch(now, &touch);
+                }
+            }
+        }
+    }
+
+    /// Tells the indicators on the book that it is lost: what comes next does not follow what was before.
+    pub(crate) fn forget_touch(&mut self, instrument: InstrumentId) {
+        for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
+            if declared.source == IndicatorSource::Book(instrument) {
+                declared.indicator.forget_touch();
+            }
+        }
+    }
+
+    /// Lets time pass for the indicators that have a window of it.
+    pub(crate) fn feed_time(&mut self) {
+        let now = self.now;
+        for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
+            declared.indicator.on_time(now);
         }
     }
 
@@ -53,31 +95,27 @@ impl Floor {
         self.closed_bars = closed;
     }
 
-    /// Feeds a closed bar to the indicators on it and tells the strategies that declared it.
+    /// Keeps a closed bar, feeds it to the indicators on it and tells the strategies that declared it.
+    ///
+    /// A strategy that is warm with this bar begins with it.
     fn close_bar(&mut self, instrument: InstrumentId, number: u16, bar: &Bar) {
-        let Some(facts) = self.market_of(instrument).map(|market| market.instrument) else {
+        let Some(market) = self.markets.get_mut(instrument.index()) else {
             return;
         };
-        let price = |price| convert::price_to_f64(price, &facts);
+        let bar = bar_f64(bar, &market.instrument);
+        if let Some(kept) = market.kept.get_mut(usize::from(number)) {
+            kept.push(bar);
+        }
         for (index, seat) in (0_u16..).zip(&mut self.seats) {
-            let Some(bars) = seat.bars_id(instrument, number) else {
+            let Some(id) = seat.bars_id(instrument, number) else {
                 continue;
             };
-            let view = BarView {
-                bars,
-                interval_ms: seat
-                    .bars
-                    .get(usize::from(bars.0))
-                    .map_or(0, |declared| declared.interval_ms),
-                open_time: bar.open_time,
-                open: price(bar.open),
-                high: price(bar.high),
-                low: price(bar.low),
-                close: price(bar.close),
-                volume: convert::qty_to_f64(bar.volume, bar.close, &facts),
-            };
-            update_bar_indicators(seat, bars, &view);
+            seat.take_bar(id, &bar);
+            if seat.begin_if_warm() {
+                self.calls.push(Call::Start(StrategyId(index)));
+            }
             if seat.is_called() {
+                let view = seat.bar_view(id, &bar);
                 self.calls
                     .push(Call::Bar(StrategyId(index), instrument, view));
             }
@@ -85,17 +123,37 @@ impl Floor {
     }
 }
 
-fn update_bar_indicators(seat: &mut Seat, bars: BarsId, view: &BarView) {
-    let bar = BarF64 {
-        open: view.open,
-        high: view.high,
-        low: view.low,
-        close: view.close,
-        volume: view.volume,
+fn bar_f64(bar: &Bar, facts: &Instrument) -> BarF64 {
+    let price = |price| convert::price_to_f64(price, facts);
+    BarF64 {
+        open_time: bar.open_time,
+        open: price(bar.open),
+        high: price(bar.high),
+        low: price(bar.low),
+        close: price(bar.close),
+        volume: convert::qty_to_f64(bar.volume, bar.close, facts),
+    }
+}
+
+/// Returns (bid - ask) / (bid + ask) quantity over the best `levels`, 0 on an empty book.
+pub(super) fn imbalance(book: &impl BookView, levels: usize) -> f64 {
+    let sum = |side| {
+        let (mut left, mut sum) = (levels, 0_i128);
+        book.walk(side, &mut |level| {
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            sum += i128::from(level.qty.0);
+            left > 0
+        });
+        sum
     };
-    for declared in &mut seat.indicators {
-        if declared.source == IndicatorSource::Bars(bars) {
-            declared.indicator.on_bar(&bar);
-        }
+    let (bids, asks) = (sum(Side::Buy), sum(Side::Sell));
+    let all = bids + asks;
+    if all > 0 {
+        (bids - asks) as f64 / all as f64
+    } else {
+        0.0
     }
 }

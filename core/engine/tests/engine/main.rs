@@ -3,4 +3,10 @@
 mod checks;
 mod exits;
 mod flow;
+mod held;
+mod history;
 mod play;
+mod protections;
+mod quotes;
+mod stops;
+mod undo;
