@@ -12,8 +12,8 @@
 //! # Source
 //! Stops go off by the last price: Binance, support FAQ "What Is a Stop Market Order?" (read 2026-11-28).
 
-use super::closing::Goal;
 use super::Floor;
+use super::closing::Goal;
 use super::closing::pause_after;
 use super::held::{PROTECTIONS_MAX, Protection};
 use super::ordering::Exit;
