@@ -184,6 +184,13 @@ impl Floor {
         });
     }
 
+    /// Forgets all protections: the run is over, and nothing must be sent any more.
+    pub(crate) fn forget_protections(&mut self) {
+        for seat in &mut self.seats {
+            seat.held.protections.clear();
+        }
+    }
+
     /// Takes back resting exits of a strategy that are beyond what it holds now, the latest first.
     pub(super) fn trim_exits(&mut self, strategy: StrategyId, market: InstrumentId) {
         for side in [Side::Buy, Side::Sell] {
