@@ -13,6 +13,7 @@
 //! Stops go off by the last price: Binance, support FAQ "What Is a Stop Market Order?" (read 2026-11-28).
 
 use super::Floor;
+use super::closing::Goal;
 use super::closing::pause_after;
 use super::held::{PROTECTIONS_MAX, Protection};
 use super::ordering::Exit;
@@ -275,7 +276,7 @@ impl Floor {
             }
             // Goes on where a closing was already under way, and begins anew where one was given up.
             let reason = self.leg_reason(protection, "protection stop", protection.stop);
-            self.begin_closing(strategy, market, reason);
+            self.begin_closing(strategy, market, Goal::Flat, reason);
             return;
         }
         if let Some(take) = protection.take
