@@ -26,7 +26,7 @@ mod script;
 mod state;
 mod token;
 
-pub use bundled::{BUNDLED, bundled};
+pub use bundled::{BUNDLED, bundled, bundled_test};
 pub use diagnostic::Diagnostic;
 pub use limits::Limits;
 pub use parameter::{Parameter, Value};

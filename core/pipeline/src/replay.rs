@@ -11,15 +11,17 @@ use crate::feed::Feed;
 use crate::feed::replay::{ReplayFeed, Speed, symbol_of_url, venue_of};
 use crate::inputs;
 use crate::run::{
-    Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, segment_plan,
+    Assembly, Finished, Prepared, RecordPlan, RunError, header, load_all, prepare_loaded,
+    segment_plan,
 };
 use crate::source::{Entry, Recording};
-use crate::strategy::hex;
+use crate::strategy::{Loaded, hex};
 use crate::summary::{
     ReplaySummary, RunFigures, SessionSummary, Traffic, seconds, summarize, topology_name,
 };
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
+use crate::watch::Watch;
 use check::{check_files, check_frames, check_passes};
 use claire_engine::floor::{Floor, Phase, Seat};
 use claire_sidecar::{RunId, Store};
@@ -32,7 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Epoch of every file run: its ids are the same each time.
-const FILE_EPOCH: u32 = 1;
+pub(crate) const FILE_EPOCH: u32 = 1;
 /// Lines of each file that are looked at to tell venue and instrument.
 const DETECT_LINES_MAX: usize = 2_000;
 /// Most markets that a warning names.
@@ -81,15 +83,41 @@ struct Detected {
     market: Option<InstrumentKey>,
 }
 
+/// Who looks on at a run from both sides: at what the engine calls, and at what comes out.
+pub struct Onlooker<'a, W> {
+    /// May stand around each strategy before the engine has it.
+    pub around: &'a mut dyn FnMut(Loaded) -> Loaded,
+    /// Sees the records.
+    pub watch: W,
+}
+
 /// Replays recorded files.
 ///
 /// # Errors
 /// A [`RunError`]
 pub fn replay(
-    mut config: Config,
+    config: Config,
     request: &ReplayRequest,
     stop: Arc<AtomicBool>,
 ) -> Result<Replayed, RunError> {
+    let nobody = Onlooker {
+        around: &mut |loaded| loaded,
+        watch: (),
+    };
+    let (replayed, ()) = replay_watched(config, request, stop, nobody)?;
+    Ok(replayed)
+}
+
+/// Replays recorded files and lets somebody look on.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_watched<W: Watch>(
+    mut config: Config,
+    request: &ReplayRequest,
+    stop: Arc<AtomicBool>,
+    onlooker: Onlooker<'_, W>,
+) -> Result<(Replayed, W), RunError> {
     check_files(request)?;
     let mut recording = Recording::open(&request.files)?;
     check_passes(&recording, request.passes)?;
@@ -101,7 +129,9 @@ pub fn replay(
     let mut selection = request.selection.clone();
     selection.market = selection.market.or(detected.market);
     config.select(&selection)?;
-    let prepared = prepare(&config, Mode::Replay, FILE_EPOCH, None)?;
+    let loaded = load_all(&config)?.into_iter().map(onlooker.around);
+    let start = (FILE_EPOCH, None);
+    let prepared = prepare_loaded(&config, Mode::Replay, start, loaded.collect())?;
     look_first(&mut recording, &detected.venues, &config, &prepared)?;
     let mut header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let plan = with_journal(request.plan.clone(), &config, header.run_id);
@@ -128,9 +158,8 @@ pub fn replay(
         venue: first_venue(&detected.venues),
         disk: None,
     };
-    let finished = assembly.run(prepared.engine, |line| {
-        ReplayFeed::new(line, recording, venues, request.speed, request.passes)
-    })?;
+    let feed = |line| ReplayFeed::new(line, recording, venues, request.speed, request.passes);
+    let (finished, watch) = assembly.run_watched(prepared.engine, feed, onlooker.watch)?;
     let figures = RunFigures {
         interrupted: finished.feed.is_interrupted(),
         unpack_s: seconds(unpack_ns),
@@ -145,7 +174,7 @@ pub fn replay(
         faults: counts.faults,
         clock: counts.clock.clone(),
     };
-    Ok(Replayed {
+    let replayed = Replayed {
         summary: summarize(&finished, traffic, &names, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
@@ -153,7 +182,8 @@ pub fn replay(
         data_hash,
         fault_texts: fault_texts(&finished),
         store_lag: finished.store_lag,
-    })
+    };
+    Ok((replayed, watch))
 }
 
 /// Compares limits and scripts with the markets before the start; says at once what will never trade.
@@ -186,7 +216,8 @@ fn look_first(
     Ok(())
 }
 
-fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
+/// Returns the hash of each script by strategy.
+pub(crate) fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
     let scripts = prepared.scripts.iter();
     let named = scripts.map(|script| (script.strategy.clone(), script.sha256.clone()));
     named.collect()
@@ -197,7 +228,8 @@ fn first_venue(venues: &[Venue]) -> Venue {
     venues.first().copied().unwrap_or(Venue::BinanceSpot)
 }
 
-fn strategy_names(prepared: &Prepared) -> Vec<String> {
+/// Returns the strategies' names, in the order of their ids.
+pub(crate) fn strategy_names(prepared: &Prepared) -> Vec<String> {
     let scripts = prepared.scripts.iter();
     scripts.map(|script| script.strategy.clone()).collect()
 }
@@ -217,11 +249,20 @@ fn fault_texts(finished: &Finished<ReplayFeed>) -> Vec<String> {
     if more > 0 {
         texts.push(format!("{more} more frames or lines could not be read"));
     }
-    let floor = finished.engine.engine().floor();
-    texts.extend(floor.seats().iter().filter_map(|seat| trouble(seat, floor)));
-    let alerts = finished.summary.alerts.iter();
-    texts.extend(alerts.map(|(_, text)| format!("alert: {text}")));
+    texts.extend(troubles(finished));
     texts
+}
+
+/// Returns which strategies failed, and the alerts, in words.
+pub(crate) fn troubles<F>(finished: &Finished<F>) -> Vec<String> {
+    let floor = finished.engine.engine().floor();
+    let seats = floor.seats().iter();
+    let alerts = finished.summary.alerts.iter();
+    let alerts = alerts.map(|(_, text)| format!("alert: {text}"));
+    seats
+        .filter_map(|seat| trouble(seat, floor))
+        .chain(alerts)
+        .collect()
 }
 
 /// Returns what kept a strategy from trading, if something did.

@@ -16,7 +16,26 @@ pub struct Loaded {
     pub strategy: Box<dyn Strategy>,
     /// What the journal says about it.
     pub source: ScriptSource,
+    /// How its handlers run, in the order of [`HANDLERS`].
+    pub handlers: Vec<HandlerBackend>,
 }
+
+/// How a handler runs, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandlerBackend {
+    /// The handler.
+    pub handler: &'static str,
+    /// Whether it runs as machine code.
+    pub is_compiled: bool,
+    /// What keeps it from being compiled, each with its place; nothing where it is, or where nobody wants it.
+    pub why: Vec<Diagnostic>,
+}
+
+/// The handlers, in the order that people write them.
+pub const HANDLERS: [&str; 9] = [
+    "init", "on_start", "on_book", "on_trade", "on_bar", "on_timer", "on_fill", "on_order",
+    "on_stop",
+];
 
 /// A script as the journal keeps it: with its text, a run can be repeated without the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,8 +77,40 @@ pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
             .map(|known| format!("{}={}", known.name, known.value))
             .collect(),
     };
+    let handlers = backends(&script);
     let strategy = Box::new(RhaiStrategy::new(Arc::new(script)));
-    Ok(Loaded { strategy, source })
+    Ok(Loaded {
+        strategy,
+        source,
+        handlers,
+    })
+}
+
+/// Returns how the handlers of a script run, in the order of [`HANDLERS`]; `init` is always there.
+pub fn backends(script: &Script) -> Vec<HandlerBackend> {
+    let has = script.handlers();
+    let present = [
+        true, has.start, has.book, has.trade, has.bar, has.timer, has.fill, has.order, has.stop,
+    ];
+    let handlers = HANDLERS.iter().zip(present);
+    let handlers = handlers.filter(|(_, is_there)| *is_there);
+    handlers
+        .map(|(handler, _)| HandlerBackend {
+            handler,
+            is_compiled: false,
+            why: Vec::new(),
+        })
+        .collect()
+}
+
+impl HandlerBackend {
+    /// Returns `compiled` or `interpreted`.
+    pub const fn as_str(&self) -> &'static str {
+        match self.is_compiled {
+            true => "compiled",
+            false => "interpreted",
+        }
+    }
 }
 
 /// Names the bundled strategies where a file does not exist.

@@ -1,7 +1,7 @@
 //! `claire paper`: the bundled market at real speed, on a screen.
 
 use super::replay::{Places, Strategies, failure_of, lagging, stop_on_signals, topology_of};
-use super::{Outcome, duration, init};
+use super::{Outcome, init};
 use crate::cli::Cli;
 use crate::envelope::Envelope;
 use crate::exit::{Exit, Failure};
@@ -9,6 +9,7 @@ use crate::screen::{PAGE_INTERVAL, View, Wish};
 use claire_pipeline::config::section::Speed;
 use claire_pipeline::config::{Config, Override};
 use claire_pipeline::disk::FreeSpace;
+use claire_pipeline::duration;
 use claire_pipeline::paper::{PaperRequest, Papered, paper};
 use claire_pipeline::run::RunError;
 use claire_pipeline::status::StatusCell;
@@ -64,8 +65,8 @@ impl Arguments {
     }
 }
 
-/// Returns the seed.
-fn seed(text: &str) -> Result<u64, String> {
+/// Returns the seed of a bundled market.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
