@@ -227,7 +227,7 @@ pub enum Width {
     Bool,
     /// `u8`, read as an integer.
     Byte,
-    /// `i8`, read as an integer: a side's sign.
+    /// A `Side`'s byte, read as an integer: 1 for a buy, -1 for a sell.
     Sign,
 }
 
@@ -242,6 +242,34 @@ pub enum Unary {
     NegateFloat,
     /// An integer as the nearest float.
     ToFloat,
+    /// A float without its fraction as an integer: NaN is 0, 2^63 the greatest; side exit beyond ±2^63.
+    ToInt,
+    /// The absolute value of an integer; side exit on overflow.
+    AbsInt,
+    /// The absolute value of a float.
+    AbsFloat,
+    /// -1, 0 or 1 as the integer's sign.
+    SignInt,
+    /// -1, 0 or 1 as the float's sign, an integer; side exit on NaN.
+    SignFloat,
+    /// The next whole float below.
+    Floor,
+    /// The next whole float above.
+    Ceiling,
+    /// The nearest whole float, halves away from zero.
+    Round,
+    /// The float without its fraction.
+    Truncate,
+    /// The float less its whole part.
+    Fraction,
+    /// Whether a float is NaN.
+    IsNan,
+    /// Whether a float is neither NaN nor infinite.
+    IsFinite,
+    /// Whether a float is infinite.
+    IsInfinite,
+    /// Whether a float is zero, without any epsilon.
+    IsZero,
 }
 
 /// Operators of two operands of one type: integers unless the name says otherwise.
@@ -283,6 +311,16 @@ pub enum Binary {
     ModuloFloat,
     /// A comparison of floats as Rhai does it, within the relative epsilon.
     CompareFloat(Comparison),
+    /// A comparison of floats as IEEE 754 has it, without any epsilon.
+    CompareFloatExactly(Comparison),
+    /// `min`: the first where it is less or equal, else the second.
+    Least,
+    /// `max`: the first where it is greater or equal, else the second.
+    Greatest,
+    /// `min` of floats: the first where it is less or equal (exactly), else the second, so also where one is NaN.
+    LeastFloat,
+    /// `max` of floats: the first where it is greater or equal (exactly), else the second.
+    GreatestFloat,
     /// `&` of bools: both are evaluated.
     AndBool,
     /// `|` of bools.
