@@ -4,8 +4,9 @@
 //! same trait, as the fastest and the median of 1,000 batches. The desk answers from fields.
 
 use claire_engine::strategy::{
-    BarsId, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView, LentDesk, MarketFacts,
-    NoteLevel, OrderHandle, OrderRequest, OrderView, Strategy, StrategyEvent,
+    BarsId, BracketRequest, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView, LentDesk,
+    MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView, ProtectRequest, QuoteRequest,
+    StopRequest, Strategy, StrategyEvent,
 };
 use claire_strategies::native::Churn;
 use claire_strategies::{RhaiStrategy, Script};
@@ -96,6 +97,21 @@ impl Desk for Quiet {
     fn place(&mut self, _: &OrderRequest) -> OrderHandle {
         OrderHandle::NONE
     }
+    fn quote(&mut self, _: &QuoteRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn protect(&mut self, _: &ProtectRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn stop(&mut self, _: &StopRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn bracket(&mut self, _: &BracketRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn replace(&mut self, handle: OrderHandle, _: f64, _: f64) -> OrderHandle {
+        handle
+    }
     fn order(&self, _: OrderHandle) -> OrderView {
         OrderView::NONE
     }
@@ -140,4 +156,5 @@ impl Desk for Quiet {
     fn signal(&mut self, _: Side, _: f64, _: &str) {}
     fn note(&mut self, _: NoteLevel, _: &str) {}
     fn plot(&mut self, _: &str, _: &str, _: f64) {}
+    fn undo(&mut self) {}
 }

@@ -199,7 +199,7 @@ fn words(fault: claire_engine::strategy::DeskFault) -> &'static str {
     match fault {
         Refused::OutsideInit => "bars and indicators belong into init",
         Refused::UnknownKind => "the desk has no ema",
-        Refused::Argument => "the interval or a period is out of range",
+        Refused::Argument | Refused::Indicator(_) => "the interval or a period is out of range",
         Refused::Capacity => "too many bars or indicators",
     }
 }

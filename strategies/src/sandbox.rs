@@ -5,13 +5,14 @@
 
 use crate::Limits;
 use crate::api;
-use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade};
+use crate::api::Definition;
+use crate::api::definition::Form;
+use crate::compile::ir::Type;
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
 };
 use rhai::{Dynamic, Engine, Module, OptimizationLevel, Shared};
-use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -78,9 +79,13 @@ fn spend(operations_max: u64) -> Option<Dynamic> {
     if spent > operations_max {
         return Some(Dynamic::UNIT);
     }
-    let is_told = spent.is_multiple_of(POLL_EVERY)
-        && POLL.with_borrow(|poll| poll.as_ref().is_some_and(|must_stop| must_stop()));
+    let is_told = spent.is_multiple_of(POLL_EVERY) && is_told_to_stop();
     is_told.then_some(Dynamic::TRUE)
+}
+
+/// Asks this thread's poll whether the running call must stop.
+pub(crate) fn is_told_to_stop() -> bool {
+    POLL.with_borrow(|poll| poll.as_ref().is_some_and(|must_stop| must_stop()))
 }
 
 /// Operations between two questions to the poll: about 10 µs.
@@ -145,20 +150,18 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn of(id: TypeId) -> Option<Self> {
-        let known = [
-            (TypeId::of::<Market>(), Self::Market),
-            (TypeId::of::<Trade>(), Self::Trade),
-            (TypeId::of::<Bar>(), Self::Bar),
-            (TypeId::of::<Fill>(), Self::Fill),
-            (TypeId::of::<Order>(), Self::Order),
-            (TypeId::of::<Bars>(), Self::Bars),
-            (TypeId::of::<Indicator>(), Self::Indicator),
-        ];
-        known
-            .into_iter()
-            .find(|(known, _)| *known == id)
-            .map(|(_, kind)| kind)
+    /// Returns the kind of a type of our own.
+    pub(crate) fn of(of: Type) -> Option<Self> {
+        match of {
+            Type::Market => Some(Self::Market),
+            Type::Trade => Some(Self::Trade),
+            Type::Bar => Some(Self::Bar),
+            Type::Fill => Some(Self::Fill),
+            Type::Order => Some(Self::Order),
+            Type::Bars => Some(Self::Bars),
+            Type::Indicator => Some(Self::Indicator),
+            _ => None,
+        }
     }
 
     /// Returns the word people use for it.
@@ -192,37 +195,34 @@ impl Catalogue {
         catalogue.constants.extend(constants().into_keys());
         let all = engine(&Limits::default()).collect_fn_metadata(
             None,
-            |info| {
-                let of = info.metadata;
-                let first = of.param_types.first().copied();
-                Some((of.name.to_string(), of.num_params, first))
-            },
+            |info| Some((info.metadata.name.to_string(), info.metadata.num_params)),
             true,
         );
-        for (name, count, first) in all {
+        for (name, count) in all {
             if !DENIED_FUNCTIONS.contains(&name.as_str()) {
-                catalogue.add(name, count, first.and_then(Kind::of));
+                catalogue.functions.entry(name).or_default().insert(count);
             }
+        }
+        for definition in api::definitions() {
+            catalogue.add(definition);
         }
         catalogue
     }
 
-    fn add(&mut self, name: String, count: usize, receiver: Option<Kind>) {
-        if let Some(kind) = receiver {
-            match name.strip_prefix("get$") {
-                Some(property) => {
-                    self.properties
-                        .entry(kind)
-                        .or_default()
-                        .insert(property.to_owned());
-                }
-                None => {
-                    let methods = self.methods.entry(kind).or_default();
-                    methods.entry(name.clone()).or_default().insert(count - 1);
-                }
-            }
+    /// Adds what can be asked of a value of our own types.
+    fn add(&mut self, definition: &Definition) {
+        let receiver = definition.arguments.first();
+        let Some(kind) = receiver.and_then(|receiver| Kind::of(receiver.of)) else {
+            return;
+        };
+        let name = definition.name.to_owned();
+        if definition.form == Form::Property {
+            self.properties.entry(kind).or_default().insert(name);
+        } else {
+            let methods = self.methods.entry(kind).or_default();
+            let counts = definition.counts().map(|count| count - 1);
+            methods.entry(name).or_default().extend(counts);
         }
-        self.functions.entry(name).or_default().insert(count);
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn read(bytes: &[u8], depth_max: usize) -> Option<Option<Dynamic>> {
 }
 
 /// The first byte: the form below.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Why a value cannot be in the state.
 fn fault(value: &Dynamic, depth: usize) -> Option<&'static str> {
@@ -106,7 +106,8 @@ enum Saved {
     Market(u16),
     Order(SavedOrder),
     Bars(u16),
-    Indicator(u16, [u8; Indicator::OUTPUTS.len()]),
+    /// Its id and the name of its kind.
+    Indicator(u16, String),
     Trade {
         price: u64,
         qty: u64,
@@ -183,7 +184,7 @@ impl Saved {
 
     fn token(value: &Dynamic) -> Option<Self> {
         if let Some(of) = copied::<Indicator>(value) {
-            return Some(Self::Indicator(of.id.0, of.outputs));
+            return Some(Self::Indicator(of.id.0, of.name().to_owned()));
         }
         if let Some(of) = copied::<Order>(value) {
             return Some(Self::Order(SavedOrder::of(of.0)));
@@ -249,10 +250,7 @@ impl Saved {
             Self::Market(id) => Dynamic::from(Market(InstrumentId(id))),
             Self::Order(of) => Dynamic::from(Order(of.handle()?)),
             Self::Bars(id) => Dynamic::from(Bars(BarsId(id))),
-            Self::Indicator(id, outputs) => Dynamic::from(Indicator {
-                id: IndicatorId(id),
-                outputs,
-            }),
+            Self::Indicator(id, kind) => Dynamic::from(Indicator::of_name(IndicatorId(id), &kind)?),
             event => return event.event_value(),
         })
     }
@@ -343,8 +341,11 @@ mod tests {
             any::<u16>().prop_map(Saved::Market),
             any::<u16>().prop_map(Saved::Bars),
             any::<u64>().prop_map(|id| Saved::Order(SavedOrder(id, GateCode::Rate as u8))),
-            any::<(u16, [u8; Indicator::OUTPUTS.len()])>()
-                .prop_map(|(id, outputs)| Saved::Indicator(id, outputs)),
+            (
+                any::<u16>(),
+                prop::sample::select(vec!["ema", "macd", "mid_vol"])
+            )
+                .prop_map(|(id, kind)| Saved::Indicator(id, kind.to_owned())),
             any::<(u64, u64, i64)>().prop_map(|(price, qty, time)| Saved::Trade {
                 price,
                 qty,

@@ -2,11 +2,13 @@
 //!
 //! Every token can be a field of the state and is saved by its numbers.
 
+use claire_engine::indicator::DEFINITIONS;
 use claire_engine::strategy::{
     BarView, BarsId, Desk, DeskFault, FillView, IndicatorId, IndicatorSource, IndicatorView,
     OrderHandle, TradeView,
 };
 use claire_types::InstrumentId;
+use std::sync::OnceLock;
 
 /// A market, in scripts `m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +22,21 @@ pub(crate) struct Order(pub OrderHandle);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bars(pub BarsId);
 
-/// An indicator, and the numbers of its further outputs.
+/// An indicator and its kind, which tells its outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Indicator {
     /// The engine's id.
     pub id: IndicatorId,
-    /// Per name of [`Indicator::OUTPUTS`] the output's number, [`Indicator::NO_OUTPUT`] for none.
-    pub outputs: [u8; Indicator::OUTPUTS.len()],
+    /// Place of its kind in the engine's table.
+    pub kind: u8,
+}
+
+/// Names of the outputs that indicators have beside their value, and where each kind has them.
+pub(crate) struct Outputs {
+    /// The names, each once.
+    pub names: Vec<&'static str>,
+    /// Per kind and name the output's place; `None` where the kind has none.
+    places: Vec<Vec<Option<u8>>>,
 }
 
 /// Others' deal.
@@ -42,44 +52,89 @@ pub(crate) struct Bar(pub BarView);
 pub(crate) struct Fill(pub FillView);
 
 impl Indicator {
-    /// Names of further outputs; each is a property, and with `_prev` its value one update ago.
-    pub(crate) const OUTPUTS: [&str; 14] = [
-        "signal",
-        "histogram",
-        "hist",
-        "upper",
-        "middle",
-        "lower",
-        "plus_di",
-        "minus_di",
-        "di_plus",
-        "di_minus",
-        "k",
-        "d",
-        "direction",
-        "stop",
-    ];
-    /// The indicator has no such output.
-    pub(crate) const NO_OUTPUT: u8 = u8::MAX;
-
-    /// Declares the indicator and looks its outputs up once.
+    /// Declares the indicator.
     ///
     /// # Errors
     /// As [`Desk::indicator`].
     pub(crate) fn declare(
         desk: &mut dyn Desk,
         source: IndicatorSource,
-        kind: &str,
+        name: &str,
         arguments: &[f64],
     ) -> Result<Self, DeskFault> {
-        let id = desk.indicator(source, kind, arguments)?;
-        let outputs =
-            Self::OUTPUTS.map(|name| desk.indicator_output(id, name).unwrap_or(Self::NO_OUTPUT));
-        Ok(Self { id, outputs })
+        let id = desk.indicator(source, name, arguments)?;
+        Self::of_name(id, name).ok_or(DeskFault::UnknownKind)
     }
 
-    /// Returns the indicator's value.
-    pub(crate) fn view(&self, desk: &dyn Desk) -> IndicatorView {
+    /// Returns the indicator of a kind by its name; `None` where there is no such kind.
+    pub(crate) fn of_name(id: IndicatorId, name: &str) -> Option<Self> {
+        let kind = DEFINITIONS.iter().position(|kind| kind.name == name)?;
+        let kind = u8::try_from(kind).ok()?;
+        Some(Self { id, kind })
+    }
+
+    /// Returns its kind's name.
+    pub(crate) fn name(self) -> &'static str {
+        let kind = DEFINITIONS.get(usize::from(self.kind));
+        kind.map_or("", |kind| kind.name)
+    }
+
+    /// Returns the indicator as machine code holds it: its id, above it its kind.
+    pub(crate) fn word(self) -> u64 {
+        u64::from(self.id.0) | u64::from(self.kind) << u16::BITS
+    }
+
+    /// Returns the indicator of a word.
+    pub(crate) fn of_word(word: u64) -> Self {
+        Self {
+            id: IndicatorId(word as u16),
+            kind: (word >> u16::BITS) as u8,
+        }
+    }
+
+    /// Returns its value.
+    pub(crate) fn view(self, desk: &dyn Desk) -> IndicatorView {
         desk.indicator_value(self.id, 0)
     }
+
+    /// Returns a further output by its name's number in [`Outputs`]; `None` where its kind has none.
+    pub(crate) fn output(self, desk: &dyn Desk, name: i64) -> Option<IndicatorView> {
+        let places = Outputs::shared().places.get(usize::from(self.kind))?;
+        let place = (*places.get(usize::try_from(name).ok()?)?)?;
+        Some(desk.indicator_value(self.id, place))
+    }
 }
+
+impl Outputs {
+    /// Returns the table, made on first use.
+    pub(crate) fn shared() -> &'static Self {
+        static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
+        OUTPUTS.get_or_init(Self::new)
+    }
+
+    fn new() -> Self {
+        let mut names: Vec<&'static str> = Vec::new();
+        for output in DEFINITIONS.iter().flat_map(|kind| kind.outputs) {
+            if output.name != "value" && !names.contains(&output.name) {
+                names.push(output.name);
+            }
+        }
+        let places = DEFINITIONS
+            .iter()
+            .map(|kind| names.iter().map(|name| kind.output(name)).collect());
+        Self {
+            places: places.collect(),
+            names,
+        }
+    }
+
+    /// Returns a name by its number.
+    pub(crate) fn name(&self, number: i64) -> &'static str {
+        let at = usize::try_from(number).ok();
+        at.and_then(|at| self.names.get(at))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+const _: () = assert!(DEFINITIONS.len() <= u8::MAX as usize);

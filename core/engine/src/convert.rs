@@ -51,6 +51,28 @@ pub fn price_from_f64(price: f64, side: Side, instrument: &Instrument) -> Option
     (price > 0).then_some(Price(price))
 }
 
+/// Returns the stop price of an order on `side` on a tick, rounded toward the earlier trigger.
+///
+/// A buy waits for the price to rise to it and rounds down, a sell for it to fall and rounds up: in the
+/// same direction as limit prices. `None` as [`price_from_f64`].
+pub fn stop_from_f64(price: f64, side: Side, instrument: &Instrument) -> Option<Price> {
+    price_from_f64(price, side, instrument)
+}
+
+/// Returns the distance of a trailing stop in whole ticks, rounded toward the earlier trigger: down.
+///
+/// `None` for NaN, infinite or negative distances, those that do not fit and those of less than a tick.
+pub fn distance_from_f64(distance: f64, instrument: &Instrument) -> Option<Price> {
+    if !distance.is_finite() {
+        return None;
+    }
+    let tick = instrument.tick.0.max(1);
+    let steps = distance * pow10(instrument.scale.price_digits) as f64 / tick as f64;
+    let steps = on_step(steps).unwrap_or(steps.floor());
+    let distance = to_i64(steps)?.checked_mul(tick)?;
+    (distance > 0).then_some(Price(distance))
+}
+
 /// Returns the quantity in venue units on a step, rounded toward zero; may be zero.
 ///
 /// `price` is what inverse contracts are valued at. `None` for NaN, infinite or negative quantities
@@ -148,6 +170,71 @@ mod tests {
                 want.map(Price),
                 "{price} {side:?}"
             );
+        }
+    }
+
+    #[test]
+    fn stops_round_toward_the_earlier_trigger() {
+        let spot = instrument(Contract::Spot, 1);
+        let cases = [
+            // The price rises to a buy's stop and falls to a sell's: what it meets first is earlier.
+            (100.14, Side::Buy, Some(10_010)),
+            (100.14, Side::Sell, Some(10_020)),
+            (100.199_999_95, Side::Buy, Some(10_020)),
+            (100.199_999, Side::Buy, Some(10_010)),
+            (100.100_000_05, Side::Sell, Some(10_010)),
+            (100.100_001, Side::Sell, Some(10_020)),
+            (0.05, Side::Buy, None),
+            (0.05, Side::Sell, Some(10)),
+            (0.0, Side::Sell, None),
+            (-100.0, Side::Buy, None),
+            (f64::NEG_INFINITY, Side::Sell, None),
+            (f64::NAN, Side::Buy, None),
+        ];
+        for (price, side, want) in cases {
+            let stop = stop_from_f64(price, side, &spot);
+            assert_eq!(stop, want.map(Price), "{price} {side:?}");
+        }
+    }
+
+    #[test]
+    fn trailing_distances_round_down_to_a_tick() {
+        let spot = instrument(Contract::Spot, 1);
+        let cases = [
+            (0.1, Some(10)),
+            (0.19, Some(10)),
+            (0.199_999_95, Some(20)),
+            (0.2, Some(20)),
+            (0.3, Some(30)),
+            (0.099, None),
+            (0.0, None),
+            (-0.1, None),
+            (f64::NAN, None),
+            (f64::INFINITY, None),
+            (1e300, None),
+        ];
+        for (distance, want) in cases {
+            let rounded = distance_from_f64(distance, &spot);
+            assert_eq!(rounded, want.map(Price), "{distance}");
+        }
+    }
+
+    #[test]
+    fn what_is_within_a_millionth_of_a_step_is_on_it() {
+        let spot = instrument(Contract::Spot, 1);
+        // A tick is 0.1, a millionth of it 1e-7; a step is 0.00001, a millionth 1e-11.
+        for (off, is_on) in [(0.9e-7, true), (1.1e-7, false)] {
+            let (down, up) = (100.1 - off, 100.1 + off);
+            let buy = price_from_f64(down, Side::Buy, &spot);
+            assert_eq!(buy, Some(Price(if is_on { 10_010 } else { 10_000 })));
+            let sell = price_from_f64(up, Side::Sell, &spot);
+            assert_eq!(sell, Some(Price(if is_on { 10_010 } else { 10_020 })));
+            let stop = stop_from_f64(up, Side::Sell, &spot);
+            assert_eq!(stop, sell, "stops as limits");
+        }
+        for (off, is_on) in [(0.9e-11, true), (1.1e-11, false)] {
+            let qty = qty_from_f64(0.001 - off, Price(1), &spot);
+            assert_eq!(qty, Some(Qty(if is_on { 100_000 } else { 99_000 })));
         }
     }
 

@@ -9,11 +9,12 @@ mod rare;
 use crate::config::EngineConfig;
 use crate::convert;
 use crate::floor::Floor;
+use crate::indicator::TradeF64;
 use crate::market::BookChange;
 use crate::paper::Moment;
 use crate::probe::{Part, Probe};
 use crate::risk::LatchedState;
-use crate::strategy::{IndicatorSource, Strategy, StrategyEvent, TradeView};
+use crate::strategy::{Strategy, StrategyEvent, TradeView};
 use claire_types::time::NS_PER_S;
 use claire_types::{
     BookReason, Cell, Depth, EngineSeq, Header, Input, InstrumentId, Ticker, Trade, WallNs,
@@ -174,6 +175,9 @@ impl Engine {
             floor.match_trade(instrument, trade, moment);
         }
         if !floor.seats.is_empty() {
+            if !trade.is_off_book {
+                floor.see_trade(instrument, trade.price);
+            }
             self.tell_trade(header, trade);
         }
     }
@@ -192,7 +196,16 @@ impl Engine {
             side: trade.aggressor,
             time: header.venue_time,
         };
-        floor.feed_indicators(IndicatorSource::Trades(instrument), view.price);
+        let now = floor.now;
+        floor.feed_trade(
+            instrument,
+            &TradeF64 {
+                now,
+                price: view.price,
+                qty: view.qty,
+                side: view.side,
+            },
+        );
         self.settle();
         self.call_watchers(
             instrument,
@@ -249,7 +262,9 @@ impl Engine {
         }
         if touch_changed {
             floor.feed_mid(instrument);
+            floor.see_touch(instrument);
         }
+        floor.feed_book(instrument, touch_changed);
         if floor.is_fresh(instrument) {
             // What became known before this event is told before it.
             self.settle();
@@ -275,6 +290,7 @@ impl Engine {
             floor.refresh_staleness(instrument);
             floor.close_bars(instrument);
         }
+        floor.feed_time();
         if now >= due {
             let is_first = due == WallNs(0);
             if !is_first && !floor.seats.is_empty() {

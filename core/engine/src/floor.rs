@@ -8,13 +8,19 @@ mod bars;
 mod closing;
 mod desk;
 mod facts;
+mod held;
 mod market;
 mod monitors;
 mod ordering;
+mod protection;
+mod quotes;
 mod reports;
 mod seat;
 mod snapshot;
+mod stops;
+mod undo;
 
+pub use held::Held;
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
 pub(crate) use snapshot::{FloorRef, FloorState};
@@ -22,7 +28,7 @@ pub(crate) use snapshot::{FloorRef, FloorState};
 use crate::config::EngineConfig;
 use crate::convert::price_to_f64;
 use crate::market::{BookChange, BookView};
-use crate::order::{Change, OrderTable};
+use crate::order::OrderTable;
 use crate::outputs::{OutputMark, Outputs};
 use crate::paper::PaperVenue;
 use crate::portfolio::{BookingFault, FeeTable, Portfolio};
@@ -114,6 +120,11 @@ struct Saved {
     signal: Option<(Side, Amount, claire_types::Note)>,
     tally: Tally,
     closings: usize,
+    calls: usize,
+    /// What was held before the call changed it; only then it counts.
+    held: Held,
+    has_held: bool,
+    before: undo::Before,
 }
 
 impl Floor {
@@ -168,6 +179,10 @@ impl Floor {
                 signal: None,
                 tally: Tally::default(),
                 closings: 0,
+                calls: 0,
+                held: Held::new(),
+                has_held: false,
+                before: undo::Before::new(),
             },
             scratch_ids: Vec::with_capacity(tables.orders_working_max as usize),
             config,
@@ -180,6 +195,9 @@ impl Floor {
         self.staged.clear();
         self.saved.outputs = Some(self.outputs.mark());
         self.saved.closings = self.closings.len();
+        self.saved.calls = self.calls.len();
+        self.saved.has_held = false;
+        self.remember();
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             self.saved.timers.copy_from(&seat.timers);
             self.saved.signal = seat.signal;
@@ -196,7 +214,10 @@ impl Floor {
         let mut staged = std::mem::take(&mut self.staged);
         for step in staged.drain(..) {
             match step {
-                Staged::Place(id) => self.send(id),
+                Staged::Place(id) => {
+                    self.settle_rate(id);
+                    self.send(id);
+                }
                 Staged::Cancel(id, reason) => self.send_cancel(id, reason),
             }
         }
@@ -204,29 +225,9 @@ impl Floor {
         self.caller = StrategyId::NONE;
     }
 
-    /// Takes back all that the call did.
+    /// Takes back all that the call did, and ends it.
     pub(crate) fn undo_call(&mut self) {
-        let mut staged = std::mem::take(&mut self.staged);
-        for step in staged.drain(..) {
-            if let Staged::Place(id) = step {
-                // Never sent, never recorded: its reservations and its place in the rates go with it.
-                self.take_back_rate(id);
-                let change = Change::Rejected(OrderReason::CancelledByEngine);
-                let _ = self.orders.apply(id, change, self.now);
-            }
-        }
-        self.staged = staged;
-        self.closings.truncate(self.saved.closings);
-        if let Some(mark) = self.saved.outputs.take() {
-            self.outputs.roll_back(mark);
-        }
-        let strategy = self.caller;
-        if let Some(seat) = self.seats.get_mut(strategy.index()) {
-            std::mem::swap(&mut seat.timers, &mut self.saved.timers);
-            seat.signal = self.saved.signal;
-            seat.tally = self.saved.tally;
-        }
-        self.refresh_holdings(strategy);
+        self.take_back();
         self.caller = StrategyId::NONE;
     }
 
@@ -449,9 +450,12 @@ impl Floor {
         }
     }
 
-    /// Marks the numbers of an instrument stale or fresh for all who look at it.
+    /// Marks the numbers of an instrument stale or fresh for all who look at it, and withdraws quotes from it.
     pub(crate) fn refresh_staleness(&mut self, instrument: InstrumentId) {
         let is_stale = !self.is_fresh(instrument);
+        if is_stale {
+            self.withdraw_stale_quotes(instrument);
+        }
         for seat in &mut self.seats {
             if let Some(numbers) = seat.facts_mut(instrument) {
                 numbers.stale = is_stale;

@@ -1,32 +1,47 @@
 //! Indicators: native, incremental, the same in every mode.
 //!
-//! Called by the engine for each closed bar, trade or mid that an indicator is declared on, on the engine
-//! thread; read by strategies. All in `f64`, as scripts see it; money never passes through here. Nothing is
-//! allocated after construction, no function of the platform's mathematics library is used, and no output
-//! is ever NaN or infinite.
+//! Called by the engine for each closed bar, trade, mid or touch that an indicator is declared on, on the engine
+//! thread; read by strategies. What there is stands in one table, [`DEFINITIONS`]. All in `f64`, as scripts see
+//! it; money never passes through here. Nothing is allocated after construction, no function of the platform's
+//! mathematics library is used, and no output is ever NaN or infinite. An update costs the same however long the
+//! window is, but for `cci` and `book_imbalance`, which look at all of it. Rounding does not build up: what has a
+//! window is exact to 10^-11 of its largest value after 10 million updates, see the tests.
 #![forbid(unsafe_code)]
 
 mod average;
-mod kind;
-pub mod name;
+pub mod definition;
+mod extreme;
+mod flow;
+pub mod kinds;
+mod momentum;
 mod rolling;
 pub mod spec;
+mod state;
+mod sum;
 #[cfg(test)]
 mod tests;
+mod trend;
+mod volatility;
+mod volume;
 
-use claire_types::WallNs;
-use kind::{Kind, OUTPUTS_MAX};
-pub use name::NameFault;
-use serde::{Deserialize, Serialize};
+pub use definition::{
+    ArgumentDefinition, Family, IndicatorDefinition, IndicatorKind, OutputDefinition, SourceKind,
+};
+pub use kinds::DEFINITIONS;
 pub use spec::{IndicatorSpec, SpecFault};
+
+use claire_types::{Side, VenueNs, WallNs};
+use kinds::OUTPUTS_MAX;
+use serde::{Deserialize, Serialize};
+use state::{Outputs, State};
 
 /// An indicator with its state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Indicator {
     spec: IndicatorSpec,
-    kind: Kind,
-    values: [f64; OUTPUTS_MAX],
-    prevs: [f64; OUTPUTS_MAX],
+    state: State,
+    values: Outputs,
+    prevs: Outputs,
     /// Updates since it is warm.
     warm_count: u64,
     refused_count: u64,
@@ -35,6 +50,8 @@ pub struct Indicator {
 /// A bar as scripts see it: quote per base, base units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BarF64 {
+    /// When its bucket begins, by the venue's clock.
+    pub open_time: VenueNs,
     /// First price.
     pub open: f64,
     /// Highest price.
@@ -47,24 +64,53 @@ pub struct BarF64 {
     pub volume: f64,
 }
 
+/// Others' deal as scripts see it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TradeF64 {
+    /// Engine time.
+    pub now: WallNs,
+    /// Quote per base.
+    pub price: f64,
+    /// Base units.
+    pub qty: f64,
+    /// The aggressor.
+    pub side: Side,
+}
+
+/// Best bid and ask as scripts see them: quote per base, base units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TouchF64 {
+    /// Best bid.
+    pub bid: f64,
+    /// What is bid there.
+    pub bid_qty: f64,
+    /// Best ask.
+    pub ask: f64,
+    /// What is asked there.
+    pub ask_qty: f64,
+}
+
 /// Largest magnitude of an input; beyond it squares and sums could overflow.
 pub const INPUT_MAX: f64 = 1e50;
 
 impl Indicator {
-    /// Returns an indicator that has seen nothing.
-    ///
-    /// # Errors
-    /// A [`SpecFault`] where the arguments are out of range.
-    pub fn new(spec: IndicatorSpec) -> Result<Self, SpecFault> {
-        spec.validate()?;
-        Ok(Self {
+    /// Returns an indicator that has seen nothing, with all the room it will need.
+    pub fn new(spec: IndicatorSpec) -> Self {
+        Self {
             spec,
-            kind: Kind::new(&spec),
+            state: State::new(&spec),
             values: [0.0; OUTPUTS_MAX],
             prevs: [0.0; OUTPUTS_MAX],
             warm_count: 0,
             refused_count: 0,
-        })
+        }
+    }
+
+    /// Returns an indicator that has seen these closed bars, oldest first, as if it had been there.
+    pub fn of_history<'a>(spec: IndicatorSpec, bars: impl IntoIterator<Item = &'a BarF64>) -> Self {
+        let mut indicator = Self::new(spec);
+        bars.into_iter().for_each(|bar| indicator.on_bar(bar));
+        indicator
     }
 
     /// Takes a closed bar; kinds that need one value take the close.
@@ -72,37 +118,50 @@ impl Indicator {
     /// A bar with a value that is not finite or beyond [`INPUT_MAX`] is counted and left out.
     pub fn on_bar(&mut self, bar: &BarF64) {
         let numbers = [bar.open, bar.high, bar.low, bar.close, bar.volume];
-        if !numbers.into_iter().all(is_usable) {
-            self.refused_count += 1;
-            return;
-        }
-        if let Some(outputs) = self.kind.update(bar) {
-            let values = outputs.map(finite);
-            self.prevs = if self.warm_count == 0 {
-                values
-            } else {
-                self.values
-            };
-            self.values = values;
-            self.warm_count += 1;
+        if self.takes(&numbers) {
+            let outputs = self.state.on_bar(bar);
+            self.show(outputs);
         }
     }
 
-    /// Takes a value: a trade's price, a mid, or another indicator's value; as a bar that is only a close.
+    /// Takes a value: a mid, an imbalance, or another indicator's value; as a bar that is only a close.
     pub fn on_value(&mut self, value: f64) {
         self.on_bar(&BarF64 {
             open: value,
             high: value,
             low: value,
             close: value,
-            volume: 0.0,
+            ..BarF64::default()
         });
     }
 
-    /// Takes the mid at engine time `now`, at any rate; for [`IndicatorSpec::MidVol`], which samples it at
+    /// Takes a trade: for most kinds its price, with its quantity as volume.
+    pub fn on_trade(&mut self, trade: &TradeF64) {
+        if self.takes(&[trade.price, trade.qty]) && trade.qty >= 0.0 {
+            let outputs = self.state.on_trade(trade);
+            self.show(outputs);
+        }
+    }
+
+    /// Takes a touch, for [`IndicatorKind::Ofi`].
+    pub fn on_touch(&mut self, now: WallNs, touch: &TouchF64) {
+        if self.takes(&[touch.bid, touch.bid_qty, touch.ask, touch.ask_qty]) {
+            let outputs = self.state.on_touch(now, touch);
+            self.show(outputs);
+        }
+    }
+
+    /// Forgets the touch before: the next one is no event of the same book. Sums stay.
+    pub fn forget_touch(&mut self) {
+        if let State::Ofi(ofi) = &mut self.state {
+            ofi.forget();
+        }
+    }
+
+    /// Takes the mid at engine time `now`, at any rate; for [`IndicatorKind::MidVol`], which samples it at
     /// the end of each second, and as a plain value for all others.
     pub fn on_mid(&mut self, now: WallNs, mid: f64) {
-        let Kind::MidVol(vol) = &mut self.kind else {
+        let State::MidVol(vol) = &mut self.state else {
             return self.on_value(mid);
         };
         if !is_usable(mid) {
@@ -113,6 +172,24 @@ impl Indicator {
         for _ in 0..count {
             self.on_value(sample);
         }
+    }
+
+    /// Lets time pass: what has a window of time moves on also where nothing happens.
+    pub fn on_time(&mut self, now: WallNs) {
+        if let State::MidVol(vol) = &self.state {
+            if let Some(held) = vol.held() {
+                self.on_mid(now, held);
+            }
+            return;
+        }
+        let outputs = self.state.on_time(now);
+        self.show(outputs);
+    }
+
+    /// Returns how many levels of the book it looks at; `None` where it looks at none.
+    pub fn book_levels(&self) -> Option<usize> {
+        let is_it = matches!(self.state, State::BookImbalance(_));
+        is_it.then(|| self.spec.whole(0) as usize)
     }
 
     /// Returns the value; 0 until warm.
@@ -128,7 +205,7 @@ impl Indicator {
         self.prevs[0]
     }
 
-    /// Returns an output by its place in [`IndicatorSpec::outputs`]; 0 until warm or where there is none.
+    /// Returns an output by its place ([`OutputDefinition::place`]); 0 until warm or where there is none.
     #[inline]
     pub fn output(&self, index: usize) -> f64 {
         self.values.get(index).copied().unwrap_or(0.0)
@@ -160,6 +237,49 @@ impl Indicator {
     /// Returns how many updates were left out because they held no usable number.
     pub const fn refused_count(&self) -> u64 {
         self.refused_count
+    }
+
+    /// Returns whether the numbers can go in, and counts where they cannot.
+    fn takes(&mut self, numbers: &[f64]) -> bool {
+        let is_fine = numbers.iter().all(|number| is_usable(*number));
+        self.refused_count += u64::from(!is_fine);
+        is_fine
+    }
+
+    /// Makes the outputs of an update the present ones.
+    fn show(&mut self, outputs: Option<Outputs>) {
+        let Some(outputs) = outputs else {
+            return;
+        };
+        let values = outputs.map(finite);
+        self.prevs = if self.warm_count == 0 {
+            values
+        } else {
+            self.values
+        };
+        self.values = values;
+        self.warm_count += 1;
+    }
+}
+
+impl BarF64 {
+    /// Returns (high + low + close) / 3.
+    pub fn typical(&self) -> f64 {
+        (self.high + self.low + self.close) / 3.0
+    }
+}
+
+impl TradeF64 {
+    /// Returns the trade as a bar of its own.
+    fn bar(&self) -> BarF64 {
+        BarF64 {
+            open_time: VenueNs(self.now.0),
+            open: self.price,
+            high: self.price,
+            low: self.price,
+            close: self.price,
+            volume: self.qty,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ pub mod table;
 
 pub use status::{Change, ChangeFault};
 pub use sums::Working;
-pub use table::{AddFault, OrderStamp, OrderTable, Reservation, Transition};
+pub use table::{AddFault, OrderStamp, OrderTable, Reservation, TableMark, Transition};
 
 use claire_types::{
     Amount, InstrumentId, Note, OrderFlags, OrderId, OrderKind, OrderReason, OrderStatus, Price,

@@ -5,8 +5,15 @@
 //! Prices and quantities cross this border as `f64` in base units; the desk converts and rounds them
 //! in one file and keeps both values on the record. Nothing here reads a clock or blocks.
 
+mod request;
+
+pub use request::{
+    BracketRequest, OrderRequest, ProtectRequest, QuoteRequest, StopRequest, StopTrigger,
+};
+
+use crate::indicator::{SourceKind, SpecFault};
 use claire_types::{
-    GateCode, InstrumentId, Note, OrderFlags, OrderId, OrderReason, OrderStatus, Side, VenueNs,
+    GateCode, InstrumentId, Note, OrderId, OrderReason, OrderStatus, Side, VenueNs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +137,29 @@ pub trait Desk: Send + std::any::Any {
     /// Sends an order through the gate and returns its handle; risk has answered when this returns.
     fn place(&mut self, request: &OrderRequest) -> OrderHandle;
 
+    /// Keeps one post-only order per side and level, and returns the handle of what stands or will.
+    ///
+    /// Does nothing while the standing one is within `keep_ticks`, whatever its quantity. Else that one is
+    /// cancelled and the new one sent when nothing of the old can fill any more, less what it filled
+    /// meanwhile. Withdrawn by the engine when the book goes stale.
+    fn quote(&mut self, quote: &QuoteRequest) -> OrderHandle;
+
+    /// Sets or moves the stop and take profit of the position that is held, or that working orders open.
+    ///
+    /// Held by the engine; closes what is there when it goes off, never more. Ends with the position, and
+    /// with the last working entry where none was opened. The handle tells only whether it was denied.
+    fn protect(&mut self, protection: &ProtectRequest) -> OrderHandle;
+
+    /// Holds a market order until the market reaches its trigger; the gate judges it when it is sent.
+    fn stop(&mut self, stop: &StopRequest) -> OrderHandle;
+
+    /// Sends an entry, and where it is not denied protects what it opens; returns the entry's handle.
+    fn bracket(&mut self, bracket: &BracketRequest) -> OrderHandle;
+
+    /// Moves a stop that is held, or cancels a limit order and sends a new one when nothing of the old can fill
+    /// any more, less what it filled meanwhile; returns the new one's handle.
+    fn replace(&mut self, handle: OrderHandle, price: f64, qty: f64) -> OrderHandle;
+
     /// Returns what is known of an order; of the empty handle, a view that is neither open nor denied.
     fn order(&self, handle: OrderHandle) -> OrderView;
 
@@ -197,6 +227,11 @@ pub trait Desk: Send + std::any::Any {
 
     /// Records a value for the chart.
     fn plot(&mut self, pane: &str, name: &str, value: f64);
+
+    /// Takes back all that the call did so far: the desk is as it was when the call began, and the call goes on.
+    ///
+    /// Handles that the call got are nobody's after that: the next order gets the number of the first.
+    fn undo(&mut self);
 }
 
 /// A market's plain numbers, in base units and quote prices; 0 where unknown.
@@ -253,23 +288,6 @@ pub struct MarketFacts {
     pub regime: u8,
 }
 
-/// What a strategy wants.
-#[derive(Clone, Copy, Debug)]
-pub struct OrderRequest {
-    /// Which market.
-    pub market: InstrumentId,
-    /// Which way.
-    pub side: Side,
-    /// Base units, above zero.
-    pub qty: f64,
-    /// Limit price; `None` for a market order.
-    pub price: Option<f64>,
-    /// Flags.
-    pub flags: OrderFlags,
-    /// Why, for the record; empty takes the last signal's.
-    pub reason: Note,
-}
-
 /// A strategy's grip on an order: its id, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderHandle {
@@ -284,11 +302,11 @@ pub struct OrderHandle {
 pub struct OrderView {
     /// Its handle.
     pub handle: OrderHandle,
-    /// Working, or counted as such.
+    /// Working, or counted as such, or held by the engine.
     pub is_open: bool,
     /// Side; of the empty handle, buy.
     pub side: Side,
-    /// Limit price; 0 for market orders.
+    /// Limit price, or the stop of one that is held; 0 for market orders.
     pub price: f64,
     /// Ordered quantity, base units.
     pub qty: f64,
@@ -296,7 +314,7 @@ pub struct OrderView {
     pub filled: f64,
     /// Since it was placed.
     pub age_ms: i64,
-    /// State; `None` where it never was an order.
+    /// State; `None` where it never was an order, or is held by the engine until it may be sent.
     pub status: Option<OrderStatus>,
     /// Why it ended.
     pub reason: OrderReason,
@@ -380,6 +398,8 @@ pub enum IndicatorSource {
     Mid(InstrumentId),
     /// A market's trades.
     Trades(InstrumentId),
+    /// Touch and levels of a market's merged view.
+    Book(InstrumentId),
 }
 
 /// An indicator's output.
@@ -421,16 +441,30 @@ pub enum FaultKind {
 }
 
 /// Why the desk refused something that is no order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DeskFault {
     /// Only `init` may declare.
     OutsideInit,
     /// No such indicator.
     UnknownKind,
+    /// The indicator's arguments make none, or it cannot be computed on this.
+    Indicator(SpecFault),
     /// An argument is out of range or missing.
     Argument,
     /// Too many of them; the limit is a named setting.
     Capacity,
+}
+
+impl IndicatorSource {
+    /// Returns what kind of source it is.
+    pub const fn kind(&self) -> SourceKind {
+        match self {
+            Self::Bars(_) => SourceKind::Bars,
+            Self::Mid(_) => SourceKind::Mid,
+            Self::Trades(_) => SourceKind::Trades,
+            Self::Book(_) => SourceKind::Book,
+        }
+    }
 }
 
 impl LentDesk {
@@ -488,6 +522,7 @@ impl std::fmt::Display for DeskFault {
         f.write_str(match self {
             Self::OutsideInit => "only `init` may declare bars and indicators",
             Self::UnknownKind => "there is no indicator of this name",
+            Self::Indicator(fault) => return fault.fmt(f),
             Self::Argument => "an argument is missing or out of range",
             Self::Capacity => "too many of them",
         })

@@ -46,6 +46,14 @@ impl<const N: usize> Text<N> {
         }
     }
 
+    /// Returns the words as formatted, cut to `N` bytes on a character border; without allocation.
+    pub fn format(words: fmt::Arguments<'_>) -> Self {
+        let mut text = Self::EMPTY;
+        // Says that it is full where it is: what fits is there.
+        let _ = fmt::Write::write_fmt(&mut text, words);
+        text
+    }
+
     /// Returns the text of these bytes, or `None` where they are not UTF-8 or too many.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         std::str::from_utf8(bytes).ok().and_then(Self::new)
@@ -77,6 +85,23 @@ impl<const N: usize> Default for Text<N> {
 impl<const N: usize> fmt::Display for Text<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl<const N: usize> fmt::Write for Text<N> {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        let start = usize::from(self.len);
+        let mut len = more.len().min(N - start);
+        while !more.is_char_boundary(len) {
+            len -= 1;
+        }
+        self.bytes[start..start + len].copy_from_slice(&more.as_bytes()[..len]);
+        self.len += len as u8;
+        if len == more.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
     }
 }
 
@@ -112,5 +137,13 @@ mod tests {
         assert_eq!(Text::<2>::cut("aéé").as_str(), "a");
         assert_eq!(Text::<2>::new("abc"), None);
         assert_eq!(Text::<2>::from_bytes(&[0xff]), None);
+    }
+
+    #[test]
+    fn formatted_words_are_cut_on_a_character_border() {
+        let stop = |price: f64| Text::<12>::format(format_args!("stop {price}: why"));
+        assert_eq!(stop(9.5).as_str(), "stop 9.5: wh");
+        assert_eq!(Text::<4>::format(format_args!("a{}c", "éé")).as_str(), "aé");
+        assert_eq!(Text::<4>::format(format_args!("")).as_str(), "");
     }
 }

@@ -1,45 +1,89 @@
 //! What handlers are given: trades, bars, fills. Copies, so they keep their values when stored.
 
-use super::{property, pure};
+use super::Definition;
 use crate::token::{Bar, Bars, Fill, Order, Trade};
-use rhai::{ImmutableString, Module};
+use claire_engine::strategy::{BarView, Desk, FillView};
+use claire_types::Currency;
 
-/// Registers the events' fields as properties.
-pub(crate) fn register(module: &mut Module) {
-    module.set_custom_type::<Trade>("Trade");
-    module.set_custom_type::<Bar>("Bar");
-    module.set_custom_type::<Fill>("Fill");
-    register_trade(module);
-    register_bar(module);
-    register_fill(module);
+/// Returns the definitions of the events' properties.
+pub(super) fn definitions() -> Vec<Definition> {
+    [trade(), bar(), fill(), tokens()].concat()
 }
 
-/// Registers plain fields of a token as properties of their names.
-macro_rules! fields {
-    ($module:ident, $token:ident: $($field:ident)+) => {$(
-        property($module, stringify!($field), |of: &mut $token| of.0.$field);
-    )+};
+fn trade() -> Vec<Definition> {
+    places! { Events of Trade;
+        /// Price of the trade, quote per base.
+        price;
+        /// Quantity of the trade, base units.
+        qty;
+        /// Side of the aggressor: `BUY` or `SELL`.
+        side;
+        /// The venue's time of the trade, ns since 1970 UTC.
+        time;
+    }
 }
 
-fn register_trade(module: &mut Module) {
-    fields!(module, Trade: price qty);
-    property(module, "side", |of: &mut Trade| of.0.side.sign());
-    property(module, "time", |of: &mut Trade| of.0.time.0);
+fn bar() -> Vec<Definition> {
+    places! { Events of Bar;
+        /// Length of the bar, ms.
+        interval_ms;
+        /// The venue's time of the bar's begin, ns since 1970 UTC.
+        open_time;
+        /// First price, quote per base.
+        open;
+        /// Highest price, quote per base.
+        high;
+        /// Lowest price, quote per base.
+        low;
+        /// Last price, quote per base.
+        close;
+        /// Quantity traded, base units.
+        volume;
+    }
 }
 
-fn register_bar(module: &mut Module) {
-    fields!(module, Bar: interval_ms open high low close volume);
-    property(module, "open_time", |of: &mut Bar| of.0.open_time.0);
-    property(module, "bars", |of: &mut Bar| Bars(of.0.bars));
-    pure(module, "==", |a: Bars, b: Bars| a == b);
-    pure(module, "!=", |a: Bars, b: Bars| a != b);
+fn fill() -> Vec<Definition> {
+    places! { Events of Fill;
+        /// Our side: `BUY` or `SELL`.
+        side;
+        /// Price of the fill, quote per base.
+        price;
+        /// Quantity of the fill, base units.
+        qty;
+        /// Fee in `fee_currency`; below zero where we were paid.
+        fee;
+        /// Our order rested rather than crossed.
+        is_maker;
+        /// The fill enlarges a position.
+        opens;
+        /// The fill reduces a position.
+        closes;
+        /// Profit that the fill realized, before fees, quote.
+        realized;
+        /// Quantity before us in the queue when the order arrived, base units.
+        queue_ahead;
+    }
 }
 
-fn register_fill(module: &mut Module) {
-    fields!(module, Fill: price qty fee is_maker opens closes realized queue_ahead);
-    property(module, "side", |of: &mut Fill| of.0.side.sign());
-    property(module, "fee_currency", |of: &mut Fill| {
-        ImmutableString::from(of.0.fee_currency.as_str())
-    });
-    property(module, "order", |of: &mut Fill| Order(of.0.order));
+fn tokens() -> Vec<Definition> {
+    define! { Events;
+        /// The bars that it is one of; compare with what `m.bars` returned.
+        reads property bars(bar: Bar) -> Bars = bars;
+        /// Currency of the fee, as the venue writes it.
+        reads property fee_currency(fill: Fill) -> Currency = fee_currency;
+        /// The order that was filled.
+        reads property order(fill: Fill) -> Order = order;
+    }
+}
+
+fn bars(_: &mut dyn Desk, bar: &BarView) -> Bars {
+    Bars(bar.bars)
+}
+
+fn fee_currency(_: &mut dyn Desk, fill: &FillView) -> Currency {
+    fill.fee_currency
+}
+
+fn order(_: &mut dyn Desk, fill: &FillView) -> Order {
+    Order(fill.order)
 }

@@ -1,146 +1,359 @@
 //! Bars and indicators: declared in `init` by their script names, computed by the engine.
+//!
+//! The kinds are the engine's table: a constructor for each kind and source, and a property for each output,
+//! are made from it, so that what scripts can write is what the engine has.
 
-use super::{Arguments, Fallible, finite, live, number, property, receiver, variadic};
+use super::crossing::{Finite, Given, Text};
+use super::definition::{Argument, Default, Definition, Effect, Form, Group, Interpreted, Shim};
+use super::{Fallible, Values};
+use crate::compile::context::Context;
+use crate::compile::ir::Type;
 use crate::lending::with_desk;
-use crate::token::{Bars, Indicator, Market};
-use claire_engine::strategy::{DeskFault, IndicatorSource, IndicatorView};
-use rhai::{Dynamic, Module};
-use std::any::TypeId;
-use std::ops::RangeInclusive;
+use crate::names::did_you_mean;
+use crate::token::{Bars, Indicator, Market, Outputs};
+use claire_engine::indicator::{ArgumentDefinition, DEFINITIONS, IndicatorDefinition, SourceKind};
+use claire_engine::strategy::{Desk, DeskFault, IndicatorSource, IndicatorView};
+use rhai::Dynamic;
 
-/// Registers constructors and outputs.
-pub(crate) fn register(module: &mut Module) {
-    module.set_custom_type::<Bars>("Bars");
-    module.set_custom_type::<Indicator>("Indicator");
-    live(
-        module,
-        "bars",
-        |m: &mut Market, interval: &str| -> Fallible<Bars> {
-            let Some(interval_ms) = interval_ms(interval) else {
-                return Err(format!(
-                    "`{interval}` is no interval; as in \"30s\", \"5m\", \"1h\", \"1d\""
-                )
-                .into());
-            };
-            let bars = with_desk(|desk| desk.bars(m.0, interval_ms))?;
-            bars.map(Bars)
-                .map_err(|fault| format!("bars of {interval}: {fault}").into())
-        },
-    );
-    register_kinds(module);
-    register_outputs(module);
-    register_crosses(module);
+/// Returns the definitions of bars, constructors, outputs and crosses.
+pub(super) fn definitions() -> Vec<Definition> {
+    let mut all = define! { Indicators;
+        /// Bars of the market; the interval is a whole number of s, m or h, or 1d, as in "30s", "5m", "1h".
+        declares method bars(m: Market, interval "bars' interval": Text) -> Fallible<Bars> = bars;
+    };
+    all.extend(constructors());
+    all.extend(values());
+    all.extend(further_outputs());
+    all.extend(crosses());
+    all
 }
 
-/// Registers a constructor per kind; the desk says whether it knows the kind and likes the arguments.
-fn register_kinds(module: &mut Module) {
-    for (kind, counts) in ON_BARS {
-        variadic(
-            module,
-            kind,
-            Some(TypeId::of::<Bars>()),
-            counts,
-            move |arguments| {
-                let bars: Bars = receiver(arguments)?;
-                declare(IndicatorSource::Bars(bars.0), kind, arguments)
-            },
-        );
-    }
-    for (kind, counts) in ON_MID {
-        variadic(
-            module,
-            kind,
-            Some(TypeId::of::<Market>()),
-            counts,
-            move |arguments| {
-                let market: Market = receiver(arguments)?;
-                declare(IndicatorSource::Mid(market.0), kind, arguments)
-            },
-        );
+fn bars(desk: &mut dyn Desk, m: Market, interval: &str) -> Fallible<Bars> {
+    let Some(interval_ms) = interval_ms(interval) else {
+        let words = format!("`{interval}` is no interval; as in \"30s\", \"5m\", \"1h\", \"1d\"");
+        return Err(words.into());
+    };
+    let bars = desk.bars(m.0, interval_ms).map(Bars);
+    bars.map_err(|fault| format!("bars of {interval}: {fault}").into())
+}
+
+/// Returns a constructor per kind as a method of bars, and as one of the market where it is computed on
+/// something else; the desk says whether it likes the arguments.
+fn constructors() -> Vec<Definition> {
+    let on_bars = DEFINITIONS
+        .iter()
+        .filter(|kind| kind.takes(SourceKind::Bars));
+    let on_market = DEFINITIONS
+        .iter()
+        .filter(|kind| default_source(kind).is_some());
+    let on_bars = on_bars.map(|kind| Definition {
+        arguments: leaked(arguments(BARS, kind, None)),
+        interpreted: Interpreted::Own(declare_on_bars),
+        ..constructor(kind)
+    });
+    let on_market = on_market.map(|kind| Definition {
+        arguments: leaked(arguments(MARKET, kind, source_argument(kind))),
+        interpreted: Interpreted::Own(declare_on_market),
+        ..constructor(kind)
+    });
+    on_bars.chain(on_market).collect()
+}
+
+fn constructor(kind: &'static IndicatorDefinition) -> Definition {
+    Definition {
+        name: kind.name,
+        form: Form::Method,
+        group: Group::Indicators,
+        returns: Type::Indicator,
+        effect: Effect::Declares,
+        help: kind.help,
+        ..Definition::BLANK
     }
 }
 
-fn declare(source: IndicatorSource, kind: &str, arguments: Arguments<'_, '_>) -> Fallible<Dynamic> {
-    let mut values = [0.0; ARGUMENTS_MAX];
-    let given = arguments.get(1..).unwrap_or_default();
-    for (value, argument) in values.iter_mut().zip(given) {
-        *value = finite(argument, "indicator's argument")?;
+/// What is made once per process and lives as long.
+fn leaked<T>(of: Vec<T>) -> &'static [T] {
+    Vec::leak(of)
+}
+
+fn arguments(
+    receiver: Argument,
+    kind: &IndicatorDefinition,
+    source: Option<Argument>,
+) -> Vec<Argument> {
+    let own = kind.arguments.iter().map(argument);
+    std::iter::once(receiver).chain(own).chain(source).collect()
+}
+
+fn argument(of: &ArgumentDefinition) -> Argument {
+    Argument {
+        name: of.name,
+        words: of.name,
+        of: Type::Float,
+        default: of.default.map(Default::Float),
     }
-    let values = values.get(..given.len()).unwrap_or_default();
-    match with_desk(|desk| Indicator::declare(desk, source, kind, values))? {
+}
+
+/// Returns the argument that names the source, where there is a choice.
+fn source_argument(kind: &IndicatorDefinition) -> Option<Argument> {
+    (sources(kind).count() > 1).then_some(SOURCE)
+}
+
+/// Returns the names of what a market's method can be computed on.
+pub(super) fn sources(kind: &IndicatorDefinition) -> impl Iterator<Item = &'static str> {
+    let sources = SOURCES.iter().filter(|(_, source)| kind.takes(*source));
+    sources.map(|(name, _)| *name)
+}
+
+const BARS: Argument = receiver("bars", Type::Bars);
+const MARKET: Argument = receiver("m", Type::Market);
+const INDICATOR: Argument = receiver("indicator", Type::Indicator);
+
+const fn receiver(name: &'static str, of: Type) -> Argument {
+    Argument {
+        name,
+        words: name,
+        of,
+        default: None,
+    }
+}
+
+const SOURCE: Argument = Argument {
+    name: "source",
+    words: "indicator's source",
+    of: Type::Text,
+    default: Some(Default::EmptyText),
+};
+
+/// What a market's method can be computed on, by name; the first that a kind takes is what it means without one.
+const SOURCES: [(&str, SourceKind); 3] = [
+    ("mid", SourceKind::Mid),
+    ("trades", SourceKind::Trades),
+    ("book", SourceKind::Book),
+];
+
+fn default_source(kind: &IndicatorDefinition) -> Option<SourceKind> {
+    let mut sources = SOURCES.iter().map(|(_, source)| *source);
+    sources.find(|source| kind.takes(*source))
+}
+
+fn declare_on_bars(definition: &Definition, values: Values<'_, '_>) -> Fallible<Dynamic> {
+    let mut given = Given::new(definition, values);
+    let bars = given.next::<Bars>()?;
+    let numbers = numbers(&mut given, kind(definition)?)?;
+    declare(definition, IndicatorSource::Bars(bars.0), &numbers)
+}
+
+fn declare_on_market(definition: &Definition, values: Values<'_, '_>) -> Fallible<Dynamic> {
+    let kind = kind(definition)?;
+    let mut given = Given::new(definition, values);
+    let market = given.next::<Market>()?;
+    let numbers = numbers(&mut given, kind)?;
+    let named = match source_argument(kind) {
+        Some(_) => source_of(kind, &given.next::<Text>()?)?,
+        None => None,
+    };
+    let source = match named.or(default_source(kind)) {
+        Some(SourceKind::Mid) => IndicatorSource::Mid(market.0),
+        Some(SourceKind::Trades) => IndicatorSource::Trades(market.0),
+        Some(SourceKind::Book) => IndicatorSource::Book(market.0),
+        Some(SourceKind::Bars) | None => {
+            return Err(format!("{} is computed on bars", kind.name).into());
+        }
+    };
+    declare(definition, source, &numbers)
+}
+
+/// Returns the source of this name; `None` where the script named none.
+fn source_of(kind: &IndicatorDefinition, name: &str) -> Fallible<Option<SourceKind>> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let taken = |(known, source): &&(&str, SourceKind)| *known == name && kind.takes(*source);
+    if let Some((_, source)) = SOURCES.iter().find(taken) {
+        return Ok(Some(*source));
+    }
+    let known: Vec<&str> = sources(kind).collect();
+    let hint = did_you_mean(name, known.iter().copied());
+    let hint = hint.unwrap_or_else(|| format!("it can be {}", known.join(", ")));
+    Err(format!("{} cannot be computed on `{name}`: {hint}", kind.name).into())
+}
+
+fn kind(definition: &Definition) -> Fallible<&'static IndicatorDefinition> {
+    let mut kinds = DEFINITIONS.iter();
+    let found = kinds.find(|kind| kind.name == definition.name);
+    found.ok_or_else(|| format!("there is no indicator `{}`", definition.name).into())
+}
+
+fn numbers(given: &mut Given<'_, '_>, kind: &IndicatorDefinition) -> Fallible<Vec<f64>> {
+    let arguments = kind.arguments.iter();
+    arguments.map(|_| given.next::<Finite>()).collect()
+}
+
+fn declare(definition: &Definition, source: IndicatorSource, numbers: &[f64]) -> Fallible<Dynamic> {
+    let name = definition.name;
+    match with_desk(|desk| Indicator::declare(desk, source, name, numbers))? {
         Ok(indicator) => Ok(Dynamic::from(indicator)),
-        Err(DeskFault::Argument) => Err(format!("{kind} does not take {values:?}").into()),
-        Err(fault) => Err(format!("{kind}: {fault}").into()),
+        Err(DeskFault::Argument) => Err(format!("{name} does not take {numbers:?}").into()),
+        Err(fault) => Err(format!("{name}: {fault}").into()),
     }
 }
 
-fn register_outputs(module: &mut Module) {
-    property(module, "value", |of: &mut Indicator| {
-        view(of).map(|view| view.value)
-    });
-    property(module, "prev", |of: &mut Indicator| {
-        view(of).map(|view| view.prev)
-    });
-    property(module, "is_warm", |of: &mut Indicator| {
-        view(of).map(|view| view.is_warm)
-    });
-    for (index, name) in Indicator::OUTPUTS.into_iter().enumerate() {
-        property(module, name, move |of: &mut Indicator| {
-            output(of, index).map(|view| view.value)
-        });
-        property(
-            module,
-            &format!("{name}_prev"),
-            move |of: &mut Indicator| output(of, index).map(|view| view.prev),
-        );
+fn values() -> Vec<Definition> {
+    define! { Outputs;
+        /// Its value now; 0 until it is warm.
+        reads property value(indicator: Indicator) -> f64 = value;
+        /// Its value one update ago; with the first warm value that value, so that nothing seems to cross anything.
+        reads property prev(indicator: Indicator) -> f64 = prev;
+        /// Enough data came for its value to be one.
+        reads property is_warm(indicator: Indicator) -> bool = is_warm;
     }
 }
 
-fn view(indicator: &Indicator) -> Fallible<IndicatorView> {
-    with_desk(|desk| indicator.view(desk))
+fn value(desk: &mut dyn Desk, indicator: Indicator) -> f64 {
+    indicator.view(desk).value
 }
 
-fn output(indicator: &Indicator, index: usize) -> Fallible<IndicatorView> {
-    match indicator.outputs.get(index) {
-        Some(&number) if number != Indicator::NO_OUTPUT => {
-            with_desk(|desk| desk.indicator_value(indicator.id, number))
-        }
-        _ => {
-            let name = Indicator::OUTPUTS.get(index).copied().unwrap_or_default();
-            Err(format!("this indicator has no `{name}`").into())
-        }
+fn prev(desk: &mut dyn Desk, indicator: Indicator) -> f64 {
+    indicator.view(desk).prev
+}
+
+fn is_warm(desk: &mut dyn Desk, indicator: Indicator) -> bool {
+    indicator.view(desk).is_warm
+}
+
+/// Returns the properties of the further outputs, each with the number of its name as an argument that no
+/// script gives.
+fn further_outputs() -> Vec<Definition> {
+    let of = |(number, name): (usize, &&'static str)| {
+        let arguments = leaked(vec![INDICATOR, output_number(number)]);
+        let now = Definition {
+            name,
+            form: Form::Property,
+            group: Group::Outputs,
+            arguments,
+            returns: Type::Float,
+            effect: Effect::Reads,
+            help: "The output of this name now; an error of a kind that has none.",
+            interpreted: Interpreted::Own(output_now),
+            shim: Some(fallible(output_now_shim)),
+            ..Definition::BLANK
+        };
+        let prev = Definition {
+            name: String::leak(format!("{name}_prev")),
+            help: "The output of this name one update ago.",
+            interpreted: Interpreted::Own(output_prev),
+            shim: Some(fallible(output_prev_shim)),
+            ..now
+        };
+        [now, prev]
+    };
+    let names = Outputs::shared().names.iter();
+    names.enumerate().flat_map(of).collect()
+}
+
+fn output_number(number: usize) -> Argument {
+    Argument {
+        name: "",
+        words: "output's number",
+        of: Type::Int,
+        default: Some(Default::Int(number as i64)),
     }
 }
 
-/// Registers crosses of two lines, each an indicator or a number.
-fn register_crosses(module: &mut Module) {
-    variadic(module, "crossed_up", None, 2..=2, |arguments| {
-        let (a, b) = lines(arguments)?;
-        Ok((a.is_warm && b.is_warm && a.prev <= b.prev && a.value > b.value).into())
-    });
-    variadic(module, "crossed_down", None, 2..=2, |arguments| {
-        let (a, b) = lines(arguments)?;
-        Ok((a.is_warm && b.is_warm && a.prev >= b.prev && a.value < b.value).into())
-    });
-}
+type OutputShim = extern "C" fn(&mut Context<'_>, u64, i64) -> f64;
 
-fn lines(arguments: Arguments<'_, '_>) -> Fallible<(IndicatorView, IndicatorView)> {
-    match arguments {
-        [a, b] => Ok((line(a)?, line(b)?)),
-        _ => Err("a cross needs two lines".into()),
+fn fallible(shim: OutputShim) -> Shim {
+    Shim {
+        address: shim as *const () as usize,
+        is_fallible: true,
     }
 }
 
-fn line(argument: &Dynamic) -> Fallible<IndicatorView> {
-    if let Some(indicator) = argument.read_lock::<Indicator>() {
-        return view(&indicator);
-    }
-    let value = number(argument, "line")?;
-    Ok(IndicatorView {
-        value,
-        prev: value,
-        is_warm: true,
+fn output_now(definition: &Definition, values: Values<'_, '_>) -> Fallible<Dynamic> {
+    output(definition, values).map(|view| view.value.into())
+}
+
+fn output_prev(definition: &Definition, values: Values<'_, '_>) -> Fallible<Dynamic> {
+    output(definition, values).map(|view| view.prev.into())
+}
+
+fn output(definition: &Definition, values: Values<'_, '_>) -> Fallible<IndicatorView> {
+    let mut given = Given::new(definition, values);
+    let indicator = given.next::<Indicator>()?;
+    let number = given.next::<i64>()?;
+    with_desk(|desk| indicator.output(desk, number))?.ok_or_else(|| {
+        let name = Outputs::shared().name(number);
+        format!("this indicator has no `{name}`").into()
     })
+}
+
+extern "C" fn output_now_shim(context: &mut Context<'_>, indicator: u64, number: i64) -> f64 {
+    match Indicator::of_word(indicator).output(context.desk(), number) {
+        Some(view) => view.value,
+        None => context.refuse(),
+    }
+}
+
+extern "C" fn output_prev_shim(context: &mut Context<'_>, indicator: u64, number: i64) -> f64 {
+    match Indicator::of_word(indicator).output(context.desk(), number) {
+        Some(view) => view.prev,
+        None => context.refuse(),
+    }
+}
+
+/// Crosses of two lines, each an indicator or a number.
+fn crosses() -> Vec<Definition> {
+    define! { Outputs;
+        /// Line `a` came from at or below line `b` to above it with the last update; a line is an indicator, which must be warm, or a number.
+        reads function crossed_up(a "line": Indicator, b "line": Indicator) -> bool = crossed_up;
+        /// Line `a` came from at or below the level `b` to above it with the last update.
+        reads function crossed_up(a "line": Indicator, b "line": f64) -> bool = crossed_up;
+        /// Line `b` came from at or above the level `a` to below it with the last update.
+        reads function crossed_up(a "line": f64, b "line": Indicator) -> bool = crossed_up;
+        /// Numbers never cross: false.
+        reads function crossed_up(a "line": f64, b "line": f64) -> bool = crossed_up;
+        /// Line `a` came from at or above line `b` to below it with the last update; a line is an indicator, which must be warm, or a number.
+        reads function crossed_down(a "line": Indicator, b "line": Indicator) -> bool = crossed_down;
+        /// Line `a` came from at or above the level `b` to below it with the last update.
+        reads function crossed_down(a "line": Indicator, b "line": f64) -> bool = crossed_down;
+        /// Line `b` came from at or below the level `a` to above it with the last update.
+        reads function crossed_down(a "line": f64, b "line": Indicator) -> bool = crossed_down;
+        /// Numbers never cross: false.
+        reads function crossed_down(a "line": f64, b "line": f64) -> bool = crossed_down;
+    }
+}
+
+/// What can cross.
+trait Line {
+    fn line(self, desk: &dyn Desk) -> IndicatorView;
+}
+
+impl Line for Indicator {
+    fn line(self, desk: &dyn Desk) -> IndicatorView {
+        self.view(desk)
+    }
+}
+
+/// A level.
+impl Line for f64 {
+    fn line(self, _: &dyn Desk) -> IndicatorView {
+        IndicatorView {
+            value: self,
+            prev: self,
+            is_warm: true,
+        }
+    }
+}
+
+fn crossed_up(desk: &mut dyn Desk, a: impl Line, b: impl Line) -> bool {
+    let (a, b) = (a.line(desk), b.line(desk));
+    a.is_warm && b.is_warm && a.prev <= b.prev && a.value > b.value
+}
+
+fn crossed_down(desk: &mut dyn Desk, a: impl Line, b: impl Line) -> bool {
+    let (a, b) = (a.line(desk), b.line(desk));
+    a.is_warm && b.is_warm && a.prev >= b.prev && a.value < b.value
 }
 
 /// Returns the milliseconds of `1s` to `1d`; `None` for other text.
@@ -161,47 +374,6 @@ fn interval_ms(text: &str) -> Option<i64> {
 }
 
 const DAY_MS: i64 = 86_400_000;
-
-/// The most arguments an indicator takes.
-const ARGUMENTS_MAX: usize = 4;
-
-/// Kinds on bars, and how many arguments they take.
-const ON_BARS: [(&str, RangeInclusive<usize>); 31] = [
-    ("sma", 1..=1),
-    ("ema", 1..=1),
-    ("wma", 1..=1),
-    ("dema", 1..=1),
-    ("tema", 1..=1),
-    ("hma", 1..=1),
-    ("kama", 1..=3),
-    ("vwap", 0..=1),
-    ("rsi", 1..=1),
-    ("macd", 3..=3),
-    ("stochastic", 1..=3),
-    ("cci", 1..=1),
-    ("williams_r", 1..=1),
-    ("mfi", 1..=1),
-    ("obv", 0..=0),
-    ("atr", 1..=1),
-    ("adx", 1..=1),
-    ("bollinger", 1..=2),
-    ("keltner", 1..=3),
-    ("donchian", 1..=1),
-    ("sar", 0..=2),
-    ("supertrend", 2..=2),
-    ("ichimoku", 0..=4),
-    ("roc", 1..=1),
-    ("zscore", 1..=1),
-    ("linreg", 1..=1),
-    ("stddev", 1..=1),
-    ("realized_vol", 1..=1),
-    ("highest", 1..=1),
-    ("lowest", 1..=1),
-    ("volume_sma", 1..=1),
-];
-
-/// Kinds on the mid, and how many arguments they take.
-const ON_MID: [(&str, RangeInclusive<usize>); 1] = [("mid_vol", 1..=1)];
 
 #[cfg(test)]
 mod tests {
@@ -229,14 +401,5 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(interval_ms(text), want, "{text}");
         }
-    }
-
-    #[test]
-    fn every_kind_fits_the_argument_buffer() {
-        let all = ON_BARS.iter().chain(&ON_MID);
-        assert!(
-            all.clone()
-                .all(|(_, counts)| *counts.end() <= ARGUMENTS_MAX)
-        );
     }
 }

@@ -2,113 +2,162 @@
 //!
 //! Ranks count from 0: `m.bid(0)` is the best bid. What is unknown is 0, as in the numbers.
 
-use super::{Fallible, integer, live, property, receiver, text, variadic};
-use crate::lending::with_desk;
+use super::crossing::Text;
+use super::{Definition, Fallible};
 use crate::token::Market;
-use claire_engine::strategy::DeskFault;
+use claire_engine::strategy::{Desk, DeskFault};
 use claire_types::Side;
-use rhai::{Dynamic, FLOAT, INT, Module};
-use std::any::TypeId;
 
-/// Registers properties and methods.
-pub(crate) fn register(module: &mut Module) {
-    module.set_custom_type::<Market>("Market");
-    register_facts(module);
-    register_levels(module);
-    register_timers(module);
-    live(module, "market", |name: &str| -> Fallible<Market> {
-        let found = with_desk(|desk| desk.market(name))?;
-        found
-            .map(Market)
-            .ok_or_else(|| format!("this run has no market `{name}`").into())
-    });
-    super::pure(module, "==", |a: Market, b: Market| a == b);
-    super::pure(module, "!=", |a: Market, b: Market| a != b);
+/// Returns the definitions of properties, levels, other markets and timers.
+pub(super) fn definitions() -> Vec<Definition> {
+    [touch(), instrument(), account(), levels(), timers()].concat()
 }
 
-/// Registers each field of the facts as the property of its name.
-macro_rules! facts {
-    ($module:ident: $($field:ident)+) => {$(
-        property($module, stringify!($field), |m: &mut Market| {
-            with_desk(|desk| desk.facts(m.0).$field)
-        });
-    )+};
-}
-
-fn register_facts(module: &mut Module) {
-    facts!(module: bid ask bid_qty ask_qty mid microprice spread spread_ticks tick step min_notional);
-    facts!(module: stale now_ns position is_flat avg_price exposure working_buy working_sell);
-    facts!(module: can_short budget equity unrealized);
-    property(module, "regime", |m: &mut Market| {
-        with_desk(|desk| INT::from(desk.facts(m.0).regime))
-    });
-}
-
-fn register_levels(module: &mut Module) {
-    for (name, name_qty, side) in [
-        ("bid", "bid_qty", Side::Buy),
-        ("ask", "ask_qty", Side::Sell),
-    ] {
-        live(module, name, move |m: &mut Market, rank: INT| {
-            level(m, side, rank).map(|of| of.0)
-        });
-        live(module, name_qty, move |m: &mut Market, rank: INT| {
-            level(m, side, rank).map(|of| of.1)
-        });
+fn touch() -> Vec<Definition> {
+    places! { Market of Market;
+        /// Best bid, quote per base.
+        bid;
+        /// Best ask, quote per base.
+        ask;
+        /// Quantity at the best bid, base units.
+        bid_qty;
+        /// Quantity at the best ask, base units.
+        ask_qty;
+        /// Middle of bid and ask, quote per base.
+        mid;
+        /// Mid weighted by the quantity on the other side: nearer to the side that is about to give way.
+        microprice;
+        /// Ask less bid, quote per base.
+        spread;
+        /// Spread in ticks, rounded.
+        spread_ticks;
+        /// The book is not proven: something is missing, and a snapshot is awaited.
+        stale;
+        /// Time of the engine, ns since 1970 UTC.
+        now_ns;
+        /// State of the market: `UNKNOWN`, `TREND`, `RANGE` or `HIGH_VOL`.
+        regime;
     }
-    live(
-        module,
-        "imbalance",
-        |m: &mut Market, levels: INT| -> Fallible<FLOAT> {
-            let levels = match usize::try_from(levels) {
-                Ok(levels) if levels > 0 => levels,
-                _ => return Err(format!("imbalance needs at least 1 level, not {levels}").into()),
-            };
-            with_desk(|desk| desk.imbalance(m.0, levels))
-        },
-    );
+}
+
+fn instrument() -> Vec<Definition> {
+    places! { Market of Market;
+        /// Smallest step of a price, quote per base.
+        tick;
+        /// Smallest step of a quantity, base units.
+        step;
+        /// Smallest notional of an order, quote.
+        min_notional;
+        /// The instrument can be sold short.
+        can_short;
+    }
+}
+
+fn account() -> Vec<Definition> {
+    places! { Market of Market;
+        /// The strategy's position, base units; below zero where short.
+        position;
+        /// Less is held than can be sold: a fee in base leaves dust.
+        is_flat;
+        /// Average price of the position, quote per base.
+        avg_price;
+        /// Notional of the position at the mid, quote; below zero where short.
+        exposure;
+        /// Profit of the position at the mid, quote.
+        unrealized;
+        /// Quantity of working buys, base units.
+        working_buy;
+        /// Quantity of working sells, base units.
+        working_sell;
+        /// The strategy's share of the equity, account currency.
+        budget;
+        /// The account's equity, account currency.
+        equity;
+    }
+}
+
+fn levels() -> Vec<Definition> {
+    define! { Market;
+        /// Price of the bid at a rank, quote per base; 0 past the end of the book.
+        reads method bid(m: Market, rank: i64) -> Fallible<f64> = bid;
+        /// Price of the ask at a rank, quote per base; 0 past the end of the book.
+        reads method ask(m: Market, rank: i64) -> Fallible<f64> = ask;
+        /// Quantity of the bid at a rank, base units; 0 past the end of the book.
+        reads method bid_qty(m: Market, rank: i64) -> Fallible<f64> = bid_qty;
+        /// Quantity of the ask at a rank, base units; 0 past the end of the book.
+        reads method ask_qty(m: Market, rank: i64) -> Fallible<f64> = ask_qty;
+        /// (bids - asks) / (bids + asks) of the quantities on the best levels, -1 to 1; 0 on an empty book.
+        reads method imbalance(m: Market, levels: i64) -> Fallible<f64> = imbalance;
+        /// Another market of the run by its name, as in `market("binance-usdm:ETHUSDT")`; it is watched from then on.
+        acts function market(name "market's name": Text) -> Fallible<Market> = market;
+    }
+}
+
+fn timers() -> Vec<Definition> {
+    define! { Timers;
+        /// Calls `on_timer` with the name every `ms` milliseconds from now, until stopped; the same name starts anew.
+        acts method every(m: Market, ms "timer's span in ms": i64, name "timer's name": Text) -> Fallible<()> = every;
+        /// Calls `on_timer` with the name once, `ms` milliseconds from now; the same name starts anew.
+        acts method after(m: Market, ms "timer's span in ms": i64, name "timer's name": Text) -> Fallible<()> = after;
+        /// Stops a timer; an unknown name is no error.
+        acts method stop_timer(m: Market, name "timer's name": Text) -> () = stop_timer;
+    }
+}
+
+fn bid(desk: &mut dyn Desk, m: Market, rank: i64) -> Fallible<f64> {
+    level(desk, m, Side::Buy, rank).map(|of| of.0)
+}
+
+fn ask(desk: &mut dyn Desk, m: Market, rank: i64) -> Fallible<f64> {
+    level(desk, m, Side::Sell, rank).map(|of| of.0)
+}
+
+fn bid_qty(desk: &mut dyn Desk, m: Market, rank: i64) -> Fallible<f64> {
+    level(desk, m, Side::Buy, rank).map(|of| of.1)
+}
+
+fn ask_qty(desk: &mut dyn Desk, m: Market, rank: i64) -> Fallible<f64> {
+    level(desk, m, Side::Sell, rank).map(|of| of.1)
 }
 
 /// Returns price and quantity of the level; zeros past the end of the book.
-fn level(market: &Market, side: Side, rank: INT) -> Fallible<(FLOAT, FLOAT)> {
+fn level(desk: &dyn Desk, m: Market, side: Side, rank: i64) -> Fallible<(f64, f64)> {
     let Ok(rank) = usize::try_from(rank) else {
         return Err(format!("levels count from 0, not from {rank}").into());
     };
-    Ok(with_desk(|desk| desk.level(market.0, side, rank))?.unwrap_or_default())
+    Ok(desk.level(m.0, side, rank).unwrap_or_default())
 }
 
-fn register_timers(module: &mut Module) {
-    let market = Some(TypeId::of::<Market>());
-    variadic(module, "every", market, 2..=2, |arguments| {
-        receiver::<Market>(arguments)?;
-        timer(arguments, |desk, ms, name| desk.every(ms, name))
-    });
-    variadic(module, "after", market, 2..=2, |arguments| {
-        receiver::<Market>(arguments)?;
-        timer(arguments, |desk, ms, name| desk.after(ms, name))
-    });
-    live(module, "stop_timer", |_: &mut Market, name: &str| {
-        with_desk(|desk| desk.stop_timer(name))
-    });
+fn imbalance(desk: &mut dyn Desk, m: Market, levels: i64) -> Fallible<f64> {
+    match usize::try_from(levels) {
+        Ok(levels) if levels > 0 => Ok(desk.imbalance(m.0, levels)),
+        _ => Err(format!("imbalance needs at least 1 level, not {levels}").into()),
+    }
 }
 
-/// Sets a timer with the arguments (market, milliseconds, name).
-fn timer(
-    arguments: super::Arguments<'_, '_>,
-    set: impl FnOnce(&mut dyn claire_engine::strategy::Desk, INT, &str) -> Result<(), DeskFault>,
-) -> Fallible<Dynamic> {
-    let [_, ms, name] = arguments else {
-        return Err("a timer needs milliseconds and a name".into());
-    };
-    let ms = integer(ms, "timer's span in ms")?;
-    let result = text(name, "timer's name", |name| {
-        with_desk(|desk| set(desk, ms, name))
-    })??;
-    match result {
-        Ok(()) => Ok(Dynamic::UNIT),
-        Err(DeskFault::Argument) => {
-            Err(format!("a timer of {ms} ms is too short or too long").into())
-        }
-        Err(fault) => Err(format!("timers: {fault}").into()),
+fn market(desk: &mut dyn Desk, name: &str) -> Fallible<Market> {
+    let found = desk.market(name).map(Market);
+    found.ok_or_else(|| format!("this run has no market `{name}`").into())
+}
+
+fn every(desk: &mut dyn Desk, _: Market, ms: i64, name: &str) -> Fallible<()> {
+    desk.every(ms, name)
+        .map_err(|fault| refused(fault, ms).into())
+}
+
+fn after(desk: &mut dyn Desk, _: Market, ms: i64, name: &str) -> Fallible<()> {
+    desk.after(ms, name)
+        .map_err(|fault| refused(fault, ms).into())
+}
+
+fn stop_timer(desk: &mut dyn Desk, _: Market, name: &str) {
+    desk.stop_timer(name);
+}
+
+/// Returns why a timer was refused.
+fn refused(fault: DeskFault, ms: i64) -> String {
+    match fault {
+        DeskFault::Argument => format!("a timer of {ms} ms is too short or too long"),
+        fault => format!("timers: {fault}"),
     }
 }

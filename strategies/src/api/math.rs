@@ -1,67 +1,90 @@
 //! Mathematics that gives the same bits on every platform: everything that is not exact by IEEE 754
 //! comes from `libm` and takes the place of the language's own function of that name.
 
-use super::pure;
-use rhai::{FLOAT, INT, Module};
+use super::Definition;
 
-/// Registers the functions.
-pub(crate) fn register(module: &mut Module) {
-    for (name, function) in OF_ONE {
-        pure(module, name, move |x: FLOAT| function(x));
-        pure(module, name, move |x: INT| function(x as FLOAT));
-    }
-    for (name, function) in OF_TWO {
-        pure(module, name, move |x: FLOAT, y: FLOAT| function(x, y));
-        pure(module, name, move |x: INT, y: FLOAT| {
-            function(x as FLOAT, y)
-        });
-        pure(module, name, move |x: FLOAT, y: INT| {
-            function(x, y as FLOAT)
-        });
-        pure(module, name, move |x: INT, y: INT| {
-            function(x as FLOAT, y as FLOAT)
-        });
-    }
-    pure(module, "ceil", libm::ceil);
-    for name in ["floor", "ceiling", "ceil", "round"] {
-        pure(module, name, |x: INT| x);
+/// Returns the definitions of the functions.
+pub(super) fn definitions() -> Vec<Definition> {
+    [powers(), angles(), hyperbolic(), whole()].concat()
+}
+
+fn powers() -> Vec<Definition> {
+    define! { Mathematics;
+        /// Square root; NaN below zero.
+        pure function sqrt(x: f64) -> f64 = libm::sqrt;
+        /// `x` to the power of `y`. Write this, not `**`, for floats.
+        pure function pow(x: f64, y: f64) -> f64 = libm::pow;
+        /// e to the power of `x`.
+        pure function exp(x: f64) -> f64 = libm::exp;
+        /// Natural logarithm.
+        pure function ln(x: f64) -> f64 = libm::log;
+        /// Logarithm to base 10.
+        pure function log(x: f64) -> f64 = libm::log10;
+        /// Logarithm to a base.
+        pure function log(x: f64, base: f64) -> f64 = log_of_base;
+        /// Logarithm to base 2.
+        pure function log2(x: f64) -> f64 = libm::log2;
+        /// Length of the hypotenuse over `x` and `y`.
+        pure function hypot(x: f64, y: f64) -> f64 = libm::hypot;
     }
 }
 
-/// A function of one number.
-type OfOne = fn(FLOAT) -> FLOAT;
-/// A function of two numbers.
-type OfTwo = fn(FLOAT, FLOAT) -> FLOAT;
+fn angles() -> Vec<Definition> {
+    define! { Mathematics;
+        /// Sine of an angle in radians.
+        pure function sin(x: f64) -> f64 = libm::sin;
+        /// Cosine of an angle in radians.
+        pure function cos(x: f64) -> f64 = libm::cos;
+        /// Tangent of an angle in radians.
+        pure function tan(x: f64) -> f64 = libm::tan;
+        /// Angle whose sine is `x`, radians.
+        pure function asin(x: f64) -> f64 = libm::asin;
+        /// Angle whose cosine is `x`, radians.
+        pure function acos(x: f64) -> f64 = libm::acos;
+        /// Angle whose tangent is `x`, radians.
+        pure function atan(x: f64) -> f64 = libm::atan;
+        /// Angle whose tangent is `x` / `y`, radians, in the quadrant of both.
+        pure function atan(x: f64, y: f64) -> f64 = libm::atan2;
+    }
+}
 
-/// Names and functions of one number. `log` is to base 10, as in Rhai.
-const OF_ONE: [(&str, OfOne); 17] = [
-    ("sqrt", libm::sqrt),
-    ("exp", libm::exp),
-    ("ln", libm::log),
-    ("log", libm::log10),
-    ("log2", libm::log2),
-    ("sin", libm::sin),
-    ("cos", libm::cos),
-    ("tan", libm::tan),
-    ("asin", libm::asin),
-    ("acos", libm::acos),
-    ("atan", libm::atan),
-    ("sinh", libm::sinh),
-    ("cosh", libm::cosh),
-    ("tanh", libm::tanh),
-    ("asinh", libm::asinh),
-    ("acosh", libm::acosh),
-    ("atanh", libm::atanh),
-];
+fn hyperbolic() -> Vec<Definition> {
+    define! { Mathematics;
+        /// Hyperbolic sine.
+        pure function sinh(x: f64) -> f64 = libm::sinh;
+        /// Hyperbolic cosine.
+        pure function cosh(x: f64) -> f64 = libm::cosh;
+        /// Hyperbolic tangent, -1 to 1.
+        pure function tanh(x: f64) -> f64 = libm::tanh;
+        /// Inverse of `sinh`.
+        pure function asinh(x: f64) -> f64 = libm::asinh;
+        /// Inverse of `cosh`.
+        pure function acosh(x: f64) -> f64 = libm::acosh;
+        /// Inverse of `tanh`.
+        pure function atanh(x: f64) -> f64 = libm::atanh;
+    }
+}
 
-/// Names and functions of two numbers. `log(x, base)` and `atan(x, y)` as in Rhai.
-const OF_TWO: [(&str, OfTwo); 4] = [
-    ("pow", libm::pow),
-    ("log", log_of_base),
-    ("atan", libm::atan2),
-    ("hypot", libm::hypot),
-];
+/// Of integers these are the integers: the language has them of floats only. `ceil` is its `ceiling`.
+fn whole() -> Vec<Definition> {
+    define! { Mathematics;
+        /// Greatest whole number that is not above `x`.
+        pure function floor(x: i64) -> i64 = itself;
+        /// Least whole number that is not below `x`.
+        pure function ceil(x: i64) -> i64 = itself;
+        /// Least whole number that is not below `x`.
+        pure function ceil(x: f64) -> f64 = libm::ceil;
+        /// The same as `ceil`.
+        pure function ceiling(x: i64) -> i64 = itself;
+        /// Nearest whole number, halves away from zero.
+        pure function round(x: i64) -> i64 = itself;
+    }
+}
 
-fn log_of_base(x: FLOAT, base: FLOAT) -> FLOAT {
+fn log_of_base(x: f64, base: f64) -> f64 {
     libm::log(x) / libm::log(base)
+}
+
+fn itself(x: i64) -> i64 {
+    x
 }

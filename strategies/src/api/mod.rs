@@ -1,159 +1,107 @@
-//! What scripts may call, beside the language's own packages: one module, built once.
+//! What scripts may call, beside the language's own packages: tables of definitions, made once.
 //!
-//! Called by the sandbox. Functions reach the engine through the desk of the running call and hold
-//! no state of their own. Each is registered under one name with its argument counts; numbers may be
-//! integers where floats are meant.
+//! Read by the sandbox, which registers them with the interpreter, by the checker, by the compiler and by
+//! the test that keeps `strategies/API.md`. Functions reach the engine through the desk of the running call
+//! and hold no state of their own. Numbers may be integers where floats are meant.
 
+#[macro_use]
+mod define;
+
+pub(crate) mod crossing;
 pub(crate) mod definition;
 pub(crate) mod event;
+pub(crate) mod held;
 pub(crate) mod indicator;
 pub(crate) mod market;
 pub(crate) mod math;
+pub(crate) mod number;
 pub(crate) mod order;
+pub(crate) mod place;
+pub(crate) mod reference;
+mod registration;
 pub(crate) mod words;
 
 pub(crate) use definition::Definition;
 
-use rhai::{
-    Dynamic, EvalAltResult, FuncRegistration, INT, Module, NativeCallContext, RhaiFunc,
-    RhaiNativeFunc, Shared, Variant,
-};
-use std::any::TypeId;
-use std::ops::RangeInclusive;
+use crate::compile::ir::Type;
+use claire_types::{OrderFlags, Side};
+use definition::Form;
+use rhai::{Dynamic, EvalAltResult, FLOAT, INT, Module, Variant};
+use std::sync::OnceLock;
 
 /// What a script function returns: a value or a script error.
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// Arguments of a function that takes several counts of them, the receiver first.
-pub(crate) type Arguments<'a, 'b> = &'a mut [&'b mut Dynamic];
+/// The values that a script gave a function, the receiver first.
+pub(crate) type Values<'a, 'b> = &'a mut [&'b mut Dynamic];
+
+/// Returns every function and property of the interface, in the order of the reference.
+pub(crate) fn definitions() -> &'static [Definition] {
+    static DEFINITIONS: OnceLock<Vec<Definition>> = OnceLock::new();
+    DEFINITIONS.get_or_init(|| {
+        let mut all = Vec::new();
+        all.extend(market::definitions());
+        all.extend(event::definitions());
+        all.extend(order::definitions());
+        all.extend(indicator::definitions());
+        all.extend(words::definitions());
+        all.extend(math::definitions());
+        all.extend(number::definitions());
+        all
+    })
+}
+
+/// Returns the definition that a call with values of these types is of, the receiver of a method being the first.
+pub(crate) fn called(name: &str, given: &[Type]) -> Option<&'static Definition> {
+    let mut all = definitions().iter();
+    all.find(|of| of.form != Form::Property && of.name == name && of.fits(given))
+}
+
+/// Returns the definition of a property of a value of this type.
+pub(crate) fn property(name: &str, of: Type) -> Option<&'static Definition> {
+    let mut all = definitions().iter();
+    all.find(|found| found.form == Form::Property && found.name == name && found.fits(&[of]))
+}
 
 /// Returns the module of all of Claire's functions and constants.
 pub(crate) fn module() -> Module {
     let mut module = Module::new();
-    math::register(&mut module);
-    market::register(&mut module);
-    order::register(&mut module);
-    indicator::register(&mut module);
-    event::register(&mut module);
-    words::register(&mut module);
+    registration::register(&mut module, definitions());
+    for (name, value, _) in constants() {
+        module.set_var(name, value);
+    }
     module
 }
 
-/// Registers a function whose result depends on nothing but its arguments.
-fn pure<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
-    module: &mut Module,
-    name: &str,
-    function: FUNC,
-) where
-    R: Variant + Clone,
-    FUNC: RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
-{
-    FuncRegistration::new(name)
-        .in_global_namespace()
-        .set_into_module(module, function);
+/// Returns the constants: name, value, and what it means.
+pub(crate) fn constants() -> impl Iterator<Item = (&'static str, INT, &'static str)> {
+    let sides = [
+        ("BUY", Side::Buy.sign(), "The side of buyers."),
+        ("SELL", Side::Sell.sign(), "The side of sellers."),
+    ];
+    let flags = order::FLAGS
+        .into_iter()
+        .map(|(name, flag, help)| (name, INT::from(flag.0), help));
+    let regimes = (0..)
+        .zip(REGIMES)
+        .map(|(value, (name, help))| (name, value, help));
+    sides.into_iter().chain(flags).chain(regimes)
 }
 
-/// Registers a method or function that reads or acts on the desk.
-fn live<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
-    module: &mut Module,
-    name: &str,
-    function: FUNC,
-) where
-    R: Variant + Clone,
-    FUNC: RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
-{
-    FuncRegistration::new(name)
-        .in_global_namespace()
-        .with_volatility(true)
-        .set_into_module(module, function);
-}
-
-/// Registers a property.
-fn property<A: 'static, const N: usize, const X: bool, R, const F: bool, FUNC>(
-    module: &mut Module,
-    name: &str,
-    function: FUNC,
-) where
-    R: Variant + Clone,
-    FUNC: RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
-{
-    FuncRegistration::new_getter(name)
-        .in_global_namespace()
-        .with_volatility(true)
-        .set_into_module(module, function);
-}
-
-/// Registers a live function for each of the `counts` of arguments after the receiver, if it has one.
-fn variadic(
-    module: &mut Module,
-    name: &str,
-    receiver: Option<TypeId>,
-    counts: RangeInclusive<usize>,
-    function: impl Fn(Arguments<'_, '_>) -> Fallible<Dynamic> + Send + Sync + 'static,
-) {
-    let function = Shared::new(function);
-    for count in counts {
-        let mut types: Vec<TypeId> = receiver.into_iter().collect();
-        types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), count));
-        let call = Shared::clone(&function);
-        let raw =
-            move |_: Option<NativeCallContext<'_>>, arguments: Arguments<'_, '_>| call(arguments);
-        FuncRegistration::new(name)
-            .in_global_namespace()
-            .set_into_module_raw(
-                module,
-                types,
-                RhaiFunc::Method {
-                    func: Shared::new(raw),
-                    has_context: false,
-                    is_pure: true,
-                    is_volatile: true,
-                },
-            );
-    }
-}
+/// Regimes by their number.
+const REGIMES: [(&str, &str); 4] = [
+    ("UNKNOWN", "`m.regime`: not enough is known."),
+    ("TREND", "`m.regime`: the price goes one way."),
+    ("RANGE", "`m.regime`: the price goes to and fro."),
+    ("HIGH_VOL", "`m.regime`: the price moves more than usual."),
+];
 
 /// Returns the receiver of a method.
-fn receiver<T: Variant + Clone + Copy>(arguments: &[&mut Dynamic]) -> Fallible<T> {
-    let found = arguments
+pub(crate) fn receiver<T: Variant + Copy>(values: &[&mut Dynamic]) -> Fallible<T> {
+    let found = values
         .first()
         .and_then(|first| first.read_lock::<T>().map(|value| *value));
     found.ok_or_else(|| "a method without its object".into())
-}
-
-/// Returns a number, given as float or integer.
-fn number(value: &Dynamic, what: &str) -> Fallible<f64> {
-    if let Ok(float) = value.as_float() {
-        return Ok(float);
-    }
-    match value.as_int() {
-        Ok(integer) => Ok(integer as f64),
-        Err(found) => Err(format!("the {what} must be a number, not {}", plain(found)).into()),
-    }
-}
-
-/// Returns a number that is neither NaN nor infinite.
-fn finite(value: &Dynamic, what: &str) -> Fallible<f64> {
-    let number = number(value, what)?;
-    if number.is_finite() {
-        Ok(number)
-    } else {
-        Err(format!("the {what} is {}", Dynamic::from_float(number)).into())
-    }
-}
-
-/// Returns an integer; a float is refused rather than cut.
-fn integer(value: &Dynamic, what: &str) -> Fallible<INT> {
-    let found = value.as_int();
-    found.map_err(|found| format!("the {what} must be an integer, not {}", plain(found)).into())
-}
-
-/// Calls `read` with the text of a string.
-fn text<R>(value: &Dynamic, what: &str, read: impl FnOnce(&str) -> R) -> Fallible<R> {
-    match value.as_immutable_string_ref() {
-        Ok(text) => Ok(read(text.as_str())),
-        Err(found) => Err(format!("the {what} must be a string, not {}", plain(found)).into()),
-    }
 }
 
 /// Returns a type's name as scripts know it.
@@ -163,5 +111,67 @@ fn plain(type_name: &str) -> &str {
         Some("i64") => "integer",
         Some(name) => name,
         None => type_name,
+    }
+}
+
+const _: () = assert!(size_of::<FLOAT>() == 8 && size_of::<INT>() == 8);
+const _: () = assert!(size_of::<OrderFlags>() == 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use definition::Effect;
+
+    #[test]
+    fn every_definition_says_what_it_is_and_has_its_code() {
+        for of in definitions() {
+            let name = of.name;
+            assert!(
+                of.help.ends_with(['.', '`']) && of.help.len() > 5,
+                "{name}: {}",
+                of.help
+            );
+            let is_read_in_place = of.place.is_some();
+            let is_for_init = of.effect == Effect::Declares;
+            let is_called = of.shim.is_some();
+            let codes = [is_read_in_place, is_for_init, is_called];
+            assert_eq!(
+                codes.iter().filter(|has| **has).count(),
+                1,
+                "{name}: {codes:?}"
+            );
+            let first_default = of.arguments.iter().position(|of| of.default.is_some());
+            let after = of
+                .arguments
+                .iter()
+                .skip(first_default.unwrap_or(usize::MAX));
+            assert!(after.clone().all(|of| of.default.is_some()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_call_finds_its_definition_by_name_and_types() {
+        use Type::{Bars, Float, Indicator, Int, Market, Text};
+        let cases: [(&str, &[Type], Option<Type>); 12] = [
+            ("abs", &[Int], Some(Int)),
+            ("abs", &[Float], Some(Float)),
+            ("min", &[Int, Int], Some(Int)),
+            ("min", &[Int, Float], Some(Float)),
+            ("round", &[Int], Some(Int)),
+            ("sqrt", &[Int], Some(Float)),
+            ("is_nan", &[Int], None),
+            ("ema", &[Bars, Int], Some(Indicator)),
+            ("ema", &[Market, Int, Text], Some(Indicator)),
+            ("bid", &[Market, Int], Some(Float)),
+            ("buy_limit", &[Market, Int, Float, Text], Some(Type::Order)),
+            ("buy_limit", &[Market, Int, Text], None),
+        ];
+        for (name, given, want) in cases {
+            let found = called(name, given).map(|of| of.returns);
+            assert_eq!(found, want, "{name} {given:?}");
+        }
+        assert_eq!(property("bid", Market).map(|of| of.returns), Some(Float));
+        assert_eq!(property("floor", Float).map(|of| of.returns), Some(Float));
+        assert!(property("floor", Int).is_none() && property("bidd", Market).is_none());
     }
 }

@@ -2,210 +2,266 @@
 //!
 //! NaN or infinity is a script error here; every other doubt about an order is the gate's to answer.
 
-use super::{Arguments, Fallible, finite, integer, live, property, pure, receiver, text, variadic};
-use crate::lending::with_desk;
+use super::Definition;
+use super::crossing::{Finite, Text, Word};
 use crate::token::{Market, Order};
-use claire_engine::strategy::{Desk, OrderHandle, OrderRequest, OrderView};
-use claire_types::{GateCode, Note, OrderFlags, Side};
-use rhai::{Dynamic, FLOAT, INT, ImmutableString, Module};
-use std::any::TypeId;
+use claire_engine::strategy::{Desk, OrderHandle, OrderRequest};
+use claire_types::{GateCode, Note, OrderFlags, OrderReason, OrderStatus, Side};
 
-/// Registers methods, handles and constants.
-pub(crate) fn register(module: &mut Module) {
-    module.set_custom_type::<Order>("Order");
-    register_constants(module);
-    register_placing(module);
-    register_ending(module);
-    register_sizes(module);
-    register_handle(module);
+/// Returns the definitions of methods and handles, those of held orders among them.
+pub(super) fn definitions() -> Vec<Definition> {
+    let held = super::held::definitions();
+    [placing(), held, ending(), sizes(), handle()].concat()
 }
 
-fn register_constants(module: &mut Module) {
-    module.set_var("BUY", Side::Buy.sign());
-    module.set_var("SELL", Side::Sell.sign());
-    for (name, flags) in FLAGS {
-        module.set_var(name, INT::from(flags.0));
-    }
-    for (regime, name) in (0..).zip(["UNKNOWN", "TREND", "RANGE", "HIGH_VOL"]) {
-        module.set_var(name, regime as INT);
+fn placing() -> Vec<Definition> {
+    define! { Orders;
+        /// Buys at the market.
+        acts method buy(m: Market, qty "quantity": Finite, reason: Text = EmptyText) -> Order = buy;
+        /// Sells at the market.
+        acts method sell(m: Market, qty "quantity": Finite, reason: Text = EmptyText) -> Order = sell;
+        /// Buys at the price or below; the price is rounded down to a tick.
+        acts method buy_limit(m: Market, qty "quantity": Finite, price: Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = buy_limit;
+        /// Sells at the price or above; the price is rounded up to a tick.
+        acts method sell_limit(m: Market, qty "quantity": Finite, price: Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = sell_limit;
+        /// Orders what is missing to hold the signed position, base units; working orders count, so repeated calls add nothing.
+        acts method target_position(m: Market, qty "target position": Finite, reason: Text = EmptyText) -> Order = target_position;
     }
 }
 
-fn register_placing(module: &mut Module) {
-    let market = Some(TypeId::of::<Market>());
-    for (name, side) in [("buy", Side::Buy), ("sell", Side::Sell)] {
-        variadic(module, name, market, 1..=2, move |arguments| {
-            place_market(receiver(arguments)?, side, arguments)
-        });
+fn ending() -> Vec<Definition> {
+    define! { Orders;
+        /// Asks for the order's cancel; of an order that has ended, or of none, it does nothing.
+        acts method cancel(m: Market, order: Order) -> () = cancel;
+        /// Asks for the cancel of all the strategy's orders in the market.
+        acts method cancel_all(m: Market) -> () = cancel_all;
+        /// Cancels entries and closes the position with a reduce-only order at the market.
+        acts method flatten(m: Market, reason: Text = EmptyText) -> Order = flatten;
+        /// The handle of no order: neither open nor denied. For the first value of a field that will hold an order.
+        pure function no_order() -> Order = no_order;
     }
-    for (name, side) in [("buy_limit", Side::Buy), ("sell_limit", Side::Sell)] {
-        variadic(module, name, market, 2..=4, move |arguments| {
-            place_limit(receiver(arguments)?, side, arguments)
-        });
-    }
-    variadic(module, "target_position", market, 1..=2, |arguments| {
-        let market: Market = receiver(arguments)?;
-        let qty = finite(&*arguments[1], "target position")?;
-        let reason = reason(arguments.get(2))?;
-        act(|desk| desk.target_position(market.0, qty, reason.as_str()))
-    });
 }
 
-/// Places a market order: (market, qty[, reason]).
-fn place_market(market: Market, side: Side, arguments: Arguments<'_, '_>) -> Fallible<Dynamic> {
-    let request = OrderRequest {
-        market: market.0,
+fn sizes() -> Vec<Definition> {
+    define! { Sizes;
+        /// Quantity whose notional at the mid is `notional` quote, base units, rounded down to a step.
+        reads method qty_for(m: Market, notional: Finite) -> f64 = qty_for;
+        /// Quantity that loses `share` of the budget between the mid and `stop`, base units, rounded down to a step.
+        reads method qty_at_risk(m: Market, share "share of the budget": Finite, stop "stop price": Finite) -> f64 = qty_at_risk;
+    }
+}
+
+fn handle() -> Vec<Definition> {
+    define! { Handles;
+        /// The order works, or counts as if it did.
+        reads property is_open(order: Order) -> bool = is_open;
+        /// Risk did not let it through; `reason` says which check.
+        pure property is_denied(order: Order) -> bool = is_denied;
+        /// Why it was denied, else why it ended; empty where neither.
+        reads property reason(order: Order) -> Word = reason;
+        /// The same as `reason`.
+        reads property reject_reason(order: Order) -> Word = reason;
+        /// Where it stands: `new`, `filled`, ..., `denied`, or `none` of no order.
+        reads property status(order: Order) -> Word = status;
+        /// `BUY` or `SELL`.
+        reads property side(order: Order) -> i64 = side;
+        /// Limit price, quote per base; 0 of an order at the market.
+        reads property price(order: Order) -> f64 = price;
+        /// Ordered quantity, base units.
+        reads property qty(order: Order) -> f64 = qty;
+        /// Filled quantity, base units.
+        reads property filled(order: Order) -> f64 = filled;
+        /// Time since it was placed, ms.
+        reads property age_ms(order: Order) -> i64 = age_ms;
+    }
+}
+
+fn buy(desk: &mut dyn Desk, m: Market, qty: f64, reason: &str) -> Order {
+    place(desk, m, Side::Buy, Terms::market(qty), reason)
+}
+
+fn sell(desk: &mut dyn Desk, m: Market, qty: f64, reason: &str) -> Order {
+    place(desk, m, Side::Sell, Terms::market(qty), reason)
+}
+
+fn buy_limit(
+    desk: &mut dyn Desk,
+    m: Market,
+    qty: f64,
+    price: f64,
+    flags: OrderFlags,
+    reason: &str,
+) -> Order {
+    place(desk, m, Side::Buy, Terms::limit(qty, price, flags), reason)
+}
+
+fn sell_limit(
+    desk: &mut dyn Desk,
+    m: Market,
+    qty: f64,
+    price: f64,
+    flags: OrderFlags,
+    reason: &str,
+) -> Order {
+    place(desk, m, Side::Sell, Terms::limit(qty, price, flags), reason)
+}
+
+/// How much, at which price, how.
+struct Terms {
+    qty: f64,
+    price: Option<f64>,
+    flags: OrderFlags,
+}
+
+impl Terms {
+    const fn market(qty: f64) -> Self {
+        Self {
+            qty,
+            price: None,
+            flags: OrderFlags::NONE,
+        }
+    }
+
+    const fn limit(qty: f64, price: f64, flags: OrderFlags) -> Self {
+        Self {
+            qty,
+            price: Some(price),
+            flags,
+        }
+    }
+}
+
+fn place(desk: &mut dyn Desk, m: Market, side: Side, terms: Terms, reason: &str) -> Order {
+    Order(desk.place(&OrderRequest {
+        market: m.0,
         side,
-        qty: finite(&*arguments[1], "quantity")?,
-        price: None,
-        flags: OrderFlags::NONE,
-        reason: reason(arguments.get(2))?,
-    };
-    act(|desk| desk.place(&request))
+        qty: terms.qty,
+        price: terms.price,
+        flags: terms.flags,
+        reason: Note::cut(reason),
+    }))
 }
 
-/// Places a limit order: (market, qty, price[, flags][, reason]).
-fn place_limit(market: Market, side: Side, arguments: Arguments<'_, '_>) -> Fallible<Dynamic> {
-    let last_is_reason = arguments.len() == 4 && arguments[3].is_string();
-    let (flags_at, reason_at) = if last_is_reason {
-        (usize::MAX, 3)
-    } else {
-        (3, 4)
-    };
-    let request = OrderRequest {
-        market: market.0,
-        side,
-        qty: finite(&*arguments[1], "quantity")?,
-        price: Some(finite(&*arguments[2], "price")?),
-        flags: flags(arguments.get(flags_at))?,
-        reason: reason(arguments.get(reason_at))?,
-    };
-    act(|desk| desk.place(&request))
+fn target_position(desk: &mut dyn Desk, m: Market, qty: f64, reason: &str) -> Order {
+    Order(desk.target_position(m.0, qty, reason))
 }
 
-/// Returns the flags of the argument, none where there is none.
-fn flags(argument: Option<&&mut Dynamic>) -> Fallible<OrderFlags> {
-    let Some(argument) = argument else {
-        return Ok(OrderFlags::NONE);
-    };
-    let bits = integer(argument, "flags")?;
-    let all = FLAGS.iter().fold(0, |all, (_, flag)| all | flag.0);
-    match u8::try_from(bits) {
-        Ok(bits) if bits & !all == 0 => Ok(OrderFlags(bits)),
-        _ => Err(format!("{bits} is no combination of order flags").into()),
-    }
+fn cancel(desk: &mut dyn Desk, _: Market, order: Order) {
+    desk.cancel(order.0);
 }
 
-/// Returns the reason of the argument, the empty one where there is none.
-fn reason(argument: Option<&&mut Dynamic>) -> Fallible<Note> {
-    argument.map_or(Ok(Note::EMPTY), |argument| {
-        text(argument, "reason", Note::cut)
-    })
+fn cancel_all(desk: &mut dyn Desk, m: Market) {
+    desk.cancel_all(m.0);
 }
 
-/// Acts on the desk and returns the handle for the script.
-fn act(place: impl FnOnce(&mut dyn Desk) -> OrderHandle) -> Fallible<Dynamic> {
-    with_desk(place).map(|handle| Dynamic::from(Order(handle)))
+fn flatten(desk: &mut dyn Desk, m: Market, reason: &str) -> Order {
+    Order(desk.flatten(m.0, reason))
 }
 
-fn register_ending(module: &mut Module) {
-    live(module, "cancel", |_: &mut Market, order: Order| {
-        with_desk(|desk| desk.cancel(order.0))
-    });
-    live(module, "cancel_all", |m: &mut Market| {
-        with_desk(|desk| desk.cancel_all(m.0))
-    });
-    variadic(
-        module,
-        "flatten",
-        Some(TypeId::of::<Market>()),
-        0..=1,
-        |arguments| {
-            let market: Market = receiver(arguments)?;
-            let reason = reason(arguments.get(1))?;
-            act(|desk| desk.flatten(market.0, reason.as_str()))
-        },
-    );
+fn no_order() -> Order {
+    Order(OrderHandle::NONE)
 }
 
-fn register_sizes(module: &mut Module) {
-    let market = Some(TypeId::of::<Market>());
-    variadic(module, "qty_for", market, 1..=1, |arguments| {
-        let market: Market = receiver(arguments)?;
-        let notional = finite(&*arguments[1], "notional")?;
-        with_desk(|desk| desk.qty_for(market.0, notional)).map(Dynamic::from_float)
-    });
-    variadic(module, "qty_at_risk", market, 2..=2, |arguments| {
-        let market: Market = receiver(arguments)?;
-        let share = finite(&*arguments[1], "share of the budget")?;
-        let stop = finite(&*arguments[2], "stop price")?;
-        with_desk(|desk| desk.qty_at_risk(market.0, share, stop)).map(Dynamic::from_float)
-    });
+fn qty_for(desk: &mut dyn Desk, m: Market, notional: f64) -> f64 {
+    desk.qty_for(m.0, notional)
 }
 
-fn register_handle(module: &mut Module) {
-    pure(module, "no_order", || Order(OrderHandle::NONE));
-    pure(module, "==", |a: Order, b: Order| a == b);
-    pure(module, "!=", |a: Order, b: Order| a != b);
-    property(module, "is_open", |order: &mut Order| {
-        view(order).map(|view| view.is_open)
-    });
-    property(module, "is_denied", |order: &mut Order| {
-        order.0.denied != GateCode::Ok
-    });
-    for name in ["reason", "reject_reason"] {
-        property(module, name, |order: &mut Order| {
-            view(order).map(|view| words(order, &view))
-        });
-    }
-    property(module, "side", |order: &mut Order| {
-        view(order).map(|view| view.side.sign())
-    });
-    property(module, "price", |order: &mut Order| {
-        view(order).map(|view| view.price)
-    });
-    property(module, "qty", |order: &mut Order| {
-        view(order).map(|view| view.qty)
-    });
-    property(module, "filled", |order: &mut Order| {
-        view(order).map(|view| view.filled)
-    });
-    property(module, "age_ms", |order: &mut Order| {
-        view(order).map(|view| view.age_ms)
-    });
-    property(
-        module,
-        "status",
-        |order: &mut Order| -> Fallible<ImmutableString> {
-            Ok(match view(order)?.status {
-                Some(status) => status.as_str(),
-                None if order.0.denied != GateCode::Ok => "denied",
-                None => "none",
-            }
-            .into())
-        },
-    );
+fn qty_at_risk(desk: &mut dyn Desk, m: Market, share: f64, stop: f64) -> f64 {
+    desk.qty_at_risk(m.0, share, stop)
 }
 
-fn view(order: &Order) -> Fallible<OrderView> {
-    with_desk(|desk| desk.order(order.0))
+fn is_open(desk: &mut dyn Desk, order: Order) -> bool {
+    desk.order(order.0).is_open
+}
+
+fn is_denied(order: Order) -> bool {
+    order.0.denied != GateCode::Ok
 }
 
 /// Returns the code that denied the order, else why it ended; empty where neither.
-fn words(order: &Order, view: &OrderView) -> ImmutableString {
-    match order.0.denied {
-        GateCode::Ok => view.reason.as_str().into(),
-        denied => denied.as_str().into(),
+fn reason(desk: &mut dyn Desk, order: Order) -> Word {
+    let word = match order.0.denied {
+        GateCode::Ok => REASONS.get(desk.order(order.0).reason as usize),
+        denied => CODES.get(denied as usize),
+    };
+    word.unwrap_or(&"")
+}
+
+fn status(desk: &mut dyn Desk, order: Order) -> Word {
+    match desk.order(order.0).status {
+        Some(status) => STATUSES.get(status as usize).unwrap_or(&""),
+        None if is_denied(order) => &"denied",
+        None => &"none",
     }
 }
 
-/// Flags by their script names.
-const FLAGS: [(&str, OrderFlags); 5] = [
-    ("POST_ONLY", OrderFlags::POST_ONLY),
-    ("IOC", OrderFlags::IOC),
-    ("FOK", OrderFlags::FOK),
-    ("GTC", OrderFlags::GTC),
-    ("REDUCE_ONLY", OrderFlags::REDUCE_ONLY),
-];
+fn side(desk: &mut dyn Desk, order: Order) -> i64 {
+    desk.order(order.0).side.sign()
+}
 
-const _: () = assert!(size_of::<FLOAT>() == 8 && size_of::<INT>() == 8);
+fn price(desk: &mut dyn Desk, order: Order) -> f64 {
+    desk.order(order.0).price
+}
+
+fn qty(desk: &mut dyn Desk, order: Order) -> f64 {
+    desk.order(order.0).qty
+}
+
+fn filled(desk: &mut dyn Desk, order: Order) -> f64 {
+    desk.order(order.0).filled
+}
+
+fn age_ms(desk: &mut dyn Desk, order: Order) -> i64 {
+    desk.order(order.0).age_ms
+}
+
+/// Fills a table of names by number; the numbers are checked when the program is built.
+macro_rules! names_by_number {
+    ($of:ty) => {{
+        let mut names = [""; NUMBERS_MAX];
+        let mut index = 0;
+        while index < <$of>::ALL.len() {
+            names[<$of>::ALL[index] as usize] = <$of>::ALL[index].as_str();
+            index += 1;
+        }
+        names
+    }};
+}
+
+/// Names of the gate's codes, of why orders end and of where they stand, each at its number, so that compiled
+/// code has an address for them.
+static CODES: [&str; NUMBERS_MAX] = names_by_number!(GateCode);
+static REASONS: [&str; NUMBERS_MAX] = names_by_number!(OrderReason);
+static STATUSES: [&str; NUMBERS_MAX] = names_by_number!(OrderStatus);
+
+/// One more than the greatest number of a name.
+const NUMBERS_MAX: usize = 64;
+
+/// Flags by their script names, and what they mean.
+pub(super) const FLAGS: [(&str, OrderFlags, &str); 5] = [
+    (
+        "POST_ONLY",
+        OrderFlags::POST_ONLY,
+        "The venue rejects it rather than let it cross.",
+    ),
+    (
+        "IOC",
+        OrderFlags::IOC,
+        "Immediate or cancel: what does not fill at once expires.",
+    ),
+    (
+        "FOK",
+        OrderFlags::FOK,
+        "Fill or kill: all at once or nothing.",
+    ),
+    (
+        "GTC",
+        OrderFlags::GTC,
+        "Good till cancelled, as without a flag.",
+    ),
+    (
+        "REDUCE_ONLY",
+        OrderFlags::REDUCE_ONLY,
+        "It may only reduce the position.",
+    ),
+];

@@ -508,13 +508,4 @@ const LANGUAGE_FUNCTIONS: [&str; 7] = [
 ];
 
 /// Functions of the interface that come with later versions.
-const LATER_FUNCTIONS: [&str; 8] = [
-    "protect",
-    "quote",
-    "bracket",
-    "replace",
-    "buy_stop",
-    "sell_stop",
-    "trailing_stop",
-    "warmup",
-];
+const LATER_FUNCTIONS: [&str; 1] = ["warmup"];

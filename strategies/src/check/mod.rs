@@ -215,12 +215,12 @@ fn wrong_count(source: Source<'_>, function: &ScriptFuncDef, kinds: &[Option<Kin
     let (want, found) = (kinds.len(), function.params.len());
     let plural = if want == 1 { "" } else { "s" };
     let message = format!("`{name}` takes {want} argument{plural}, not {found}");
-    let usage = HANDLER_USAGE
+    let usage = HANDLERS_HELP
         .iter()
-        .find(|usage| usage.starts_with(&format!("{name}(")));
+        .find(|(usage, _)| usage.starts_with(&format!("{name}(")));
     source
         .at(at, message)
-        .with_hint(usage.map(|usage| format!("write `fn {usage}`")))
+        .with_hint(usage.map(|(usage, _)| format!("write `fn {usage}`")))
 }
 
 /// Returns a diagnostic where a function is named almost like a handler, or as only handlers are.
@@ -298,14 +298,33 @@ const HANDLERS: [(&str, &[Option<Kind>]); 9] = [
     ("on_stop", &[Some(Kind::Market)]),
 ];
 
-const HANDLER_USAGE: [&str; 9] = [
-    "init(m)",
-    "on_book(m)",
-    "on_trade(m, trade)",
-    "on_bar(m, bar)",
-    "on_timer(m, name)",
-    "on_fill(m, fill)",
-    "on_order(m, order)",
-    "on_start(m)",
-    "on_stop(m)",
+/// How handlers are written, and when they are called.
+pub(crate) const HANDLERS_HELP: [(&str, &str); 9] = [
+    (
+        "init(m)",
+        "At every load, before anything else: declares bars, indicators and timers, and returns the first `this`, a map.",
+    ),
+    (
+        "on_start(m)",
+        "Once per run, when all that was declared is known.",
+    ),
+    (
+        "on_book(m)",
+        "After each frame that changed the best prices or a watched level; not while the book is stale.",
+    ),
+    ("on_trade(m, trade)", "For each trade of others."),
+    (
+        "on_bar(m, bar)",
+        "For each bar of `m.bars(...)` that closed.",
+    ),
+    ("on_timer(m, name)", "When a timer is due."),
+    ("on_fill(m, fill)", "For each fill of ours."),
+    (
+        "on_order(m, order)",
+        "When the state of an order of ours changed.",
+    ),
+    (
+        "on_stop(m)",
+        "Once per run, at its end. What opens a position is denied here.",
+    ),
 ];

@@ -3,4 +3,10 @@
 //! `check` decides types and lowers Rhai's AST to [`ir`]; `emit` turns that into machine code. A
 //! handler that uses what is not supported stays with the interpreter and says why.
 
+pub(crate) mod array;
+pub(crate) mod check;
+pub(crate) mod context;
 pub mod ir;
+mod lower;
+pub(crate) mod tagged;
+pub(crate) mod text;

@@ -1,8 +1,9 @@
 //! A desk for tests: answers from plain fields and writes down what is asked of it.
 
 use claire_engine::strategy::{
-    BarView, BarsId, Desk, DeskFault, FillView, IndicatorId, IndicatorSource, IndicatorView,
-    LentDesk, MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView, TradeView,
+    BarView, BarsId, BracketRequest, Desk, DeskFault, FillView, IndicatorId, IndicatorSource,
+    IndicatorView, LentDesk, MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView,
+    ProtectRequest, QuoteRequest, StopRequest, TradeView,
 };
 use claire_types::{
     Currency, GateCode, InstrumentId, OrderId, OrderReason, OrderStatus, Side, VenueNs,
@@ -23,9 +24,16 @@ pub struct FakeDesk {
     pub indicators: Vec<(String, Vec<IndicatorView>)>,
     pub is_init: bool,
     pub bars: u16,
+    /// Lines and orders when the call began.
+    began: (usize, Vec<OrderView>),
 }
 
 impl FakeDesk {
+    /// Begins a call, to which `undo` goes back.
+    pub fn begin(&mut self) {
+        self.began = (self.log.len(), self.orders.clone());
+    }
+
     pub fn lent() -> LentDesk {
         LentDesk::new(Box::new(Self::new()))
     }
@@ -66,6 +74,7 @@ impl FakeDesk {
             indicators: Vec::new(),
             is_init: true,
             bars: 0,
+            began: (0, Vec::new()),
         }
     }
 
@@ -147,6 +156,60 @@ impl Desk for FakeDesk {
             status: Some(OrderStatus::New),
             reason: OrderReason::None,
         });
+        handle
+    }
+
+    fn quote(&mut self, quote: &QuoteRequest) -> OrderHandle {
+        self.say(format!(
+            "{} quote {} {} @ {} keep {} level {} [{}]",
+            quote.market.0,
+            quote.side.as_str(),
+            quote.qty,
+            quote.price,
+            quote.keep_ticks,
+            quote.level,
+            quote.reason
+        ));
+        OrderHandle::NONE
+    }
+
+    fn protect(&mut self, protection: &ProtectRequest) -> OrderHandle {
+        self.say(format!(
+            "{} protect {} take {:?} [{}]",
+            protection.market.0, protection.stop, protection.take, protection.reason
+        ));
+        OrderHandle::NONE
+    }
+
+    fn stop(&mut self, stop: &StopRequest) -> OrderHandle {
+        self.say(format!(
+            "{} stop {} {} {:?} {} [{}]",
+            stop.market.0,
+            stop.side.as_str(),
+            stop.qty,
+            stop.trigger,
+            stop.flags,
+            stop.reason
+        ));
+        OrderHandle::NONE
+    }
+
+    fn bracket(&mut self, bracket: &BracketRequest) -> OrderHandle {
+        self.say(format!(
+            "{} bracket {} {} entry {:?} stop {} take {} [{}]",
+            bracket.market.0,
+            bracket.side.as_str(),
+            bracket.qty,
+            bracket.entry,
+            bracket.stop,
+            bracket.take,
+            bracket.reason
+        ));
+        OrderHandle::NONE
+    }
+
+    fn replace(&mut self, handle: OrderHandle, price: f64, qty: f64) -> OrderHandle {
+        self.say(format!("replace {} {qty} @ {price}", handle.order));
         handle
     }
 
@@ -277,6 +340,11 @@ impl Desk for FakeDesk {
 
     fn plot(&mut self, pane: &str, name: &str, value: f64) {
         self.say(format!("plot {pane}/{name} {value}"));
+    }
+
+    fn undo(&mut self) {
+        self.log.truncate(self.began.0);
+        self.orders.clone_from(&self.began.1);
     }
 }
 

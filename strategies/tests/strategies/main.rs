@@ -2,6 +2,7 @@
 
 mod desk;
 mod diagnostics;
+mod reference;
 mod runtime;
 mod sandbox;
 mod shipped;

@@ -206,6 +206,43 @@ fn orders_reach_the_desk_with_sides_prices_flags_and_reasons() {
             "m.target_position(BUY * 0.5, \"lean\")",
             "0 target 0.5 [lean]",
         ),
+        (
+            "m.quote(BUY, 99, 0.5, 3)",
+            "0 quote buy 0.5 @ 99 keep 3 level 0 []",
+        ),
+        (
+            "m.quote(SELL, m.ask, 0, 0, 2, \"why\")",
+            "0 quote sell 0 @ 100.5 keep 0 level 2 [why]",
+        ),
+        (
+            "m.quote(SELL, m.ask, 1, 0, \"why\")",
+            "0 quote sell 1 @ 100.5 keep 0 level 0 [why]",
+        ),
+        ("m.protect(98)", "0 protect 98 take None []"),
+        ("m.protect(98, 103.5)", "0 protect 98 take Some(103.5) []"),
+        ("m.protect(98, \"why\")", "0 protect 98 take None [why]"),
+        (
+            "m.protect(98, 103, \"why\")",
+            "0 protect 98 take Some(103.0) [why]",
+        ),
+        ("m.buy_stop(1, 103)", "0 stop buy 1 At(103.0) GTC []"),
+        (
+            "m.sell_stop(1, 98.5, REDUCE_ONLY, \"why\")",
+            "0 stop sell 1 At(98.5) REDUCE_ONLY [why]",
+        ),
+        (
+            "m.trailing_stop(SELL, 1, 2.5, \"why\")",
+            "0 stop sell 1 Behind(2.5) GTC [why]",
+        ),
+        (
+            "m.bracket(BUY, 1, 99.5, 98, 103)",
+            "0 bracket buy 1 entry Some(99.5) stop 98 take 103 []",
+        ),
+        (
+            "m.bracket(SELL, 1, 0, 103, 98, \"why\")",
+            "0 bracket sell 1 entry None stop 103 take 98 [why]",
+        ),
+        ("m.replace(no_order(), 99, 0.5)", "replace c0-0 0.5 @ 99"),
     ];
     for (call, want) in cases {
         assert_eq!(on_book(&format!("{call};")), [want], "{call}");
@@ -555,6 +592,46 @@ fn errors_say_line_and_column() {
         (
             "  m.bars(\"5m\");",
             "line 3, column 5: bars of 5m: only `init` may declare bars and indicators",
+        ),
+        (
+            "  m.quote(BUY, 99, 1, -1);",
+            "line 3, column 5: the ticks to keep must be 0 or more, not -1",
+        ),
+        (
+            "  m.quote(BUY, 99, 1, 0, 65536);",
+            "line 3, column 5: the level must be 0 to 65535, not 65536",
+        ),
+        (
+            "  m.quote(2, 99, 1, 0);",
+            "line 3, column 5: the side must be BUY or SELL, not 2",
+        ),
+        (
+            "  m.protect(0.0 / 0.0);",
+            "line 3, column 5: the stop price is NaN",
+        ),
+        (
+            "  m.replace(5, 1, 1);",
+            "line 3, column 5: the order must be an order, not integer",
+        ),
+        (
+            "  m.buy_limit(1, \"why\");",
+            "line 3, column 5: the price must be a number, not string",
+        ),
+        (
+            "  m.buy_limit(1, 2, \"why\", IOC);",
+            "line 3, column 5: the flags must be an integer, not string",
+        ),
+        (
+            "  crossed_up(1, \"x\");",
+            "line 3, column 3: the line must be a number, not string",
+        ),
+        (
+            "  market(5);",
+            "line 3, column 3: the market's name must be a string, not integer",
+        ),
+        (
+            "  alert(\"loud\", \"x\");",
+            "line 3, column 3: the alert's level must be one of info, warning, error, critical",
         ),
         (
             "  signal(0, 1, \"x\");",

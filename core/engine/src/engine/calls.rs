@@ -33,6 +33,7 @@ impl Engine {
         for _ in 0..ROUNDS_MAX {
             let floor = self.floor_mut();
             floor.act_on_halt();
+            floor.work_held();
             floor.work_closings();
             if floor.calls.is_empty() {
                 return;

@@ -99,6 +99,7 @@ impl Engine {
         if let Some(market) = floor.markets.get_mut(instrument.index()) {
             market.mark_stale(reason);
         }
+        floor.forget_touch(instrument);
         floor.refresh_staleness(instrument);
         self.say_book(instrument, reason);
     }

@@ -2,12 +2,12 @@
 //!
 //! Called by the engine after trades, views and ticks. Engine thread only.
 
-use super::{Call, Floor, Seat};
+use super::{Call, Floor, Seat, facts};
 use crate::convert;
-use crate::indicator::BarF64;
-use crate::market::Bar;
+use crate::indicator::{BarF64, TradeF64};
+use crate::market::{Bar, BookView};
 use crate::strategy::{BarView, BarsId, IndicatorSource};
-use claire_types::{Amount, InstrumentId, StrategyId};
+use claire_types::{Amount, InstrumentId, Side, StrategyId};
 
 impl Floor {
     pub(crate) fn feed_mid(&mut self, instrument: InstrumentId) {
@@ -22,11 +22,50 @@ impl Floor {
         }
     }
 
-    pub(crate) fn feed_indicators(&mut self, source: IndicatorSource, value: f64) {
+    /// Feeds a trade to the indicators on the market's trades.
+    pub(crate) fn feed_trade(&mut self, instrument: InstrumentId, trade: &TradeF64) {
         for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
-            if declared.source == source {
-                declared.indicator.on_value(value);
+            if declared.source == IndicatorSource::Trades(instrument) {
+                declared.indicator.on_trade(trade);
             }
+        }
+    }
+
+    /// Feeds touch and levels of a proven book to the indicators on them.
+    pub(crate) fn feed_book(&mut self, instrument: InstrumentId, touch_changed: bool) {
+        let now = self.now;
+        let Some(market) = self.markets.get(instrument.index()) else {
+            return;
+        };
+        for seat in &mut self.seats {
+            for declared in &mut seat.indicators {
+                if declared.source != IndicatorSource::Book(instrument) {
+                    continue;
+                }
+                if let Some(levels) = declared.indicator.book_levels() {
+                    let imbalance = imbalance(&market.book, levels);
+                    declared.indicator.on_value(imbalance);
+                } else if touch_changed && let Some(touch) = facts::touch(market) {
+                    declared.indicator.on_touch(now, &touch);
+                }
+            }
+        }
+    }
+
+    /// Tells the indicators on the book that it is lost: what comes next does not follow what was before.
+    pub(crate) fn forget_touch(&mut self, instrument: InstrumentId) {
+        for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
+            if declared.source == IndicatorSource::Book(instrument) {
+                declared.indicator.forget_touch();
+            }
+        }
+    }
+
+    /// Lets time pass for the indicators that have a window of it.
+    pub(crate) fn feed_time(&mut self) {
+        let now = self.now;
+        for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
+            declared.indicator.on_time(now);
         }
     }
 
@@ -87,6 +126,7 @@ impl Floor {
 
 fn update_bar_indicators(seat: &mut Seat, bars: BarsId, view: &BarView) {
     let bar = BarF64 {
+        open_time: view.open_time,
         open: view.open,
         high: view.high,
         low: view.low,
@@ -97,5 +137,28 @@ fn update_bar_indicators(seat: &mut Seat, bars: BarsId, view: &BarView) {
         if declared.source == IndicatorSource::Bars(bars) {
             declared.indicator.on_bar(&bar);
         }
+    }
+}
+
+/// Returns (bid - ask) / (bid + ask) quantity over the best `levels`, 0 on an empty book.
+pub(super) fn imbalance(book: &impl BookView, levels: usize) -> f64 {
+    let sum = |side| {
+        let (mut left, mut sum) = (levels, 0_i128);
+        book.walk(side, &mut |level| {
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            sum += i128::from(level.qty.0);
+            left > 0
+        });
+        sum
+    };
+    let (bids, asks) = (sum(Side::Buy), sum(Side::Sell));
+    let all = bids + asks;
+    if all > 0 {
+        (bids - asks) as f64 / all as f64
+    } else {
+        0.0
     }
 }

@@ -4,8 +4,9 @@
 //! the venue did not fill is sent again with the next tick. Engine thread only.
 
 use super::Floor;
+use super::ordering::Exit;
 use crate::market::BookView;
-use crate::risk::{Intent, Purpose};
+use crate::risk::Intent;
 use claire_types::{
     Amount, DurationNs, InstrumentId, Note, OrderFlags, OrderKind, Price, Qty, Side, StrategyId,
     WallNs,
@@ -13,7 +14,7 @@ use claire_types::{
 use serde::{Deserialize, Serialize};
 
 /// How long an exit waits for a stale book to be proven again (SPEC 6).
-const STALE_WAIT_MAX: DurationNs = DurationNs::from_ms(2_000);
+pub(super) const STALE_WAIT_MAX: DurationNs = DurationNs::from_ms(2_000);
 /// How far beyond the last proven price an exit goes then: 2 %, as one part in so many.
 const STALE_PRICE_PART: i128 = 50;
 /// Pause after the first try of a closing; it doubles with each, up to the longest.
@@ -69,6 +70,9 @@ impl Floor {
             }
             for place in 0..self.markets.len() {
                 if let Some(market) = self.markets.get(place).map(|market| market.instrument.id) {
+                    for side in [Side::Buy, Side::Sell] {
+                        self.cancel_resting_exits(seat, market, side);
+                    }
                     self.begin_closing(seat, market, reason);
                 }
             }
@@ -118,8 +122,13 @@ impl Floor {
             due: self.now.after(DurationNs::from_ms(RETRY_MS_MIN)),
             ..*closing
         };
-        if self.scope(strategy, market).exit_room(side).0 < step {
-            return Some(later);
+        if self.room_to_close(strategy, market, side).0 < step {
+            // What works on this side may fill first: this goes on the moment that it has ended.
+            self.act_as(strategy, |floor| floor.clear_exit_side(market, side));
+            return Some(Closing {
+                due: self.now,
+                ..*closing
+            });
         }
         if self
             .market_of(market)
@@ -146,14 +155,27 @@ impl Floor {
     /// Sends a marketable limit order at the last proven price and 2 % beyond it, with an alert.
     fn exit_blind(&mut self, closing: &Closing, side: Side) {
         let (strategy, market) = (closing.strategy, closing.market);
-        let Some(price) = self.blind_price(market, side) else {
+        let Some(price) = self.blind_price_told(strategy, market, side) else {
             return;
         };
+        let exit = Exit {
+            price: Some(price),
+            ..Exit::at_market(closing.reason)
+        };
+        self.act_as(strategy, |floor| floor.exit_with(market, &exit));
+    }
+
+    /// Returns the price of a marketable limit order that exits over a stale book, and alerts that it goes.
+    pub(super) fn blind_price_told(
+        &mut self,
+        strategy: StrategyId,
+        market: InstrumentId,
+        side: Side,
+    ) -> Option<Price> {
+        let price = self.blind_price(market, side)?;
         let text = "the book is stale: the exit goes 2 % beyond the last proven price";
         self.alert(strategy, market, Note::cut(text));
-        self.act_as(strategy, |floor| {
-            floor.exit_with(market, Some(price), closing.reason)
-        });
+        Some(price)
     }
 
     fn blind_price(&self, market: InstrumentId, side: Side) -> Option<Price> {
@@ -178,37 +200,37 @@ impl Floor {
     }
 
     /// Returns the intent of an exit of the caller.
-    pub(super) fn exit_intent(
-        &self,
-        market: InstrumentId,
-        side: Side,
-        price: Option<Price>,
-    ) -> Intent {
+    pub(super) fn exit_intent(&self, market: InstrumentId, side: Side, exit: &Exit) -> Intent {
         Intent {
             strategy: self.caller,
             instrument: market,
             side,
-            kind: match price {
+            kind: match exit.price {
                 Some(_) => OrderKind::Limit,
                 None => OrderKind::Market,
             },
-            flags: OrderFlags::REDUCE_ONLY,
+            flags: exit.flags | OrderFlags::REDUCE_ONLY,
             qty: Qty::ZERO,
-            price: price.unwrap_or(Price(0)),
-            purpose: Purpose::Flatten,
+            price: exit.price.unwrap_or(Price(0)),
+            purpose: exit.purpose,
         }
     }
 }
 
 /// Returns the closing after an exit was sent: what is refused again and again is tried less often.
 fn tried(closing: Closing) -> Closing {
-    let pause_ms = RETRY_MS_MIN << closing.tries.min(RETRY_DOUBLINGS_MAX);
-    let more_ms = pause_ms.min(RETRY_MS_MAX) - RETRY_MS_MIN;
+    let more_ns = pause_after(closing.tries).0 - DurationNs::from_ms(RETRY_MS_MIN).0;
     Closing {
-        due: closing.due.after(DurationNs::from_ms(more_ms)),
+        due: closing.due.after(DurationNs(more_ns)),
         tries: closing.tries.saturating_add(1),
         ..closing
     }
+}
+
+/// Returns how long an exit waits for its next try: longer with each, up to a bound.
+pub(super) fn pause_after(tries: u32) -> DurationNs {
+    let pause_ms = RETRY_MS_MIN << tries.min(RETRY_DOUBLINGS_MAX);
+    DurationNs::from_ms(pause_ms.min(RETRY_MS_MAX))
 }
 
 /// Beyond so many doublings the longest pause is reached.

@@ -2,15 +2,17 @@
 //!
 //! Called by strategies on the engine thread, through [`Desk`].
 
+use super::bars::imbalance;
 use super::seat::{BARS_MAX, DeclaredBars, DeclaredIndicator, INDICATORS_MAX};
 use super::{Floor, Phase, Staged};
 use crate::convert::{price_to_f64, qty_from_f64, qty_to_f64};
-use crate::indicator::{Indicator, IndicatorSpec, NameFault};
-use crate::market::{Bars, BookView};
+use crate::indicator::{Indicator, IndicatorSpec, SpecFault};
+use crate::market::Bars;
 use crate::risk::Purpose;
 use crate::strategy::{
-    BarsId, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView, MarketFacts, NoteLevel,
-    OrderHandle, OrderRequest, OrderView,
+    BarsId, BracketRequest, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView,
+    MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView, ProtectRequest, QuoteRequest,
+    StopRequest,
 };
 use crate::timers::TimerFault;
 use claire_types::record::{NoteKind, NoteRecord, Plot, Signal};
@@ -74,32 +76,32 @@ impl Desk for Floor {
     }
 
     fn imbalance(&self, market: InstrumentId, levels: usize) -> f64 {
-        let Some(market) = self.market_of(market) else {
-            return 0.0;
-        };
-        let sum = |side| {
-            let (mut left, mut sum) = (levels, 0_i128);
-            market.book.walk(side, &mut |level| {
-                if left == 0 {
-                    return false;
-                }
-                left -= 1;
-                sum += i128::from(level.qty.0);
-                left > 0
-            });
-            sum
-        };
-        let (bids, asks) = (sum(Side::Buy), sum(Side::Sell));
-        let all = bids + asks;
-        if all > 0 {
-            (bids - asks) as f64 / all as f64
-        } else {
-            0.0
-        }
+        let market = self.market_of(market);
+        market.map_or(0.0, |market| imbalance(&market.book, levels))
     }
 
     fn place(&mut self, request: &OrderRequest) -> OrderHandle {
         self.request(request, Purpose::Order)
+    }
+
+    fn quote(&mut self, quote: &QuoteRequest) -> OrderHandle {
+        self.keep_quote(quote)
+    }
+
+    fn protect(&mut self, protection: &ProtectRequest) -> OrderHandle {
+        self.set_protection(protection)
+    }
+
+    fn stop(&mut self, stop: &StopRequest) -> OrderHandle {
+        self.hold_stop(stop)
+    }
+
+    fn bracket(&mut self, bracket: &BracketRequest) -> OrderHandle {
+        self.place_bracket(bracket)
+    }
+
+    fn replace(&mut self, handle: OrderHandle, price: f64, qty: f64) -> OrderHandle {
+        self.replace_order(handle, price, qty)
     }
 
     fn order(&self, handle: OrderHandle) -> OrderView {
@@ -107,17 +109,13 @@ impl Desk for Floor {
     }
 
     fn cancel(&mut self, handle: OrderHandle) {
-        let order = self.orders.order(handle.order);
-        if order.is_some_and(|order| order.is_working() && order.strategy == self.caller) {
-            self.staged.push(Staged::Cancel(
-                handle.order,
-                OrderReason::CancelledByStrategy,
-            ));
-        }
+        self.cancel_own(handle.order);
     }
 
     fn cancel_all(&mut self, market: InstrumentId) {
         let caller = self.caller;
+        let reason = OrderReason::CancelledByStrategy;
+        self.drop_waiting(caller, reason, |waiting| waiting.market == market);
         let mut ids = std::mem::take(&mut self.scratch_ids);
         ids.clear();
         let own = self
@@ -126,8 +124,7 @@ impl Desk for Floor {
             .filter(|order| order.instrument == market);
         ids.extend(own.map(|order| order.id));
         for id in &ids {
-            self.staged
-                .push(Staged::Cancel(*id, OrderReason::CancelledByStrategy));
+            self.staged.push(Staged::Cancel(*id, reason));
         }
         self.scratch_ids = ids;
     }
@@ -223,6 +220,7 @@ impl Desk for Floor {
             Some(number) => number,
             None => {
                 place.bars.push(Bars::new(length, place.instrument.scale));
+                self.saved.before.bars_made(market);
                 place.bars.len() - 1
             }
         };
@@ -263,10 +261,13 @@ impl Desk for Floor {
             return Err(DeskFault::Capacity);
         }
         let spec = IndicatorSpec::from_name(kind, arguments).map_err(|fault| match fault {
-            NameFault::Unknown => DeskFault::UnknownKind,
-            NameFault::Argument => DeskFault::Argument,
+            SpecFault::Unknown => DeskFault::UnknownKind,
+            fault => DeskFault::Indicator(fault),
         })?;
-        let indicator = Indicator::new(spec).map_err(|_| DeskFault::Argument)?;
+        if !spec.definition().takes(source.kind()) {
+            return Err(DeskFault::Indicator(SpecFault::Source(spec.definition())));
+        }
+        let indicator = Indicator::new(spec);
         seat.indicators
             .push(DeclaredIndicator { source, indicator });
         u16::try_from(seat.indicators.len() - 1)
@@ -276,11 +277,7 @@ impl Desk for Floor {
 
     fn indicator_output(&self, id: IndicatorId, name: &str) -> Option<u8> {
         let declared = self.seat(self.caller)?.indicators.get(usize::from(id.0))?;
-        let outputs = declared.indicator.spec().outputs();
-        outputs
-            .iter()
-            .position(|output| *output == name)
-            .and_then(|index| u8::try_from(index).ok())
+        declared.indicator.spec().definition().output(name)
     }
 
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView {
@@ -354,6 +351,10 @@ impl Desk for Floor {
     fn plot(&mut self, pane: &str, name: &str, value: f64) {
         let record = Record::Plot(Plot::new(pane, name, value));
         self.outputs.emit(self.caller, self.primary(), &record);
+    }
+
+    fn undo(&mut self) {
+        self.take_back();
     }
 }
 

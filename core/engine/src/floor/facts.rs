@@ -3,7 +3,9 @@
 //! Called by the floor after a change of the touch, an order or a fill. The book's part is the same
 //! for all strategies, the position's part belongs to one.
 
+use super::Market;
 use crate::convert::{price_to_f64, qty_to_f64};
+use crate::indicator::TouchF64;
 use crate::market::view::BookView;
 use crate::strategy::MarketFacts;
 use claire_types::{Instrument, Price, Qty, Side};
@@ -59,6 +61,21 @@ pub(super) fn write_book(facts: &mut MarketFacts, view: &impl BookView, instrume
     } else {
         facts.mid
     };
+}
+
+/// Returns the touch of a proven book that has both sides.
+pub(super) fn touch(market: &Market) -> Option<TouchF64> {
+    let instrument = &market.instrument;
+    if !market.book.is_proven() {
+        return None;
+    }
+    let (bid, ask) = (market.book.best(Side::Buy)?, market.book.best(Side::Sell)?);
+    Some(TouchF64 {
+        bid: price_to_f64(bid.price, instrument),
+        bid_qty: qty_to_f64(bid.qty, bid.price, instrument),
+        ask: price_to_f64(ask.price, instrument),
+        ask_qty: qty_to_f64(ask.qty, ask.price, instrument),
+    })
 }
 
 /// Writes the facts of what a strategy holds and has working.

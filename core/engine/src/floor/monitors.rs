@@ -145,8 +145,21 @@ impl Floor {
             self.send_cancel(*id, OrderReason::CancelledByEngine);
         }
         self.scratch_ids = ids;
+        self.drop_halted_waiting(is_killed, is_account);
         if std::mem::take(&mut self.pending_flatten) && !is_killed {
             self.begin_closings(StrategyId::NONE, Note::cut("halt: loss limit"));
+        }
+    }
+
+    /// Forgets orders that wait and that a halt stops: entries; with the kill switch active, all.
+    fn drop_halted_waiting(&mut self, is_killed: bool, is_account: bool) {
+        for strategy in (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok()) {
+            let strategy = StrategyId(strategy);
+            let is_halted =
+                is_account || self.state.strategy(strategy) >= Some(TradingState::Halted);
+            self.drop_waiting(strategy, OrderReason::CancelledByEngine, |waiting| {
+                is_killed || (is_halted && !waiting.only_reduces())
+            });
         }
     }
 
@@ -163,6 +176,9 @@ impl Floor {
             self.send_cancel(*id, reason);
         }
         self.scratch_ids = ids;
+        self.drop_waiting_of_all(reason, |of, _| {
+            strategy == StrategyId::NONE || of == strategy
+        });
     }
 
     /// Says aloud what nobody else would notice.

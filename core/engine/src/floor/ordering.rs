@@ -7,7 +7,7 @@
 use super::{Floor, Staged};
 use crate::convert::{asked, price_from_f64, qty_from_f64};
 use crate::market::BookView;
-use crate::order::{OrderStamp, Reservation};
+use crate::order::{Order, OrderStamp, Reservation};
 use crate::probe::Part;
 use crate::risk::funds::{funds_currency, room_without_margin};
 use crate::risk::{
@@ -20,23 +20,43 @@ use claire_types::{
     Amount, GateCode, Instrument, InstrumentId, Liquidity, Note, OrderFlags, OrderId, OrderKind,
     OrderReason, Price, Qty, Record, Side, StrategyId,
 };
+use serde::{Deserialize, Serialize};
 
 /// What was asked for, before rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub qty: Amount,
+    pub price: Amount,
+    pub reason: Note,
+}
+
+/// How the engine exits a position.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
-    qty: Amount,
-    price: Amount,
-    reason: Note,
+pub(super) struct Exit {
+    /// Limit price; `None` for a market order.
+    pub price: Option<Price>,
+    /// Flags beside REDUCE_ONLY.
+    pub flags: OrderFlags,
+    pub purpose: Purpose,
+    pub reason: Note,
+}
+
+impl Exit {
+    /// Returns a closing at the market.
+    pub(super) const fn at_market(reason: Note) -> Self {
+        Self {
+            price: None,
+            flags: OrderFlags::NONE,
+            purpose: Purpose::Flatten,
+            reason,
+        }
+    }
 }
 
 impl Floor {
     /// Takes a strategy's request through rounding and gate.
     pub(super) fn request(&mut self, request: &OrderRequest, purpose: Purpose) -> OrderHandle {
-        let asked = Asked {
-            qty: asked(request.qty),
-            price: request.price.map_or(Amount::ZERO, asked),
-            reason: self.reason_of(request),
-        };
+        let asked = self.asked(request);
         let Some(facts) = self.instrument(request.market).copied() else {
             return self.refuse(request, asked, GateCode::Instrument);
         };
@@ -79,7 +99,17 @@ impl Floor {
             price,
             purpose,
         };
-        self.submit(&intent, asked)
+        let id = self.next_order_id();
+        self.submit(id, &intent, asked)
+    }
+
+    /// Returns what a request asks for, before rounding.
+    pub(super) fn asked(&self, request: &OrderRequest) -> Asked {
+        Asked {
+            qty: asked(request.qty),
+            price: request.price.map_or(Amount::ZERO, asked),
+            reason: self.reason_or_signal(request.reason),
+        }
     }
 
     /// Closes what the strategy holds in the market with a market order, after its entries are cancelled.
@@ -87,6 +117,10 @@ impl Floor {
         for side in [Side::Buy, Side::Sell] {
             self.cancel_entries(market, side, OrderReason::CancelledByStrategy);
         }
+        self.drop_waiting(self.caller, OrderReason::CancelledByStrategy, |waiting| {
+            waiting.market == market
+        });
+        let has_resting = self.stage_resting_exits(market);
         if !self
             .market_of(market)
             .is_some_and(|market| market.book.is_proven())
@@ -95,26 +129,52 @@ impl Floor {
             self.begin_closing(self.caller, market, reason);
             return OrderHandle::NONE;
         }
+        if has_resting || self.is_exit_side_busy(market) {
+            // What works on the side of the exit is in the way until its cancel is through: the rest goes then.
+            self.begin_closing(self.caller, market, reason);
+        }
         self.exit(market, reason)
+    }
+
+    /// Returns whether orders of the caller work on the side that closes what it holds.
+    fn is_exit_side_busy(&self, market: InstrumentId) -> bool {
+        let side = self.portfolio.position(self.caller, market).closing_side();
+        let working = self.orders.strategy_working(self.caller, market);
+        side.is_some_and(|side| working.on(side) > Qty::ZERO)
+    }
+
+    /// Asks for the cancel of the caller's resting exits in a market; tells whether there was one.
+    fn stage_resting_exits(&mut self, market: InstrumentId) -> bool {
+        let staged = self.staged.len();
+        let resting = self
+            .orders
+            .working_of(self.caller)
+            .filter(|order| order.instrument == market && order.is_exit && order.price.0 > 0);
+        let reason = OrderReason::CancelledByStrategy;
+        self.staged
+            .extend(resting.map(|order| Staged::Cancel(order.id, reason)));
+        self.staged.len() > staged
     }
 
     /// Sends the exit of what the caller holds, less working exits, at the market.
     pub(super) fn exit(&mut self, market: InstrumentId, reason: Note) -> OrderHandle {
-        self.exit_with(market, None, reason)
+        self.exit_with(market, &Exit::at_market(reason))
     }
 
-    /// Sends the exit of what the caller holds, less working exits, at this limit or at the market.
-    pub(super) fn exit_with(
-        &mut self,
-        market: InstrumentId,
-        price: Option<Price>,
-        reason: Note,
-    ) -> OrderHandle {
+    /// Sends the exit of what the caller holds, less all that works on its side, which is cancelled.
+    ///
+    /// What works may have been filled already without our knowing it. An exit of the engine's is therefore small
+    /// enough for the position whatever becomes of the rest; what that leaves is for the next try.
+    pub(super) fn exit_with(&mut self, market: InstrumentId, exit: &Exit) -> OrderHandle {
         let position = *self.portfolio.position(self.caller, market);
-        let Some((side, facts)) = position.closing_side().zip(self.instrument(market)) else {
+        let Some(side) = position.closing_side() else {
             return OrderHandle::NONE;
         };
-        let room = self.scope(self.caller, market).exit_room(side);
+        let room = self.room_to_close(self.caller, market, side);
+        self.clear_exit_side(market, side);
+        let Some(facts) = self.instrument(market) else {
+            return OrderHandle::NONE;
+        };
         let qty = Qty(room.0 - room.0 % facts.step.0.max(1));
         if qty.0 <= 0 {
             return OrderHandle::NONE;
@@ -125,22 +185,46 @@ impl Floor {
         };
         let asked = Asked {
             qty: amount(qty.0, qty_digits),
-            price: price.map_or(Amount::ZERO, |price| amount(price.0, price_digits)),
-            reason,
+            price: exit
+                .price
+                .map_or(Amount::ZERO, |price| amount(price.0, price_digits)),
+            reason: exit.reason,
         };
         let intent = Intent {
             qty,
-            ..self.exit_intent(market, side, price)
+            ..self.exit_intent(market, side, exit)
         };
-        self.submit(&intent, asked)
+        let id = self.next_order_id();
+        self.submit(id, &intent, asked)
+    }
+
+    /// Returns how much an order on `side` closes for sure, whatever of the strategy's orders there is filled first.
+    pub(super) fn room_to_close(
+        &self,
+        strategy: StrategyId,
+        market: InstrumentId,
+        side: Side,
+    ) -> Qty {
+        let held = self.portfolio.position(strategy, market).qty.0;
+        let held = held.saturating_mul(-side.sign());
+        let working = self.orders.strategy_working(strategy, market).on(side);
+        Qty(held.saturating_sub(working.0).max(0))
+    }
+
+    /// Takes the caller's entries on the side of an exit along, those at the venue and those that wait for it.
+    pub(super) fn clear_exit_side(&mut self, market: InstrumentId, side: Side) {
+        let reason = OrderReason::CancelledByEngine;
+        self.cancel_entries(market, side, reason);
+        self.drop_waiting(self.caller, reason, |waiting| {
+            waiting.market == market && waiting.side == side && !waiting.is_stop()
+        });
     }
 
     /// Asks for the cancel of every working entry of the caller on a side of a market.
     fn cancel_entries(&mut self, market: InstrumentId, side: Side, reason: OrderReason) {
         let caller = self.caller;
-        let is_entry = |order: &&crate::order::Order| {
-            order.instrument == market && order.side == side && !order.is_exit
-        };
+        let is_entry =
+            |order: &&Order| order.instrument == market && order.side == side && !order.is_exit;
         let mut ids = std::mem::take(&mut self.scratch_ids);
         ids.clear();
         let entries = self.orders.working_of(caller).filter(is_entry);
@@ -151,9 +235,9 @@ impl Floor {
         self.scratch_ids = ids;
     }
 
-    fn submit(&mut self, intent: &Intent, asked: Asked) -> OrderHandle {
+    /// Takes an order of the caller through the gate under this id.
+    pub(super) fn submit(&mut self, id: OrderId, intent: &Intent, asked: Asked) -> OrderHandle {
         self.probe.enter(Part::Risk);
-        let id = self.next_order_id();
         let ruling = self.judge(intent);
         self.record_decision(id, intent, &asked, &ruling.answer);
         let handle = match ruling.order {
@@ -209,7 +293,7 @@ impl Floor {
     }
 
     /// Returns whether the call that runs asked for the order's cancel already.
-    fn is_cancel_staged(&self, id: OrderId) -> bool {
+    pub(super) fn is_cancel_staged(&self, id: OrderId) -> bool {
         self.staged
             .iter()
             .any(|step| matches!(step, Staged::Cancel(staged, _) if *staged == id))
@@ -246,14 +330,11 @@ impl Floor {
         self.tally(intent.strategy, |tally| tally.orders += 1);
         if is_exit {
             // Both together would take the position past zero; the cancels reach the venue first.
-            self.cancel_entries(
-                intent.instrument,
-                intent.side,
-                OrderReason::CancelledByEngine,
-            );
+            self.clear_exit_side(intent.instrument, intent.side);
         }
         self.staged.push(Staged::Place(id));
         self.note_rate(id);
+        self.keep_numbers(intent.instrument);
         self.refresh_holding(intent.strategy, intent.instrument);
         OrderHandle {
             order: id,
@@ -279,7 +360,12 @@ impl Floor {
     }
 
     /// Records the denial of what is no order.
-    fn refuse(&mut self, request: &OrderRequest, asked: Asked, code: GateCode) -> OrderHandle {
+    pub(super) fn refuse(
+        &mut self,
+        request: &OrderRequest,
+        asked: Asked,
+        code: GateCode,
+    ) -> OrderHandle {
         let id = self.next_order_id();
         let record = Record::Decision(Decision {
             order: id,
@@ -301,15 +387,16 @@ impl Floor {
         }
     }
 
-    fn reason_of(&self, request: &OrderRequest) -> Note {
-        if !request.reason.is_empty() {
-            return request.reason;
+    /// Returns the reason, or the last signal's where there is none.
+    pub(super) fn reason_or_signal(&self, reason: Note) -> Note {
+        if !reason.is_empty() {
+            return reason;
         }
         let signal = self.seat(self.caller).and_then(|seat| seat.signal);
         signal.map_or(Note::EMPTY, |(_, _, reason)| reason)
     }
 
-    fn next_order_id(&mut self) -> OrderId {
+    pub(super) fn next_order_id(&mut self) -> OrderId {
         self.order_number += 1;
         OrderId::new(self.config.epoch, self.order_number)
     }
@@ -336,7 +423,7 @@ impl Floor {
         })
     }
 
-    fn strategy_facts(&self, strategy: StrategyId) -> StrategyFacts {
+    pub(super) fn strategy_facts(&self, strategy: StrategyId) -> StrategyFacts {
         let seat = self.seat(strategy);
         StrategyFacts {
             is_paused: seat.is_some_and(|seat| !seat.may_trade()),
@@ -453,16 +540,22 @@ impl Floor {
         }
     }
 
-    /// Takes the place of an order that was never sent out of the rates.
-    pub(super) fn take_back_rate(&mut self, id: OrderId) {
+    /// Lets the place of an order in the rates stand: it is sent.
+    pub(super) fn settle_rate(&mut self, id: OrderId) {
+        let now = self.now;
         if let Some(window) = self.rate_window(id) {
-            window.take_back();
+            window.settle(now);
         }
     }
 
     /// Returns the window that the order counts in: its strategy's orders, or its exits.
     fn rate_window(&mut self, id: OrderId) -> Option<&mut RateWindow> {
-        let order = self.orders.order(id)?;
+        let order = *self.orders.order(id)?;
+        self.rate_window_of(&order)
+    }
+
+    /// Returns the window that an order counts in.
+    pub(super) fn rate_window_of(&mut self, order: &Order) -> Option<&mut RateWindow> {
         let (orders, exits) = self.rates.get_mut(order.strategy.index())?;
         Some(if order.is_exit { exits } else { orders })
     }

@@ -226,6 +226,8 @@ impl Floor {
         self.record_fill(&order, report, fill, &booked);
         let transition = self.change_order(report.order, Change::Fill(fill.qty), report.venue_time);
         self.record_money(&order, &booked);
+        self.follow_position(order.strategy, order.instrument);
+        self.trim_exits(order.strategy, order.instrument);
         self.refresh_holdings(order.strategy);
         self.tell_fill(&order, fill, &booked);
         self.watch_profit();
@@ -300,7 +302,8 @@ impl Floor {
             ..OrderView::NONE
         };
         let Some(order) = self.orders.order(handle.order) else {
-            return unknown;
+            let waiting = self.waiting_of_any(handle.order);
+            return waiting.map_or(unknown, |waiting| self.waiting_view(waiting));
         };
         let Some(facts) = self.instrument(order.instrument) else {
             return unknown;
@@ -324,6 +327,7 @@ impl Floor {
 
     /// Ends every order at the paper venue, of one instrument or of all.
     pub(crate) fn end_orders(&mut self, reason: OrderReason, recv: WallNs) {
+        self.drop_waiting_of_all(reason, |_, _| true);
         let seq = self.outputs.seq().0;
         for (_, paper) in &mut self.papers {
             let moment = Moment {

@@ -3,6 +3,7 @@
 //! One per configured strategy, made at start, used on the engine thread. What a handler changes here
 //! is saved when its call begins and put back when the call fails.
 
+use super::Held;
 use crate::indicator::Indicator;
 use crate::strategy::{BarsId, IndicatorSource, MarketFacts};
 use crate::timers::Timers;
@@ -64,6 +65,8 @@ pub struct Seat {
     pub tally: Tally,
     /// Its last statement, which its next orders join.
     pub signal: Option<(Side, Amount, Note)>,
+    /// What the engine holds for it: quotes, protections, orders that wait.
+    pub(super) held: Held,
 }
 
 /// What a strategy did so far.
@@ -116,12 +119,14 @@ impl Seat {
             facts: Vec::with_capacity(MARKETS_MAX),
             tally: Tally::default(),
             signal: None,
+            held: Held::new(),
         }
     }
 
     /// Takes the room again that a seat read from a snapshot does not have.
     pub(super) fn reserve_room(&mut self) {
         self.timers.reserve_room();
+        self.held.reserve_room();
         self.bars.reserve(BARS_MAX.saturating_sub(self.bars.len()));
         let more = INDICATORS_MAX.saturating_sub(self.indicators.len());
         self.indicators.reserve(more);

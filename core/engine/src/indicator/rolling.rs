@@ -1,9 +1,10 @@
-//! Windows over the last values: mean, variance, weighted mean, highest and lowest.
+//! Windows over the last values: sum, mean, variance, weighted mean.
 //!
-//! Called by the indicators, on the engine thread. Sums are moved on with each value and computed anew
-//! each time the window has turned over, so that rounding never builds up; nothing is allocated after
-//! construction.
+//! Called by the indicators, on the engine thread. A [`WindowSum`] keeps its rounding and never drifts; the
+//! others are moved on with each value and computed anew each time the window has turned over, so that
+//! rounding never builds up over more than a window. Nothing is allocated after construction.
 
+use super::sum::Sum;
 use serde::{Deserialize, Serialize};
 
 /// The last values, a fixed number of them.
@@ -25,22 +26,23 @@ pub(super) struct Moments {
     same: usize,
 }
 
-/// Mean of the last values with linearly rising weights.
+/// Sums of the last values with equal and with linearly rising weights: a mean, or a line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct WeightedMean {
+pub(super) struct Weighted {
     ring: Ring,
+    /// What is taken off each value, so that sums are of differences and keep their digits.
+    base: f64,
     sum: f64,
     weighted: f64,
 }
 
-/// Highest of the last values.
+/// Sum of the last values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Highest {
-    /// Values that no later one exceeds, falling, each with its number; a ring.
-    slots: Vec<(u64, f64)>,
-    head: usize,
-    len: usize,
-    count: u64,
+pub(super) struct WindowSum {
+    ring: Ring,
+    sum: Sum,
+    /// How many of the values are not 0: without one, the sum is exactly 0.
+    count: u32,
 }
 
 impl Ring {
@@ -152,6 +154,12 @@ impl Moments {
         (self.squares.max(0.0) / count).sqrt()
     }
 
+    /// Returns the mean absolute distance from the mean; looks at the whole window.
+    pub fn absolute_deviation(&self) -> f64 {
+        let distances = self.ring.iter().map(|value| (value - self.mean).abs());
+        distances.sum::<f64>() / self.ring.len().max(1) as f64
+    }
+
     fn compute_anew(&mut self) {
         let count = self.ring.len() as f64;
         let mean = self.ring.iter().sum::<f64>() / count;
@@ -164,81 +172,90 @@ impl Moments {
     }
 }
 
-impl WeightedMean {
+impl Weighted {
     pub fn new(length: u32) -> Self {
         Self {
             ring: Ring::new(length),
+            base: 0.0,
             sum: 0.0,
             weighted: 0.0,
         }
     }
 
-    /// Adds a value and returns the weighted mean once the window is full.
-    pub fn push(&mut self, value: f64) -> Option<f64> {
-        match self.ring.push(value) {
+    /// Adds a value; returns whether the window is full.
+    pub fn push(&mut self, value: f64) -> bool {
+        if self.ring.len() == 0 {
+            self.base = value;
+        }
+        let leaving = self.ring.push(value).map(|leaving| leaving - self.base);
+        let (count, above) = (self.ring.len() as f64, value - self.base);
+        match leaving {
             None => {
-                self.weighted += value * self.ring.len() as f64;
-                self.sum += value;
+                self.weighted += above * count;
+                self.sum += above;
             }
             Some(leaving) => {
-                self.weighted += value * self.ring.len() as f64 - self.sum;
-                self.sum += value - leaving;
+                self.weighted += above * count - self.sum;
+                self.sum += above - leaving;
             }
         }
         if self.ring.is_turned() {
-            self.sum = self.ring.iter().sum();
-            let weights = 1..=self.ring.length();
-            let terms = self.ring.iter().zip(weights);
-            self.weighted = terms.map(|(value, weight)| value * weight as f64).sum();
+            self.compute_anew(value);
         }
+        self.ring.is_full()
+    }
+
+    /// Returns the mean with weights 1, 2, ..., the newest weighing most.
+    pub fn mean(&self) -> f64 {
         let length = self.ring.length() as f64;
-        self.ring
-            .is_full()
-            .then(|| self.weighted / (length * (length + 1.0) / 2.0))
+        self.base + self.weighted / (length * (length + 1.0) / 2.0)
+    }
+
+    /// Returns the end of the least-squares line through at least 2 values, its rise per value and its beginning.
+    pub fn line(&self) -> (f64, f64, f64) {
+        let length = self.ring.length() as f64;
+        let middle = (length + 1.0) / 2.0;
+        let spread = length * (length * length - 1.0) / 12.0;
+        let slope = (self.weighted - middle * self.sum) / spread;
+        let (mean, half) = (self.base + self.sum / length, (length - 1.0) / 2.0);
+        (mean + slope * half, slope, mean - slope * half)
+    }
+
+    fn compute_anew(&mut self, base: f64) {
+        self.base = base;
+        self.sum = self.ring.iter().map(|value| value - base).sum();
+        let weights = 1..=self.ring.length();
+        let terms = self.ring.iter().zip(weights);
+        self.weighted = terms
+            .map(|(value, weight)| (value - base) * weight as f64)
+            .sum();
     }
 }
 
-impl Highest {
+impl WindowSum {
     pub fn new(length: u32) -> Self {
         Self {
-            slots: vec![(0, 0.0); length as usize],
-            head: 0,
-            len: 0,
+            ring: Ring::new(length),
+            sum: Sum::default(),
             count: 0,
         }
     }
 
-    /// Adds a value and returns the highest once the window is full.
+    /// Adds a value and returns the sum once the window is full.
     pub fn push(&mut self, value: f64) -> Option<f64> {
-        let length = self.slots.len();
-        while self
-            .at(self.len.wrapping_sub(1))
-            .is_some_and(|(_, last)| last <= value)
-        {
-            self.len -= 1;
+        let leaving = self.ring.push(value).unwrap_or(0.0);
+        self.count = self.count + u32::from(value != 0.0) - u32::from(leaving != 0.0);
+        if self.count == 0 {
+            self.sum.clear();
+        } else {
+            self.sum.add(value);
+            self.sum.add(-leaving);
         }
-        if let Some((number, _)) = self.at(0)
-            && number + length as u64 <= self.count
-        {
-            self.head = (self.head + 1) % length;
-            self.len -= 1;
-        }
-        let place = (self.head + self.len) % length.max(1);
-        if let Some(slot) = self.slots.get_mut(place) {
-            *slot = (self.count, value);
-            self.len += 1;
-        }
-        self.count += 1;
-        (self.count >= length as u64)
-            .then(|| self.at(0).map(|(_, value)| value))
-            .flatten()
+        self.ring.is_full().then(|| self.sum.value())
     }
 
-    fn at(&self, index: usize) -> Option<(u64, f64)> {
-        if index >= self.len {
-            return None;
-        }
-        let place = (self.head + index) % self.slots.len().max(1);
-        self.slots.get(place).copied()
+    /// Returns the sum of what is in the window.
+    pub fn value(&self) -> f64 {
+        self.sum.value()
     }
 }

@@ -3,234 +3,202 @@
 //! Called by strategies when a script declares an indicator, and when a reload compares the old
 //! declaration with the new one; never on the hot path.
 
+use super::definition::{ArgumentDefinition, IndicatorDefinition, IndicatorKind as Kind};
+use super::kinds::{ARGUMENTS_MAX, DEFINITIONS, SAMPLE_MS};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Kind and arguments of an indicator; equal ones have equal values on equal input.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum IndicatorSpec {
-    /// Mean of the last `length` closes.
-    Sma {
-        /// Number of closes.
-        length: u32,
-    },
-    /// Exponential average with weight 2 / (`length` + 1), seeded with the mean of the first `length` closes.
-    Ema {
-        /// Number of closes that the weight stands for.
-        length: u32,
-    },
-    /// Mean of the last `length` closes with weights 1, 2, ... `length`, the newest weighing most.
-    Wma {
-        /// Number of closes.
-        length: u32,
-    },
-    /// Wilder's relative strength index, 0 to 100; 50 where nothing moved.
-    Rsi {
-        /// Number of changes.
-        length: u32,
-    },
-    /// Difference of two exponential averages, its own exponential average, and the difference of these.
-    Macd {
-        /// Length of the fast average.
-        fast: u32,
-        /// Length of the slow average; more than the fast one's.
-        slow: u32,
-        /// Length of the average of the difference.
-        signal: u32,
-    },
-    /// Wilder's average true range; the first bar's range is its high less its low.
-    Atr {
-        /// Number of bars.
-        length: u32,
-    },
-    /// Wilder's average directional index with the two directional indicators, each 0 to 100.
-    Adx {
-        /// Number of bars.
-        length: u32,
-    },
-    /// Mean of the last `length` closes, and `width` population standard deviations above and below.
-    Bollinger {
-        /// Number of closes.
-        length: u32,
-        /// Standard deviations from the middle to a band.
-        width: f64,
-    },
-    /// Middle, highest high and lowest low of the last `length` bars, the newest among them.
-    Donchian {
-        /// Number of bars.
-        length: u32,
-    },
-    /// Change of the close over `length` bars, in percent; 0 where the old close is 0.
-    Roc {
-        /// Number of bars.
-        length: u32,
-    },
-    /// Population standard deviation of the last `length` closes.
-    Deviation {
-        /// Number of closes.
-        length: u32,
-    },
-    /// Distance of the close from the mean of the last `length`, in population standard deviations; 0 where these are 0.
-    ZScore {
-        /// Number of closes.
-        length: u32,
-    },
-    /// Mean of (high + low + close) / 3 over the last `length` bars, weighted by volume; the last such
-    /// price where nothing traded.
-    Vwap {
-        /// Number of bars.
-        length: u32,
-    },
-    /// Population standard deviation of the mid's returns from second to second, as a fraction.
-    MidVol {
-        /// Length of the window, whole seconds.
-        window_ms: u32,
-    },
+pub struct IndicatorSpec {
+    kind: Kind,
+    arguments: [f64; ARGUMENTS_MAX],
 }
 
-/// Why arguments make no indicator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a name and arguments make no indicator.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SpecFault {
-    /// A length outside of the kind's range: choose one within.
-    Length {
-        /// The argument's name.
-        name: &'static str,
-        /// The least allowed.
-        min: u32,
-        /// The most allowed.
-        max: u32,
-    },
-    /// The fast length is not below the slow one: exchange them.
-    Order,
-    /// The band's width is not above 0 and at most 100.
-    Width,
-    /// The window is not of whole seconds.
-    WholeSeconds,
+    /// No indicator has this name.
+    Unknown,
+    /// Too few or too many arguments: the definition says how many.
+    Count(&'static IndicatorDefinition),
+    /// An argument outside of its range, or no multiple of what it must be one of.
+    Argument(&'static ArgumentDefinition),
+    /// The first argument must be below the second: exchange them.
+    Order(&'static str, &'static str),
+    /// It cannot be computed on what it was declared on: the definition says on what it can.
+    Source(&'static IndicatorDefinition),
 }
-
-/// Longest length of an indicator, in updates.
-pub const LENGTH_MAX: u32 = 10_000;
-/// Longest window of [`IndicatorSpec::MidVol`].
-pub const WINDOW_MS_MAX: u32 = 3_600_000;
-/// Between two samples of the mid.
-pub const SAMPLE_MS: u32 = 1_000;
 
 impl IndicatorSpec {
-    /// Checks the arguments.
+    /// Returns the specification of a script's `name(arguments)`.
     ///
     /// # Errors
-    /// A [`SpecFault`] that names the argument and its range.
-    pub fn validate(&self) -> Result<(), SpecFault> {
-        match *self {
-            Self::Sma { length }
-            | Self::Ema { length }
-            | Self::Wma { length }
-            | Self::Rsi { length }
-            | Self::Atr { length }
-            | Self::Adx { length }
-            | Self::Donchian { length }
-            | Self::Roc { length }
-            | Self::Vwap { length } => within("length", length, 1, LENGTH_MAX),
-            Self::Deviation { length } | Self::ZScore { length } => {
-                within("length", length, 2, LENGTH_MAX)
-            }
-            Self::Macd { fast, slow, signal } => {
-                within("fast", fast, 1, LENGTH_MAX)?;
-                within("slow", slow, 2, LENGTH_MAX)?;
-                within("signal", signal, 1, LENGTH_MAX)?;
-                if fast < slow {
-                    Ok(())
-                } else {
-                    Err(SpecFault::Order)
-                }
-            }
-            Self::Bollinger { length, width } => {
-                within("length", length, 2, LENGTH_MAX)?;
-                let is_width = width > 0.0 && width <= 100.0;
-                if is_width {
-                    Ok(())
-                } else {
-                    Err(SpecFault::Width)
-                }
-            }
-            Self::MidVol { window_ms } => {
-                within("window_ms", window_ms, 2 * SAMPLE_MS, WINDOW_MS_MAX)?;
-                if window_ms.is_multiple_of(SAMPLE_MS) {
-                    Ok(())
-                } else {
-                    Err(SpecFault::WholeSeconds)
-                }
-            }
-        }
+    /// A [`SpecFault`] that names what is wrong.
+    pub fn from_name(name: &str, arguments: &[f64]) -> Result<Self, SpecFault> {
+        let mut all = DEFINITIONS.iter();
+        let definition = all.find(|definition| definition.name == name);
+        Self::new(definition.ok_or(SpecFault::Unknown)?.kind, arguments)
     }
 
-    /// Returns the names of the outputs; the first is the indicator's value.
-    pub const fn outputs(&self) -> &'static [&'static str] {
-        match self {
-            Self::Macd { .. } => &["value", "signal", "histogram"],
-            Self::Adx { .. } => &["value", "plus_di", "minus_di"],
-            Self::Bollinger { .. } | Self::Donchian { .. } => &["value", "upper", "lower"],
-            _ => &["value"],
+    /// Returns the specification of the kind; what is left out from the end is its default.
+    ///
+    /// # Errors
+    /// A [`SpecFault`] that names what is wrong.
+    pub fn new(kind: Kind, arguments: &[f64]) -> Result<Self, SpecFault> {
+        let definition = kind.definition();
+        if arguments.len() > definition.arguments.len() {
+            return Err(SpecFault::Count(definition));
         }
+        let mut spec = Self {
+            kind,
+            arguments: [0.0; ARGUMENTS_MAX],
+        };
+        for (index, (slot, argument)) in
+            (0..).zip(spec.arguments.iter_mut().zip(definition.arguments))
+        {
+            let given = arguments.get(index).copied().or(argument.default);
+            *slot = given.ok_or(SpecFault::Count(definition))?;
+            if !argument.takes(*slot) {
+                return Err(SpecFault::Argument(argument));
+            }
+        }
+        spec.check_order()?;
+        Ok(spec)
     }
 
-    /// Returns how many updates it takes until the indicator is warm.
-    pub const fn warm_updates(&self) -> u32 {
-        match *self {
-            Self::Sma { length }
-            | Self::Ema { length }
-            | Self::Wma { length }
-            | Self::Atr { length }
-            | Self::Donchian { length }
-            | Self::Deviation { length }
-            | Self::ZScore { length }
-            | Self::Vwap { length }
-            | Self::Bollinger { length, .. } => length,
-            Self::Rsi { length } | Self::Roc { length } => length + 1,
-            Self::Adx { length } => 2 * length,
-            Self::Macd { slow, signal, .. } => slow + signal - 1,
-            Self::MidVol { window_ms } => window_ms / SAMPLE_MS + 1,
-        }
+    /// Returns the line of the table.
+    pub fn definition(&self) -> &'static IndicatorDefinition {
+        self.kind.definition()
+    }
+
+    /// Returns which arithmetic it is.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns an argument; 0 where there is none.
+    pub fn number(&self, index: usize) -> f64 {
+        self.arguments.get(index).copied().unwrap_or(0.0)
+    }
+
+    /// Returns a whole argument.
+    pub fn whole(&self, index: usize) -> u32 {
+        // Its range was checked: at most 3.6 million.
+        self.number(index) as u32
+    }
+
+    /// Returns how many values it gives.
+    pub fn output_count(&self) -> usize {
+        let places = self.definition().outputs.iter().map(|output| output.place);
+        places.max().map_or(0, |last| usize::from(last) + 1)
+    }
+
+    /// Returns how many updates it takes until the indicator is warm; `None` where time or quantity decide.
+    pub fn warm_updates(&self) -> Option<u32> {
+        let length = self.whole(0);
+        let updates = match self.kind {
+            Kind::Dema => 2 * length - 1,
+            Kind::Tema => 3 * length - 2,
+            Kind::Hma => length + self.root() - 1,
+            Kind::Kama | Kind::Rsi | Kind::Roc | Kind::Mfi | Kind::RealizedVol => length + 1,
+            Kind::Vwap => length.max(1),
+            Kind::Obv => 1,
+            Kind::Sar => 2,
+            Kind::Adx => 2 * length,
+            Kind::Macd => self.whole(1) + self.whole(2) - 1,
+            Kind::Stochastic => length + self.whole(1) + self.whole(2) - 2,
+            Kind::Keltner => length.max(self.whole(2)),
+            Kind::Ichimoku => {
+                let lines = length.max(self.whole(1));
+                lines.max(self.whole(2)) + self.whole(3) - 1
+            }
+            Kind::MidVol => length / SAMPLE_MS + 1,
+            Kind::BookImbalance => self.whole(1),
+            Kind::Ofi | Kind::TradeFlow | Kind::Vpin => return None,
+            _ => length,
+        };
+        Some(updates)
     }
 
     /// Returns the longest period, of which three are the history that a strategy loads.
-    pub const fn period(&self) -> u32 {
-        match *self {
-            Self::Macd { slow, .. } => slow,
-            Self::Sma { length }
-            | Self::Ema { length }
-            | Self::Wma { length }
-            | Self::Rsi { length }
-            | Self::Atr { length }
-            | Self::Adx { length }
-            | Self::Bollinger { length, .. }
-            | Self::Donchian { length }
-            | Self::Roc { length }
-            | Self::Deviation { length }
-            | Self::ZScore { length }
-            | Self::Vwap { length } => length,
-            Self::MidVol { window_ms } => window_ms / SAMPLE_MS,
+    pub fn period(&self) -> u32 {
+        match self.kind {
+            Kind::Macd => self.whole(1),
+            Kind::Keltner => self.whole(0).max(self.whole(2)),
+            Kind::Ichimoku => self.whole(0).max(self.whole(1)).max(self.whole(2)),
+            Kind::MidVol => self.whole(0) / SAMPLE_MS,
+            Kind::Sar | Kind::Obv => 1,
+            Kind::BookImbalance => self.whole(1),
+            Kind::Ofi | Kind::TradeFlow | Kind::Vpin => 0,
+            _ => self.whole(0),
         }
+    }
+
+    /// Returns how many bars an indicator on bars wants to have seen before a strategy relies on it.
+    pub fn history(&self) -> u32 {
+        let warm = self.warm_updates().unwrap_or(0);
+        (3 * self.period()).max(warm)
+    }
+
+    /// Length of the last average of [`Kind::Hma`].
+    pub(super) fn root(&self) -> u32 {
+        self.number(0).sqrt() as u32
+    }
+
+    fn check_order(&self) -> Result<(), SpecFault> {
+        let (first, second, may_equal) = match self.kind {
+            Kind::Macd => (0, 1, false),
+            Kind::Kama => (1, 2, false),
+            Kind::Sar => (0, 1, true),
+            _ => return Ok(()),
+        };
+        let (low, high) = (self.number(first), self.number(second));
+        if low < high || (may_equal && low == high) {
+            return Ok(());
+        }
+        let names = self.definition().arguments;
+        let name = |index: usize| names.get(index).map_or("", |argument| argument.name);
+        Err(SpecFault::Order(name(first), name(second)))
     }
 }
 
-fn within(name: &'static str, value: u32, min: u32, max: u32) -> Result<(), SpecFault> {
-    if (min..=max).contains(&value) {
-        Ok(())
-    } else {
-        Err(SpecFault::Length { name, min, max })
+impl Kind {
+    /// Returns the line of the table.
+    pub fn definition(self) -> &'static IndicatorDefinition {
+        const { assert!(DEFINITIONS.len() == Self::Vpin as usize + 1) };
+        let first = &DEFINITIONS[0];
+        DEFINITIONS.get(self as usize).unwrap_or(first)
+    }
+}
+
+impl ArgumentDefinition {
+    /// Returns whether the argument may have this value; NaN is in no range.
+    pub fn takes(&self, value: f64) -> bool {
+        let is_multiple =
+            self.multiple_of == 0 || (value / f64::from(self.multiple_of)).fract() == 0.0;
+        (self.min..=self.max).contains(&value) && is_multiple
     }
 }
 
 impl fmt::Display for SpecFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length { name, min, max } => {
-                write!(f, "{name} must be from {min} to {max}")
+            Self::Unknown => f.write_str("there is no indicator of this name"),
+            Self::Count(of) => match (of.arguments_min(), of.arguments.len()) {
+                (min, max) if min == max => write!(f, "{} takes {max} arguments", of.name),
+                (min, max) => write!(f, "{} takes {min} to {max} arguments", of.name),
+            },
+            Self::Argument(of) => {
+                write!(f, "{} must be from {} to {}", of.name, of.min, of.max)?;
+                match of.multiple_of {
+                    0 => Ok(()),
+                    1 => f.write_str(", a whole number"),
+                    many => write!(f, ", a multiple of {many}"),
+                }
             }
-            Self::Order => f.write_str("the fast length must be below the slow one"),
-            Self::Width => f.write_str("the width must be above 0 and at most 100"),
-            Self::WholeSeconds => f.write_str("the window must be of whole seconds"),
+            Self::Order(low, high) => write!(f, "{low} must be below {high}"),
+            Self::Source(of) => write!(f, "{} cannot be computed on this", of.name),
         }
     }
 }

@@ -125,6 +125,23 @@ impl Sums {
         Some(())
     }
 
+    /// Returns how many currencies have a sum.
+    pub(super) fn currencies(&self) -> usize {
+        self.reserved.len()
+    }
+
+    /// Forgets the currencies that came last, down to `count`, of which nothing is set aside.
+    pub(super) fn forget_currencies(&mut self, count: usize) {
+        while self.reserved.len() > count
+            && self
+                .reserved
+                .last()
+                .is_some_and(|(_, sum)| *sum == Amount::ZERO)
+        {
+            self.reserved.pop();
+        }
+    }
+
     pub(super) fn strategy(&self, strategy: StrategyId, instrument: InstrumentId) -> Working {
         self.row(strategy, instrument)
             .and_then(|row| self.strategies.get(row))

@@ -9,13 +9,13 @@ use super::{Order, Working};
 use crate::config::TableLimits;
 use crate::risk::{Approved, Intent};
 use claire_types::{
-    Amount, Currency, InstrumentId, Note, OrderId, OrderReason, OrderStatus, Price, Qty, Side,
-    StrategyId, VenueNs, WallNs,
+    Amount, Currency, InstrumentId, Note, OrderFlags, OrderId, OrderKind, OrderReason, OrderStatus,
+    Price, Qty, Side, StrategyId, VenueNs, WallNs,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Our orders. Ids must grow from one added order to the next.
+/// Our orders. No id is used twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderTable {
     slots: Vec<Order>,
@@ -26,6 +26,7 @@ pub struct OrderTable {
     finals: VecDeque<Entry>,
     sums: Sums,
     limits: TableLimits,
+    /// The largest id so far.
     id_last: OrderId,
 }
 
@@ -62,6 +63,14 @@ pub struct OrderStamp {
     pub note: Note,
 }
 
+/// A place in the table to come back to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableMark {
+    id_last: OrderId,
+    slots: usize,
+    currencies: usize,
+}
+
 /// A change that happened: what an order event record needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transition {
@@ -80,7 +89,7 @@ pub enum AddFault {
     Full,
     /// Strategy, instrument or currency is outside the tables: deny with CAPACITY.
     OutsideTables,
-    /// The id is not larger than the last one: a bug of the caller, halt.
+    /// There is an order of this id: a bug of the caller, halt.
     IdNotNew,
 }
 
@@ -149,7 +158,7 @@ impl OrderTable {
         approved: Approved<Intent>,
         stamp: &OrderStamp,
     ) -> Result<&Order, AddFault> {
-        if stamp.id <= self.id_last {
+        if self.slot(stamp.id).is_some() {
             return Err(AddFault::IdNotNew);
         }
         if self.working.len() >= self.limits.orders_working_max as usize {
@@ -163,10 +172,48 @@ impl OrderTable {
         self.sums
             .change(&order, delta)
             .ok_or(AddFault::OutsideTables)?;
-        self.id_last = order.id;
         let slot = self.place(order);
-        self.working.push(Entry { id: order.id, slot });
+        // An order that waited in the engine comes under an id from before; all others come last.
+        let index = self.working.partition_point(|entry| entry.id < order.id);
+        self.working.insert(index, Entry { id: order.id, slot });
+        self.id_last = self.id_last.max(order.id);
         self.slots.get(slot as usize).ok_or(AddFault::Full)
+    }
+
+    /// Returns the present place.
+    pub fn mark(&self) -> TableMark {
+        TableMark {
+            id_last: self.id_last,
+            slots: self.slots.len(),
+            currencies: self.sums.currencies(),
+        }
+    }
+
+    /// Takes back the last order added since the mark, as if it never was, and returns it; `None` where there is none left.
+    ///
+    /// Nothing may have happened to orders since the mark but that some were added.
+    pub fn take_back(&mut self, mark: &TableMark) -> Option<Order> {
+        let last = *self.working.last().filter(|last| last.id > mark.id_last)?;
+        let order = *self.slots.get(last.slot as usize)?;
+        let delta = Delta {
+            qty: -order.qty.0,
+            reserved: -order.reservation.amount.0,
+        };
+        // What was added can be taken off.
+        self.sums.change(&order, delta)?;
+        self.working.pop();
+        if last.slot as usize >= mark.slots {
+            self.slots.pop();
+        } else {
+            self.vacate(last.slot);
+        }
+        self.id_last = self
+            .working
+            .last()
+            .map_or(mark.id_last, |before| before.id)
+            .max(mark.id_last);
+        self.sums.forget_currencies(mark.currencies);
+        Some(order)
     }
 
     /// Applies what happened to an order.
@@ -305,13 +352,46 @@ impl OrderTable {
         }
         let index = self.finals.partition_point(|entry| entry.id < id);
         self.finals.insert(index, Entry { id, slot });
-        if self.finals.len() > self.limits.orders_final_kept as usize
-            && let Some(oldest) = self.finals.pop_front()
-        {
-            self.free.push(oldest.slot);
+        if self.finals.len() > self.limits.orders_final_kept as usize {
+            // Not what ended just now, however long it waited before.
+            let oldest = usize::from(index == 0 && self.finals.len() > 1);
+            if let Some(oldest) = self.finals.remove(oldest) {
+                self.vacate(oldest.slot);
+            }
         }
     }
+
+    /// Frees a slot. What was in it is wiped, so that a call that is taken back leaves no trace there.
+    fn vacate(&mut self, slot: u32) {
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = VACANT;
+        }
+        self.free.push(slot);
+    }
 }
+
+/// What a free slot holds.
+const VACANT: Order = Order {
+    id: OrderId::NONE,
+    strategy: StrategyId::NONE,
+    instrument: InstrumentId::NONE,
+    side: Side::Buy,
+    kind: OrderKind::Market,
+    flags: OrderFlags::NONE,
+    qty: Qty::ZERO,
+    price: Price(0),
+    filled: Qty::ZERO,
+    status: OrderStatus::Rejected,
+    is_acked: false,
+    is_exit: false,
+    end_reason: OrderReason::None,
+    placed: WallNs(0),
+    sent: VenueNs(0),
+    changed: WallNs(0),
+    arrival_mid: Amount::ZERO,
+    reservation: Reservation::NONE,
+    note: Note::EMPTY,
+};
 
 fn capacities(limits: &TableLimits) -> (usize, usize) {
     (

@@ -30,29 +30,34 @@ impl RateWindow {
     pub fn new(room: u32) -> Self {
         let room = room.clamp(1, ROOM_MAX);
         Self {
-            stamps: VecDeque::with_capacity(room as usize),
+            stamps: VecDeque::with_capacity(room as usize + CALL_ROOM),
             room,
         }
     }
 
     /// Takes the room again that a window read from a snapshot does not have.
     pub fn reserve_room(&mut self) {
-        let more = (self.room as usize).saturating_sub(self.stamps.len());
+        let more = (self.room as usize + CALL_ROOM).saturating_sub(self.stamps.len());
         self.stamps.reserve(more);
     }
 
-    /// Notes an event. A full window forgets its oldest.
+    /// Notes an event, which can be taken back until the window is settled.
     pub fn note(&mut self, now: WallNs) {
-        self.forget(now);
-        if self.stamps.len() >= self.room as usize {
-            self.stamps.pop_front();
-        }
         self.stamps.push_back(now);
     }
 
     /// Takes the last event back: it never happened.
     pub fn take_back(&mut self) {
         self.stamps.pop_back();
+    }
+
+    /// Forgets what is older than a minute, and of a full window the oldest. Nothing can be taken back any more.
+    pub fn settle(&mut self, now: WallNs) {
+        while let Some(first) = self.stamps.front()
+            && (self.stamps.len() > self.room as usize || now.since(*first).0 >= MINUTE_NS)
+        {
+            self.stamps.pop_front();
+        }
     }
 
     /// Returns the events of the last second, from `now` back, the second's border left out.
@@ -69,21 +74,16 @@ impl RateWindow {
         let first = self
             .stamps
             .partition_point(|stamp| now.since(*stamp).0 >= span_ns);
-        u32::try_from(self.stamps.len() - first).unwrap_or(u32::MAX)
-    }
-
-    fn forget(&mut self, now: WallNs) {
-        while let Some(first) = self.stamps.front()
-            && now.since(*first).0 >= MINUTE_NS
-        {
-            self.stamps.pop_front();
-        }
+        let count = u32::try_from(self.stamps.len() - first).unwrap_or(u32::MAX);
+        count.min(self.room)
     }
 }
 
 const MINUTE_NS: i64 = 60 * NS_PER_S;
 /// Most stamps of a window: 512 KiB. Limits beyond it are never reached by counting.
 const ROOM_MAX: u32 = 1 << 16;
+/// Events of one call before the window's room must grow.
+const CALL_ROOM: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
@@ -102,5 +102,27 @@ mod tests {
             window.note(WallNs(at));
         }
         assert_eq!(window.minute(WallNs(10)), 3);
+    }
+
+    #[test]
+    fn what_is_taken_back_before_settling_leaves_the_window_as_it_was() {
+        let mut window = RateWindow::new(3);
+        for at in [0, 1, 2] {
+            window.note(WallNs(at));
+            window.settle(WallNs(at));
+        }
+        let before = window.clone();
+        let late = WallNs(MINUTE_NS + 1);
+        for _ in 0..5 {
+            window.note(late);
+        }
+        assert_eq!(window.minute(late), 3);
+        for _ in 0..5 {
+            window.take_back();
+        }
+        assert_eq!(window, before);
+        window.note(late);
+        window.settle(late);
+        assert_eq!((window.minute(late), window.stamps.len()), (2, 2));
     }
 }

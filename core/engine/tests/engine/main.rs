@@ -3,4 +3,9 @@
 mod checks;
 mod exits;
 mod flow;
+mod held;
 mod play;
+mod protections;
+mod quotes;
+mod stops;
+mod undo;

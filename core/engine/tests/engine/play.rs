@@ -7,7 +7,7 @@ use claire_engine::strategy::{
     Desk, Fault, FaultKind, Handlers, LentDesk, OrderHandle, OrderRequest, Strategy, StrategyEvent,
 };
 use claire_types::input::Command;
-use claire_types::record::{Decision, Fill, OrderEvent, RecordHeader, Verdict};
+use claire_types::record::{Decision, Fill, NewOrder, NoteKind, OrderEvent, RecordHeader, Verdict};
 use claire_types::time::NS_PER_MS;
 use claire_types::{
     Amount, Cell, Cells, ClockOffset, CommandKind, Contract, Currency, Depth, DurationNs, GateCode,
@@ -40,6 +40,7 @@ pub struct Play {
     pub records: Vec<(RecordHeader, Record)>,
     /// The same as the journal gets them.
     pub cells: Vec<Cell>,
+    config: EngineConfig,
     steps: Vec<Arc<Mutex<VecDeque<Step>>>>,
     told: Vec<Arc<Mutex<Vec<String>>>>,
     seq: u64,
@@ -208,12 +209,13 @@ impl Play {
             .into_iter()
             .map(|actor| Box::new(actor) as Box<dyn Strategy>)
             .collect();
-        let engine = Engine::new(config, state, strategies).expect("a valid configuration");
+        let engine = Engine::new(config.clone(), state, strategies).expect("a valid configuration");
         let mut play = Self {
             engine,
             now: START,
             records: Vec::new(),
             cells: Vec::new(),
+            config,
             steps,
             told,
             seq: 0,
@@ -326,6 +328,27 @@ impl Play {
         self.put(InstrumentId::NONE, &Input::Command(command));
     }
 
+    /// Ends the program between two inputs and starts it again: all that goes on is in the snapshot.
+    pub fn restart(&mut self) {
+        let mut bytes = Vec::new();
+        self.engine.save(&mut bytes).expect("small");
+        let actors = self
+            .steps
+            .iter()
+            .zip(&self.told)
+            .map(|(steps, told)| Actor {
+                init: None,
+                steps: Arc::clone(steps),
+                told: Arc::clone(told),
+            });
+        let strategies = actors.map(|actor| Box::new(actor) as Box<dyn Strategy>);
+        let restored = Engine::restore(self.config.clone(), strategies.collect(), &bytes);
+        self.engine = restored.expect("its own snapshot");
+        let mut again = Vec::new();
+        self.engine.save(&mut again).expect("small");
+        assert_eq!(again, bytes, "the restored engine is the saved one");
+    }
+
     /// Hands a strategy something to do at its next trade or timer.
     pub fn hand(
         &mut self,
@@ -402,6 +425,30 @@ impl Play {
     pub fn fills(&self) -> Vec<Fill> {
         self.all(|record| match record {
             Record::Fill(fill) => Some(*fill),
+            _ => None,
+        })
+    }
+
+    /// Returns the working orders of BTC on a side: their prices and what is left of them.
+    pub fn resting(&self, side: Side) -> Vec<(i64, i64)> {
+        let working = self.engine.floor().orders().working_in(BTC);
+        working
+            .filter(|order| order.side == side)
+            .map(|order| (order.price.0, order.working_qty().0))
+            .collect()
+    }
+
+    pub fn orders(&self) -> Vec<NewOrder> {
+        self.all(|record| match record {
+            Record::Order(order) => Some(*order),
+            _ => None,
+        })
+    }
+
+    /// Returns the notes of a kind, as words.
+    pub fn notes(&self, kind: NoteKind) -> Vec<String> {
+        self.all(|record| match record {
+            Record::Note(note) if note.kind == kind => Some(note.text.to_string()),
             _ => None,
         })
     }

@@ -1,0 +1,215 @@
+//! The reference for users, made from the definitions: `strategies/API.md`.
+//!
+//! Called by the test that keeps the file as the definitions are. Words about a group stand in
+//! `sections.rs`, its example in `examples/`; everything else comes from the tables.
+
+mod indicators;
+mod language;
+mod sections;
+
+use super::definition::{Argument, Default, Definition, Effect, Form, Group};
+use super::{constants, definitions};
+use crate::check::HANDLERS_HELP;
+use crate::compile::ir::Type;
+use sections::{SECTIONS, Section};
+use std::fmt::Write;
+
+/// Returns the text of `strategies/API.md`.
+pub fn reference() -> String {
+    let mut page = sections::HEAD.to_owned();
+    handlers(&mut page);
+    for section in SECTIONS {
+        heading(&mut page, section);
+        match section.group {
+            Group::Indicators => {
+                properties_and_calls(&mut page, Group::Indicators, |of| of.returns == Type::Bars);
+                indicators::tables(&mut page);
+            }
+            Group::Outputs => properties_and_calls(&mut page, Group::Outputs, is_no_further_output),
+            group => properties_and_calls(&mut page, group, |_| true),
+        }
+        if section.group == Group::Orders {
+            constants_table(&mut page);
+        }
+        example(&mut page, section.example);
+    }
+    page.push_str(sections::PARAMETERS);
+    example(&mut page, sections::PARAMETERS_EXAMPLE);
+    language::lists(&mut page);
+    page
+}
+
+fn heading(page: &mut String, section: &Section) {
+    let _ = write!(page, "\n## {}\n\n{}\n", section.title, section.words);
+}
+
+fn example(page: &mut String, script: &str) {
+    let _ = write!(page, "\n```rhai\n{}\n```\n", script.trim());
+}
+
+fn handlers(page: &mut String) {
+    page.push_str("\n## Handlers\n\n");
+    page.push_str(sections::HANDLERS);
+    page.push_str("\n| handler | called |\n|---|---|\n");
+    for (usage, help) in HANDLERS_HELP {
+        let _ = writeln!(page, "| `fn {usage}` | {help} |");
+    }
+    example(page, sections::HANDLERS_EXAMPLE);
+}
+
+fn constants_table(page: &mut String) {
+    page.push_str("\n| constant | value | what it is |\n|---|---|---|\n");
+    for (name, value, help) in constants() {
+        let _ = writeln!(page, "| `{name}` | {value} | {help} |");
+    }
+}
+
+/// Further outputs stand with the kinds that have them.
+fn is_no_further_output(definition: &Definition) -> bool {
+    definition.arguments.iter().all(|of| !of.name.is_empty())
+}
+
+/// Writes a table of properties per receiver, then one of calls.
+fn properties_and_calls(page: &mut String, group: Group, is_one: fn(&Definition) -> bool) {
+    let all: Vec<&Definition> = definitions()
+        .iter()
+        .filter(|of| of.group == group && is_one(of))
+        .collect();
+    let is_of_number = |of: &Definition| matches!(receiver(of), Some(Type::Int | Type::Float));
+    let mut receivers: Vec<Type> = Vec::new();
+    for of in all.iter().filter(|of| of.form == Form::Property) {
+        if let Some(receiver) = receiver(of)
+            && !is_of_number(of)
+            && !receivers.contains(&receiver)
+        {
+            receivers.push(receiver);
+        }
+    }
+    for receiver in receivers {
+        page.push_str("\n| property | is | what it is |\n|---|---|---|\n");
+        let of_receiver = all.iter().filter(|of| {
+            of.form == Form::Property
+                && of.arguments.first().map(|first| first.of) == Some(receiver)
+        });
+        for of in of_receiver {
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} |",
+                call(&[of]),
+                word(of.returns),
+                of.help
+            );
+        }
+    }
+    let calls = all.into_iter().filter(|of| of.form != Form::Property);
+    let merged = merged(calls);
+    if merged.is_empty() {
+        return;
+    }
+    page.push_str("\n| call | gives | effect | what it does |\n|---|---|---|---|\n");
+    for same in merged {
+        let Some(first) = same.first() else { continue };
+        let gives = joined(same.iter().map(|of| word(of.returns)));
+        let effect = effect(first.effect);
+        let _ = writeln!(
+            page,
+            "| `{}` | {gives} | {effect} | {} |",
+            call(&same),
+            first.help
+        );
+    }
+}
+
+fn receiver(definition: &Definition) -> Option<Type> {
+    definition.arguments.first().map(|first| first.of)
+}
+
+/// Puts definitions together that differ by types only.
+fn merged<'a>(all: impl Iterator<Item = &'a Definition>) -> Vec<Vec<&'a Definition>> {
+    let names = |of: &Definition| -> Vec<&str> { of.arguments.iter().map(|of| of.name).collect() };
+    let mut merged: Vec<Vec<&Definition>> = Vec::new();
+    for of in all {
+        let same = merged.iter_mut().find(|same| {
+            same.first()
+                .is_some_and(|first| first.name == of.name && names(first) == names(of))
+        });
+        match same {
+            Some(same) => same.push(of),
+            None => merged.push(vec![of]),
+        }
+    }
+    merged
+}
+
+/// Returns how a function or property is written; its definitions differ by types only.
+fn call(same: &[&Definition]) -> String {
+    let Some(first) = same.first() else {
+        return String::new();
+    };
+    let more = if first.takes_more { ", ..." } else { "" };
+    let written = |from: usize| {
+        let arguments = first.arguments.iter().enumerate().skip(from);
+        let written = arguments
+            .filter(|(_, of)| !of.name.is_empty())
+            .map(|(at, of)| {
+                let types = same.iter().filter_map(|same| same.arguments.get(at));
+                argument(of, &joined(types.map(|of| word(of.of))))
+            });
+        written.collect::<Vec<_>>().join(", ")
+    };
+    let receiver = first.arguments.first().map_or("", |receiver| receiver.name);
+    match first.form {
+        Form::Function => format!("{}({}{more})", first.name, written(0)),
+        Form::Method => format!("{receiver}.{}({}{more})", first.name, written(1)),
+        Form::Property => format!("{receiver}.{}", first.name),
+    }
+}
+
+fn argument(argument: &Argument, types: &str) -> String {
+    let name = argument.name;
+    match argument.default {
+        None => format!("{name}: {types}"),
+        Some(Default::Int(value)) => format!("{name}: {types} = {value}"),
+        Some(Default::Float(value)) => format!("{name}: {types} = {value:?}"),
+        Some(Default::EmptyText) => format!("{name}: {types} = \"\""),
+    }
+}
+
+/// Returns the different words, joined by "or".
+fn joined(words: impl Iterator<Item = &'static str>) -> String {
+    let mut different: Vec<&str> = Vec::new();
+    for word in words {
+        if !different.contains(&word) {
+            different.push(word);
+        }
+    }
+    different.join(" or ")
+}
+
+/// Returns a type's name in the reference.
+fn word(of: Type) -> &'static str {
+    match of {
+        Type::Unit => "nothing",
+        Type::Bool => "bool",
+        Type::Int => "int",
+        Type::Float => "float",
+        Type::Text => "text",
+        Type::Market => "market",
+        Type::Bars => "bars",
+        Type::Indicator => "indicator",
+        Type::Order => "order",
+        Type::Trade => "trade",
+        Type::Bar => "bar",
+        Type::Fill => "fill",
+        Type::Ints | Type::Floats => "array",
+    }
+}
+
+fn effect(of: Effect) -> &'static str {
+    match of {
+        Effect::Pure => "none",
+        Effect::Reads => "reads",
+        Effect::Acts => "acts",
+        Effect::Declares => "`init` only",
+    }
+}

@@ -1,0 +1,228 @@
+//! What machine code and the interface's functions share during one call: desk, state, budget, exit.
+//!
+//! Made by the runtime for each call, on the engine thread, and passed to every function as its first
+//! argument. Its first fields are read and written by machine code at the offsets below; the rest is
+//! reached through methods, so that a function of the interface needs nothing unsafe of its own.
+
+use super::array::Pool;
+use super::text::{Interner, TextWord};
+use crate::sandbox;
+use claire_engine::strategy::{Desk, MarketFacts, OrderHandle};
+use claire_types::{GateCode, InstrumentId, OrderId};
+use std::mem::offset_of;
+
+/// One call of a compiled handler.
+#[repr(C)]
+pub(crate) struct Context<'call> {
+    /// Why the call left machine code; [`Exit::None`] while it runs.
+    exit: u32,
+    /// Functions of the script that have not returned.
+    depth: u32,
+    /// Turns until machine code must look at its budget again.
+    turns: i64,
+    /// The state's slots, a word each.
+    slots: *mut u64,
+    /// The market that the handler was called for.
+    market: u64,
+    /// Turns of the budget beyond `turns`.
+    fuel: u64,
+    desk: &'call mut (dyn Desk + 'static),
+    scratch: &'call mut Scratch,
+}
+
+/// What a strategy's calls reuse, so that they allocate nothing once it is warm.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// Arrays of the running call.
+    pub pool: Pool,
+    /// Texts that are not the script's own.
+    pub texts: Interner,
+    /// Items that arrays of one state may hold together.
+    pub items_max: usize,
+    /// Items that the state's arrays hold at present.
+    pub items_held: usize,
+}
+
+/// Why a call left machine code before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did not: the handler is done.
+    None = 0,
+    /// Rhai raises an error here, or only it can go on: the interpreter runs the call.
+    Side = 1,
+    /// The poll told the call to stop.
+    Cut = 2,
+}
+
+impl<'call> Context<'call> {
+    /// Offset of the exit, an `i32`.
+    pub(crate) const EXIT: i32 = offset_of!(Context<'static>, exit) as i32;
+    /// Offset of the depth, an `i32`.
+    pub(crate) const DEPTH: i32 = offset_of!(Context<'static>, depth) as i32;
+    /// Offset of the turns, an `i64`.
+    pub(crate) const TURNS: i32 = offset_of!(Context<'static>, turns) as i32;
+    /// Offset of the pointer to the slots.
+    pub(crate) const SLOTS: i32 = offset_of!(Context<'static>, slots) as i32;
+    /// Offset of the market's word.
+    pub(crate) const MARKET: i32 = offset_of!(Context<'static>, market) as i32;
+
+    /// Returns the context of a call that may take `turns_max` turns of loops and calls.
+    pub(crate) fn new(
+        desk: &'call mut (dyn Desk + 'static),
+        scratch: &'call mut Scratch,
+        slots: &'call mut [u64],
+        market: InstrumentId,
+        turns_max: u64,
+    ) -> Self {
+        let turns = turns_max.min(TURNS_UNTIL_LOOK);
+        Self {
+            exit: Exit::None as u32,
+            depth: 0,
+            turns: turns as i64,
+            slots: slots.as_mut_ptr(),
+            market: market_word(market),
+            fuel: turns_max - turns,
+            desk,
+            scratch,
+        }
+    }
+
+    /// Returns the desk of the call.
+    pub(crate) fn desk(&mut self) -> &mut (dyn Desk + 'static) {
+        self.desk
+    }
+
+    /// Returns the market that the handler was called for.
+    pub(crate) fn market(&self) -> InstrumentId {
+        market_of(self.market)
+    }
+
+    /// Leaves machine code: what the call did is undone, and the interpreter runs it and says what is wrong.
+    ///
+    /// Returns a value for the caller to return, which nobody reads.
+    pub(crate) fn refuse<T: Default>(&mut self) -> T {
+        self.leave(Exit::Side);
+        T::default()
+    }
+
+    /// Returns the word of a text that is not the script's own: of an order's status, a fee's currency.
+    pub(crate) fn text(&mut self, text: &str) -> TextWord {
+        match self.scratch.texts.word(text) {
+            Some(word) => word,
+            None => self.refuse(),
+        }
+    }
+
+    /// Returns the word of a handle; one that fits no word leaves machine code.
+    pub(crate) fn order(&mut self, handle: OrderHandle) -> u64 {
+        match order_word(handle) {
+            Some(word) => word,
+            None => self.refuse(),
+        }
+    }
+
+    /// Returns why the call left machine code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self.exit {
+            0 => Exit::None,
+            2 => Exit::Cut,
+            _ => Exit::Side,
+        }
+    }
+
+    /// Returns what the strategy's calls reuse.
+    pub(crate) fn scratch(&mut self) -> &mut Scratch {
+        self.scratch
+    }
+
+    /// Leaves machine code; the first reason stays.
+    pub(crate) fn leave(&mut self, exit: Exit) {
+        if self.exit == Exit::None as u32 {
+            self.exit = exit as u32;
+        }
+    }
+
+    /// Returns where a market's numbers lie until the desk acts.
+    pub(crate) fn facts(&mut self, market: u64) -> *const MarketFacts {
+        self.desk.facts(market_of(market))
+    }
+
+    /// Takes the next turns from the budget, asks the poll, and tells by the exit whether the call goes on.
+    pub(crate) fn look(&mut self) {
+        if sandbox::is_told_to_stop() {
+            self.leave(Exit::Cut);
+        } else if self.fuel == 0 {
+            // The interpreter needs an operation for a turn at least: it runs out, too, and says where.
+            self.leave(Exit::Side);
+        }
+        let turns = self.fuel.min(TURNS_UNTIL_LOOK);
+        self.fuel -= turns;
+        self.turns = turns as i64;
+    }
+}
+
+/// Returns the word of an order's handle; `None` where it fits none.
+///
+/// The id, with the code of a denial in the bits above an epoch of [`EPOCH_BITS`]: nobody starts so often.
+pub(crate) fn order_word(handle: OrderHandle) -> Option<u64> {
+    let OrderHandle { order, denied } = handle;
+    let fits = order.0 >> CODE_SHIFT == 0 && (denied as u8) < 1 << CODE_BITS;
+    fits.then(|| order.0 | u64::from(denied as u8) << CODE_SHIFT)
+}
+
+/// Returns the handle of a word that [`order_word`] made; of any other, the empty handle.
+pub(crate) fn order_of(word: u64) -> OrderHandle {
+    let code = (word >> CODE_SHIFT) as u8;
+    match GateCode::from_u8(code) {
+        Some(denied) => OrderHandle {
+            order: OrderId(word & ((1 << CODE_SHIFT) - 1)),
+            denied,
+        },
+        None => OrderHandle::NONE,
+    }
+}
+
+/// Returns the word of a market.
+pub(crate) const fn market_word(market: InstrumentId) -> u64 {
+    market.0 as u64
+}
+
+/// Returns the market of a word.
+pub(crate) const fn market_of(word: u64) -> InstrumentId {
+    InstrumentId(word as u16)
+}
+
+/// Turns of loops and calls between two looks at the budget and the poll.
+const TURNS_UNTIL_LOOK: u64 = 256;
+/// Bits of a denial's code in an order's word.
+const CODE_BITS: u32 = 7;
+const CODE_SHIFT: u32 = u64::BITS - CODE_BITS;
+/// Bits of the epoch in an order's word.
+const EPOCH_BITS: u32 = CODE_SHIFT - OrderId::NUMBER_BITS;
+const _: () = assert!(EPOCH_BITS == 17);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_comes_back_from_its_word() {
+        for order in [
+            OrderId::NONE,
+            OrderId(1),
+            OrderId::new((1 << EPOCH_BITS) - 1, (1 << 40) - 1),
+        ] {
+            for denied in [GateCode::Ok, GateCode::KillSwitch, GateCode::LowDisk] {
+                let handle = OrderHandle { order, denied };
+                let word = order_word(handle).expect("it fits");
+                assert_eq!(order_of(word), handle);
+            }
+        }
+        let late = OrderHandle {
+            order: OrderId::new(1 << EPOCH_BITS, 1),
+            denied: GateCode::Ok,
+        };
+        assert_eq!(order_word(late), None);
+        assert_eq!(order_word(OrderHandle::NONE), Some(0));
+    }
+}

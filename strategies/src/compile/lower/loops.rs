@@ -1,0 +1,206 @@
+//! `while`, `loop`, `do`, `for`, and leaving them.
+
+use super::{
+    Block, Body, Expression, Holds, Kind, Loop, Lowering, Outcome, Statement, Type, Want, order,
+    ranges::Turns, unsupported, word,
+};
+use crate::compile::ir::{Binary, Comparison};
+use rhai::{Expr, FlowControl, Ident, Position, StmtBlock};
+
+impl Body<'_, '_> {
+    /// Lowers `while` and `loop`.
+    pub(super) fn while_loop(
+        &mut self,
+        flow: &FlowControl,
+        out: &mut Block,
+        wants: Want,
+    ) -> Lowering<Outcome> {
+        let is_endless = matches!(flow.expr, Expr::Unit(_) | Expr::BoolConstant(true, _));
+        let mut body = Block::new();
+        if !is_endless {
+            let condition = self.condition(&flow.expr)?;
+            body.push(break_unless(condition));
+        }
+        let at = flow.expr.start_position();
+        let (_, left) = self.turn(&flow.body, &mut body, wants)?;
+        self.finish_loop(body, Block::new(), left, is_endless, at, out)
+    }
+
+    /// Lowers `do`. A `continue` in it begins the next turn without a look at the condition, as in Rhai.
+    pub(super) fn do_loop(
+        &mut self,
+        flow: &FlowControl,
+        is_until: bool,
+        out: &mut Block,
+        wants: Want,
+    ) -> Lowering<Outcome> {
+        let before = self.frame.unset.clone();
+        let mut body = Block::new();
+        let (outcome, left) = self.turn(&flow.body, &mut body, wants)?;
+        let mut is_endless = true;
+        if let Outcome::Value(_) = outcome {
+            is_endless = false;
+            // A turn may have ended by `continue` before it gave a variable its value.
+            self.frame.unset = before;
+            let condition = self.condition(&flow.expr)?;
+            body.push(if is_until {
+                Statement::If(condition, vec![Statement::Break], Block::new())
+            } else {
+                break_unless(condition)
+            });
+        }
+        let at = flow.expr.start_position();
+        self.finish_loop(body, Block::new(), left, is_endless, at, out)
+    }
+
+    /// Lowers `for`.
+    pub(super) fn for_loop(
+        &mut self,
+        of: &(Ident, Option<Ident>, FlowControl),
+        at: Position,
+        out: &mut Block,
+        wants: Want,
+    ) -> Lowering<Outcome> {
+        let (name, counter, flow) = of;
+        let Turns {
+            of,
+            mut body,
+            value,
+            mut step,
+        } = self.turns(&flow.expr, out)?;
+        let outer = self.frame.scope.len();
+        if let Some(counter) = counter {
+            let turn = self.local(Type::Int, false);
+            out.push(Statement::Set(turn, Expression::int(0)));
+            let shown = self.local(Type::Int, false);
+            let reading = || Expression::new(Type::Int, Kind::Local(turn));
+            body.push(Statement::Set(shown, reading()));
+            step.push(Statement::Set(turn, plus_one(reading())));
+            self.add_variable(counter.as_str(), Holds::Local(shown), false, counter.pos)?;
+        }
+        let item = self.local(of, false);
+        body.push(Statement::Set(item, value));
+        self.add_variable(name.as_str(), Holds::Local(item), false, name.pos)?;
+        let (_, left) = self.turn(&flow.body, &mut body, wants)?;
+        self.frame.scope.truncate(outer);
+        self.finish_loop(body, step, left, false, at, out)
+    }
+
+    /// Lowers the body of a turn.
+    fn turn(
+        &mut self,
+        block: &StmtBlock,
+        body: &mut Block,
+        wants: Want,
+    ) -> Lowering<(Outcome, Loop)> {
+        let before = self.frame.unset.clone();
+        self.frame.loops.push(Loop {
+            wants,
+            result: None,
+            has_plain_break: false,
+            has_break: false,
+        });
+        let outcome = self.statements(block.statements(), body, Want::Nothing)?;
+        let left = self.frame.loops.pop();
+        // The turn may not have run, or not to its end.
+        if !matches!(outcome, Outcome::Value(_)) {
+            self.frame.unset.clone_from(&before);
+        }
+        self.frame.unset.extend(before);
+        match left {
+            Some(left) => Ok((outcome, left)),
+            None => unsupported(block.position(), "a loop that was left twice"),
+        }
+    }
+
+    fn finish_loop(
+        &mut self,
+        body: Block,
+        step: Block,
+        left: Loop,
+        is_endless: bool,
+        at: Position,
+        out: &mut Block,
+    ) -> Lowering<Outcome> {
+        out.push(Statement::Loop { body, step });
+        if is_endless && !left.has_break {
+            return Ok(Outcome::Leaves);
+        }
+        match left.result {
+            None => Ok(Outcome::Value(Expression::unit())),
+            Some((of, local)) if is_endless && !left.has_plain_break => {
+                Ok(Outcome::Value(Expression::new(of, Kind::Local(local))))
+            }
+            Some((of, _)) => {
+                let found = word(of);
+                unsupported(at, format!("the loop gives {found} on one way out and none on another"))
+            }
+        }
+    }
+
+    /// Lowers `break` and `continue`.
+    pub(super) fn leave_turn(
+        &mut self,
+        value: Option<&Expr>,
+        is_break: bool,
+        at: Position,
+        out: &mut Block,
+    ) -> Lowering<()> {
+        let value = match value {
+            Some(value) => self.expression(value)?,
+            None => Expression::unit(),
+        };
+        let is_lasting = self.is_lasting(&value);
+        let Some(mut around) = self.frame.loops.pop() else {
+            return unsupported(at, "this leaves no loop");
+        };
+        if is_break {
+            around.has_break = true;
+            if around.wants == Want::Nothing || value.of == Type::Unit {
+                around.has_plain_break = true;
+                if order::acts(&value) {
+                    out.push(Statement::Do(value));
+                }
+            } else {
+                let result = match around.result {
+                    Some((of, local)) if of == value.of => local,
+                    Some((of, _)) => {
+                        let (one, other) = (word(of), word(value.of));
+                        let reason = format!("the loop gives {one} and here {other}");
+                        return unsupported(at, reason);
+                    }
+                    None => self.local(value.of, true),
+                };
+                if let Some(slot) = self.frame.slots.get_mut(result.0 as usize) {
+                    slot.is_lasting &= is_lasting;
+                }
+                around.result = Some((value.of, result));
+                out.push(Statement::Set(result, value.owned()));
+            }
+        }
+        self.frame.loops.push(around);
+        out.push(if is_break {
+            Statement::Break
+        } else {
+            Statement::Continue
+        });
+        Ok(())
+    }
+}
+
+/// Returns the statement that leaves the loop where the condition is false.
+pub(super) fn break_unless(condition: Expression) -> Statement {
+    Statement::If(condition, Block::new(), vec![Statement::Break])
+}
+
+/// Returns the integer and one.
+pub(super) fn plus_one(value: Expression) -> Expression {
+    let one = Box::new(Expression::int(1));
+    Expression::new(Type::Int, Kind::Binary(Binary::Add, Box::new(value), one))
+}
+
+/// Returns the comparison of two integers.
+pub(super) fn compare(of: Comparison, one: Expression, other: Expression) -> Expression {
+    let kind = Kind::Binary(Binary::Compare(of), Box::new(one), Box::new(other));
+    Expression::new(Type::Bool, kind)
+}

@@ -1,0 +1,127 @@
+//! Texts in machine code: a word each, the address of a `&str` that outlives the call.
+//!
+//! The script's own texts live in its version. What else comes up (a fee's currency, a timer's name that
+//! is kept in the state) is interned per strategy: equal texts have one word, and their number is limited.
+
+#![allow(unsafe_code, reason = "machine code holds addresses of texts")]
+
+use std::fmt;
+
+/// A text's word.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct TextWord(*const &'static str);
+
+/// Texts with addresses that stay.
+#[derive(Default)]
+pub(crate) struct Interner {
+    /// Boxes: their content does not move when the list grows.
+    texts: Vec<Box<Interned>>,
+}
+
+struct Interned {
+    /// Points into `owner`.
+    view: &'static str,
+    owner: Box<str>,
+}
+
+impl TextWord {
+    /// Returns the word of a text that stays where it is for as long as the word is used.
+    pub(crate) fn of(text: &&'static str) -> Self {
+        Self(text)
+    }
+
+    /// Returns the word of a text that lives until the end of the call, for the call only.
+    pub(crate) fn of_call(text: &&str) -> Self {
+        Self(std::ptr::from_ref(text).cast())
+    }
+
+    /// Returns the word of machine code.
+    pub(crate) fn from_word(word: u64) -> Self {
+        Self(word as usize as *const &'static str)
+    }
+
+    /// Returns the word as machine code holds it.
+    pub(crate) fn word(self) -> u64 {
+        self.0 as usize as u64
+    }
+
+    /// Returns the text.
+    pub(crate) fn as_str(&self) -> &str {
+        // SAFETY: a word is made of a reference to a `&str` by the functions above, and used while the
+        // version, the strategy or the call lives that holds it; machine code makes none of its own.
+        unsafe { *self.0 }
+    }
+}
+
+/// The empty text.
+impl Default for TextWord {
+    fn default() -> Self {
+        static EMPTY: &str = "";
+        Self::of(&EMPTY)
+    }
+}
+
+impl fmt::Debug for TextWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl Interner {
+    /// Returns the word of a text, the same for equal texts; `None` where there are too many.
+    pub(crate) fn word(&mut self, text: &str) -> Option<TextWord> {
+        if let Some(known) = self.texts.iter().find(|known| known.view == text) {
+            return Some(TextWord::of(&known.view));
+        }
+        if self.texts.len() >= TEXTS_MAX {
+            return None;
+        }
+        let owner: Box<str> = text.into();
+        // SAFETY: the boxed text is neither moved nor changed while it is owned, and the view is only
+        // reached through words, which are not used after the interner forgets them.
+        let view = unsafe { &*std::ptr::from_ref::<str>(&owner) };
+        self.texts.push(Box::new(Interned { view, owner }));
+        self.texts
+            .last()
+            .map(|interned| TextWord::of(&interned.view))
+    }
+
+    /// Forgets all texts; no word of theirs may be used any more.
+    pub(crate) fn clear(&mut self) {
+        self.texts.clear();
+    }
+}
+
+impl fmt::Debug for Interner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = self.texts.iter().map(|interned| &*interned.owner);
+        f.debug_set().entries(texts).finish()
+    }
+}
+
+/// Texts that one strategy may intern between two runs of the interpreter.
+const TEXTS_MAX: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_texts_have_one_word_and_the_number_is_limited() {
+        let mut interner = Interner::default();
+        let first = interner.word("USDT").expect("room");
+        for number in 1..TEXTS_MAX {
+            assert!(interner.word(&number.to_string()).is_some());
+        }
+        assert_eq!(
+            interner.word("USDT").map(TextWord::word),
+            Some(first.word())
+        );
+        assert_eq!(first.as_str(), "USDT");
+        assert!(interner.word("one more").is_none());
+        interner.clear();
+        assert!(interner.word("one more").is_some());
+        assert_eq!(TextWord::default().as_str(), "");
+    }
+}
