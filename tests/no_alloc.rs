@@ -1,5 +1,5 @@
-//! After warm-up neither FEED nor ENGINE allocates: frames through the real decoder, the real engine and a
-//! native strategy that places thousands of orders, counted by the process's own allocator.
+//! After warm-up neither FEED nor ENGINE allocates: frames through the real decoder, the real engine, and a
+//! strategy that places thousands of orders, once in Rust and once a compiled script, counted by the process's own allocator.
 //!
 //! A binary of its own, because it has a global allocator. Counts the test's thread only.
 
@@ -7,7 +7,9 @@ use claire_engine::Engine;
 use claire_engine::config::{BalanceConfig, EngineConfig, FeeSchedule, StrategyConfig};
 use claire_engine::risk::{LatchedState, Profile};
 use claire_engine::snapshot::SNAPSHOT_ROOM_BYTES;
+use claire_engine::strategy::Strategy;
 use claire_strategies::native::Churn;
+use claire_strategies::{RhaiStrategy, Script, bundled};
 use claire_types::{
     Amount, CellBuffer, Cells, ClockOffset, Currency, DurationNs, Header, Input, Mode, Record,
     Symbol, Venue, WallNs,
@@ -18,6 +20,7 @@ use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The system's allocator, which counts what a thread asks for while it is watched.
 struct Counting;
@@ -97,8 +100,20 @@ const OFFSET: DurationNs = DurationNs::from_ms(-1_270);
 
 #[test]
 fn feed_and_engine_allocate_nothing_after_warm_up() {
+    check(Line::new());
+}
+
+#[test]
+fn a_compiled_script_allocates_nothing_after_warm_up() {
+    let text = bundled("churn").expect("it is bundled");
+    let script = Script::compile("churn", text, &[]).expect("it is right");
+    assert_eq!(script.interpreted("churn"), [], "all of it is compiled");
+    check(Line::with(Box::new(RhaiStrategy::new(Arc::new(script)))));
+}
+
+/// Runs the session and counts what is allocated after a part of it.
+fn check(mut line: Line) {
     let session = session();
-    let mut line = Line::new();
     let warm = session.frames.len() * 3 / 10;
     line.run(&session, 0..warm);
     let before = line.done.orders;
@@ -146,6 +161,10 @@ fn the_allocator_counts_what_a_watched_thread_asks_for() {
 
 impl Line {
     fn new() -> Self {
+        Self::with(Box::new(Churn::new(100.0, 5)))
+    }
+
+    fn with(strategy: Box<dyn Strategy>) -> Self {
         let amount = |text: &str| -> Amount { text.parse().expect("a number") };
         let mut config = EngineConfig::new(Mode::Replay);
         config.risk.profile = Profile::Bench;
@@ -166,7 +185,7 @@ impl Line {
             budget_amount: None,
         });
         let state = LatchedState::new(config.strategies.len());
-        let engine = Engine::new(config, state, vec![Box::new(Churn::new(100.0, 5))]);
+        let engine = Engine::new(config, state, vec![strategy]);
         Self {
             feed: MarketFeed::new(Venue::BinanceSpot, &[]),
             engine: engine.expect("the configuration is valid"),

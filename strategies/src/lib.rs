@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 mod api;
+mod backend;
 mod bundled;
 mod check;
 mod compile;
@@ -28,6 +29,7 @@ mod state;
 mod token;
 
 pub use api::reference::reference;
+pub use backend::{Backend, HandlerState, Interpreted};
 pub use bundled::{BUNDLED, bundled, bundled_test};
 pub use diagnostic::Diagnostic;
 pub use limits::Limits;

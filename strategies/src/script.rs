@@ -3,6 +3,7 @@
 //! Compiled off the hot path, by `claire check`, at start and on reload; then shared by every entry
 //! that runs it with the same parameters. Only [`Script::load`] reads a file.
 
+use crate::backend::{Compiled, HandlerState};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::{Limits, Parameter, Value, check, constants, sandbox};
 use claire_engine::strategy::Handlers;
@@ -20,6 +21,7 @@ pub struct Script {
     limits: Limits,
     engine: Engine,
     ast: AST,
+    compiled: Compiled,
 }
 
 impl Script {
@@ -90,8 +92,11 @@ impl Script {
             return Err(sorted(diagnostics));
         }
         let found = constants::evaluate(limits, source, &parsed, overrides).map_err(sorted)?;
+        let mut constants: Vec<(String, Dynamic)> = sandbox::constants().into_iter().collect();
+        constants.extend(found.values.iter().cloned());
         let ast = with_constants(&mut engine, source, &parsed, found.values)
             .map_err(|fault| vec![*fault])?;
+        let compiled = Compiled::of(&ast, &constants, limits);
         Ok(Self {
             name: name.to_owned(),
             source: source.text.to_owned(),
@@ -100,6 +105,7 @@ impl Script {
             limits: *limits,
             engine,
             ast,
+            compiled,
         })
     }
 
@@ -123,6 +129,19 @@ impl Script {
         self.handlers
     }
 
+    /// Returns its handlers beside `init`, and how each is run where the backend leaves it open.
+    pub fn handler_states(&self) -> &[HandlerState] {
+        &self.compiled.handlers
+    }
+
+    /// Returns what speaks against running it without the interpreter: each handler that is not compiled.
+    pub fn interpreted(&self, file: &str) -> Vec<Diagnostic> {
+        let handlers = self.compiled.handlers.iter();
+        handlers
+            .filter_map(|handler| handler.diagnostic(file, &self.source))
+            .collect()
+    }
+
     /// Returns the limits of its calls.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -131,6 +150,11 @@ impl Script {
     /// Returns the interpreter, with the script's constants.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Returns its machine code.
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.compiled
     }
 
     /// Returns the optimized functions.

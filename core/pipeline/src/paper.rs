@@ -103,7 +103,7 @@ pub fn paper(
         store: plan.store.as_deref().map(redacted),
         ..RunFigures::default()
     };
-    let scripts = prepared.scripts;
+    let (scripts, handlers) = (prepared.scripts, prepared.handlers);
     let start = BoardStart {
         account: &prepared.engine_config.account,
         strategies: &config.strategies,
@@ -129,10 +129,6 @@ pub fn paper(
     let feed = |line| PaperFeed::new(line, market, pace, gauge, alarm);
     let (finished, keeper) = assembly.run_watched(prepared.engine, feed, keeper)?;
     let state = keeper.finish()?;
-    let names: Vec<_> = scripts
-        .iter()
-        .map(|script| script.strategy.clone())
-        .collect();
     let hashes = scripts
         .into_iter()
         .map(|script| (script.strategy, script.sha256));
@@ -140,7 +136,7 @@ pub fn paper(
         summary: summarize(
             &finished,
             traffic_of(&finished.feed, &config),
-            &names,
+            &handlers,
             figures,
         ),
         run_id: finished.run_id,

@@ -140,7 +140,8 @@ pub fn replay_watched<W: Watch>(
         header.host["files"] = inputs::places_of(&recording, dir);
     }
     let data_hash = data_hash(&header.body["inputs"]);
-    let (names, script_hashes) = (strategy_names(&prepared), script_hashes(&prepared));
+    let script_hashes = script_hashes(&prepared);
+    let handlers = prepared.handlers;
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
     let journal_dir = plan.journal.clone();
@@ -175,7 +176,7 @@ pub fn replay_watched<W: Watch>(
         clock: counts.clock.clone(),
     };
     let replayed = Replayed {
-        summary: summarize(&finished, traffic, &names, figures),
+        summary: summarize(&finished, traffic, &handlers, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
         script_hashes,
@@ -226,12 +227,6 @@ pub(crate) fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
 /// Returns the venue that frames come from at first.
 fn first_venue(venues: &[Venue]) -> Venue {
     venues.first().copied().unwrap_or(Venue::BinanceSpot)
-}
-
-/// Returns the strategies' names, in the order of their ids.
-pub(crate) fn strategy_names(prepared: &Prepared) -> Vec<String> {
-    let scripts = prepared.scripts.iter();
-    scripts.map(|script| script.strategy.clone()).collect()
 }
 
 /// Returns what could not be read, and which strategies failed, in words.

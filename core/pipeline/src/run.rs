@@ -16,7 +16,7 @@ use crate::feed::{Feed, FeedLine};
 use crate::latency::{LatencyLog, LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
-use crate::strategy::{Loaded, ScriptSource, load};
+use crate::strategy::{Handlers, Loaded, ScriptSource, load};
 use crate::topology::{self, PipelineDown, Placed, RunSettings, Topology};
 use crate::wait::WaitStrategy;
 use crate::watch::{Watch, Watched};
@@ -55,6 +55,8 @@ pub struct Prepared {
     pub engine: Engine,
     /// The scripts, as the journal keeps them.
     pub scripts: Vec<ScriptSource>,
+    /// How their handlers run.
+    pub handlers: Vec<Handlers>,
     /// The engine's configuration.
     pub engine_config: EngineConfig,
     /// The trading states that it starts with.
@@ -132,16 +134,20 @@ pub fn prepare_loaded(
     let mut engine_config = config.engine_config(mode)?;
     let (epoch, state) = start;
     engine_config.epoch = epoch;
-    let (strategies, scripts) = loaded
-        .into_iter()
-        .map(|loaded| (loaded.strategy, loaded.source))
-        .unzip();
+    let (mut strategies, mut scripts, mut handlers) = (Vec::new(), Vec::new(), Vec::new());
+    for one in loaded {
+        tracing::info!("{}", one.handlers);
+        strategies.push(one.strategy);
+        scripts.push(one.source);
+        handlers.push(one.handlers);
+    }
     let state = state.unwrap_or_else(|| LatchedState::new(config.strategies.len()));
     let engine =
         Engine::new(engine_config.clone(), state.clone(), strategies).map_err(RunError::Usage)?;
     Ok(Prepared {
         engine,
         scripts,
+        handlers,
         engine_config,
         state,
     })

@@ -2,11 +2,15 @@
 //!
 //! Called once at start, on the main thread. A script is a file, or the name of a bundled one.
 
-use crate::config::section::{Parameter, StrategyConfig};
+use crate::config::section::{self, Parameter, StrategyConfig};
 use claire_engine::strategy::Strategy;
-use claire_strategies::{BUNDLED, Diagnostic, Limits, RhaiStrategy, Script, Value, bundled};
+use claire_strategies::{
+    BUNDLED, Backend, Diagnostic, Limits, RhaiStrategy, Script, Value, bundled,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,26 +20,66 @@ pub struct Loaded {
     pub strategy: Box<dyn Strategy>,
     /// What the journal says about it.
     pub source: ScriptSource,
-    /// How its handlers run, in the order of [`HANDLERS`].
-    pub handlers: Vec<HandlerBackend>,
+    /// How its handlers run.
+    pub handlers: Handlers,
 }
 
-/// How a handler runs, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HandlerBackend {
-    /// The handler.
-    pub handler: &'static str,
-    /// Whether it runs as machine code.
-    pub is_compiled: bool,
-    /// What keeps it from being compiled, each with its place; nothing where it is, or where nobody wants it.
-    pub why: Vec<Diagnostic>,
+/// How a strategy's handlers run, `init` left out: it is always interpreted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handlers {
+    /// The strategy's name.
+    pub strategy: String,
+    /// Names of the compiled ones.
+    pub compiled: Vec<String>,
+    /// Names of the others, and why each is interpreted.
+    pub interpreted: BTreeMap<String, String>,
 }
 
-/// The handlers, in the order that people write them.
-pub const HANDLERS: [&str; 9] = [
-    "init", "on_start", "on_book", "on_trade", "on_bar", "on_timer", "on_fill", "on_order",
-    "on_stop",
-];
+impl Handlers {
+    fn of(entry: &StrategyConfig, script: &Script) -> Self {
+        let mut handlers = Self {
+            strategy: entry.name.as_str().to_owned(),
+            ..Self::default()
+        };
+        for state in script.handler_states() {
+            let why = match (&state.interpreted, entry.backend) {
+                (_, section::Backend::Interpreted) => "told to".to_owned(),
+                (None, _) => {
+                    handlers.compiled.push(state.name.clone());
+                    continue;
+                }
+                (Some(why), _) => why.to_string(),
+            };
+            handlers.interpreted.insert(state.name.clone(), why);
+        }
+        handlers
+    }
+
+    /// Returns `compiled`, `interpreted`, or `mixed` where some are and some are not.
+    pub fn backend(&self) -> &'static str {
+        match (self.compiled.is_empty(), self.interpreted.is_empty()) {
+            (_, true) => "compiled",
+            (true, false) => "interpreted",
+            (false, false) => "mixed",
+        }
+    }
+}
+
+/// Counts, and the reasons of those that are interpreted.
+impl fmt::Display for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (compiled, interpreted) = (self.compiled.len(), self.interpreted.len());
+        write!(
+            f,
+            "{}: {compiled} handlers compiled, {interpreted} interpreted",
+            self.strategy
+        )?;
+        for (name, why) in &self.interpreted {
+            write!(f, "; {name}: {why}")?;
+        }
+        Ok(())
+    }
+}
 
 /// A script as the journal keeps it: with its text, a run can be repeated without the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,40 +121,24 @@ pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
             .map(|known| format!("{}={}", known.name, known.value))
             .collect(),
     };
-    let handlers = backends(&script);
-    let strategy = Box::new(RhaiStrategy::new(Arc::new(script)));
+    let backend = match entry.backend {
+        section::Backend::Auto => Backend::Auto,
+        section::Backend::Interpreted => Backend::Interpreted,
+        section::Backend::Compiled => {
+            let faults = script.interpreted(&source.file);
+            if !faults.is_empty() {
+                return Err(faults);
+            }
+            Backend::Compiled
+        }
+    };
+    let handlers = Handlers::of(entry, &script);
+    let strategy = Box::new(RhaiStrategy::with(Arc::new(script), backend));
     Ok(Loaded {
         strategy,
         source,
         handlers,
     })
-}
-
-/// Returns how the handlers of a script run, in the order of [`HANDLERS`]; `init` is always there.
-pub fn backends(script: &Script) -> Vec<HandlerBackend> {
-    let has = script.handlers();
-    let present = [
-        true, has.start, has.book, has.trade, has.bar, has.timer, has.fill, has.order, has.stop,
-    ];
-    let handlers = HANDLERS.iter().zip(present);
-    let handlers = handlers.filter(|(_, is_there)| *is_there);
-    handlers
-        .map(|(handler, _)| HandlerBackend {
-            handler,
-            is_compiled: false,
-            why: Vec::new(),
-        })
-        .collect()
-}
-
-impl HandlerBackend {
-    /// Returns `compiled` or `interpreted`.
-    pub const fn as_str(&self) -> &'static str {
-        match self.is_compiled {
-            true => "compiled",
-            false => "interpreted",
-        }
-    }
 }
 
 /// Names the bundled strategies where a file does not exist.

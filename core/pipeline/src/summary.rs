@@ -197,8 +197,12 @@ pub struct StrategySummary {
     pub name: String,
     /// The market that it trades: its own, else `--market`, else the first of the recording.
     pub market: String,
-    /// `compiled` or `interpreted`.
+    /// `compiled`, `interpreted`, or `mixed` where some handlers are compiled and some are not.
     pub backend: String,
+    /// Names of the compiled handlers.
+    pub handlers_compiled: Vec<String>,
+    /// Names of the interpreted handlers, and why each is; `init`, which always is, left out.
+    pub handlers_interpreted: BTreeMap<String, String>,
     /// `active`, `reducing`, `paused` or `killed`; `stopped` by its failures, `failed` in `init`, or `waiting` where
     /// its market never appeared.
     pub state: String,

@@ -157,6 +157,19 @@ impl Pool {
         self.taken
     }
 
+    /// Gives back all that were taken since the mark but the last one, and returns that.
+    pub(crate) fn hand_back(&mut self, mark: usize) -> *mut Array {
+        let last = self.taken.saturating_sub(1);
+        let mark = mark.min(last);
+        if mark < last {
+            self.arrays.swap(mark, last);
+        }
+        self.taken = mark + 1;
+        self.arrays
+            .get_mut(mark)
+            .map_or(std::ptr::null_mut(), |array| &mut **array)
+    }
+
     /// Gives back all that were taken since the mark.
     pub(crate) fn release(&mut self, mark: usize) {
         self.taken = self.taken.min(mark);

@@ -37,10 +37,8 @@ pub(crate) struct Scratch {
     pub pool: Pool,
     /// Texts that are not the script's own.
     pub texts: Interner,
-    /// Items that arrays of one state may hold together.
+    /// Items that an array may have before the interpreter must decide about one more.
     pub items_max: usize,
-    /// Items that the state's arrays hold at present.
-    pub items_held: usize,
 }
 
 /// Why a call left machine code before its end.
@@ -95,6 +93,11 @@ impl<'call> Context<'call> {
     /// Returns the market that the handler was called for.
     pub(crate) fn market(&self) -> InstrumentId {
         market_of(self.market)
+    }
+
+    /// Returns the word of that market.
+    pub(crate) fn market_word(&self) -> u64 {
+        self.market
     }
 
     /// Leaves machine code: what the call did is undone, and the interpreter runs it and says what is wrong.
@@ -157,7 +160,8 @@ impl<'call> Context<'call> {
         }
         let turns = self.fuel.min(TURNS_UNTIL_LOOK);
         self.fuel -= turns;
-        self.turns = turns as i64;
+        // The turn that looks is one of them.
+        self.turns = turns as i64 - 1;
     }
 }
 

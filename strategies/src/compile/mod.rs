@@ -6,7 +6,15 @@
 pub(crate) mod array;
 pub(crate) mod check;
 pub(crate) mod context;
+mod emit;
 pub mod ir;
 mod lower;
+pub(crate) mod machine;
+pub(crate) mod plan;
+mod support;
 pub(crate) mod tagged;
 pub(crate) mod text;
+mod walk;
+
+#[cfg(test)]
+mod tests;

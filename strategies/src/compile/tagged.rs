@@ -7,7 +7,6 @@
 use super::array::Array;
 use super::context::{market_of, order_of};
 use super::ir::Type;
-use super::text::TextWord;
 use claire_engine::strategy::{BarView, BarsId, FillView, IndicatorId, OrderHandle, TradeView};
 use claire_types::InstrumentId;
 use std::mem::offset_of;
@@ -136,6 +135,7 @@ const TYPES: [Type; 14] = [
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::TextWord;
     use super::*;
 
     #[test]

@@ -32,6 +32,7 @@ impl Run {
     }
 
     fn call(&mut self, event: StrategyEvent<'_>) -> Result<(), Fault> {
+        self.fake().begin();
         self.strategy.call(&event, &mut self.desk)
     }
 

@@ -11,9 +11,8 @@ use crate::exit::{Exit, Failure};
 use claire_pipeline::config::Config;
 use claire_pipeline::duration;
 use claire_pipeline::run::RunError;
-use claire_pipeline::strategy::{HandlerBackend, backends};
 use claire_pipeline::trial::{Data, Trial, TrialRequest, trial};
-use claire_strategies::{Diagnostic, Limits, Parameter, Script};
+use claire_strategies::{Diagnostic, HandlerState, Limits, Parameter, Script};
 use claire_types::{InstrumentKey, Venue};
 use clap::Args;
 use serde_json::json;
@@ -58,7 +57,7 @@ pub struct Arguments {
     #[arg(long = "set", value_name = "NAME.P=V")]
     pub settings: Vec<String>,
     /// How handlers run.
-    #[arg(long, value_parser = ["auto", "interpreted"])]
+    #[arg(long, value_parser = ["auto", "compiled", "interpreted"])]
     pub backend: Option<String>,
     /// Do not run the scripts.
     #[arg(long)]
@@ -74,7 +73,10 @@ pub(super) struct Checked {
     /// What is wrong with it; nothing where it is right.
     diagnostics: Vec<Diagnostic>,
     parameters: Vec<Parameter>,
-    handlers: Vec<HandlerBackend>,
+    /// How its handlers run; `init` is always interpreted and not among them.
+    handlers: Vec<HandlerState>,
+    /// Why those that are interpreted are, with the place.
+    reasons: Vec<Diagnostic>,
     ran: Ran,
 }
 
@@ -150,6 +152,7 @@ fn check(
         diagnostics: Vec::new(),
         parameters: Vec::new(),
         handlers: Vec::new(),
+        reasons: Vec::new(),
         ran: Ran::No,
     };
     match Script::load(&Limits::default(), file, &[]) {
@@ -159,7 +162,8 @@ fn check(
         }
         Ok(script) => {
             checked.parameters = script.parameters().to_vec();
-            checked.handlers = backends(&script);
+            checked.handlers = script.handler_states().to_vec();
+            checked.reasons = script.interpreted(&checked.file);
         }
     }
     if arguments.no_run {
@@ -173,10 +177,7 @@ fn check(
         backend: arguments.backend.clone(),
     };
     match trial(config.clone(), &request, Arc::clone(stop)) {
-        Ok(tried) => {
-            checked.handlers.clone_from(&tried.handlers);
-            checked.ran = Ran::Yes(Box::new(tried));
-        }
+        Ok(tried) => checked.ran = Ran::Yes(Box::new(tried)),
         // A parameter that was set, not the file.
         Err(RunError::Script(diagnostics)) => checked.diagnostics = diagnostics,
         Err(RunError::Usage(why)) => checked.ran = Ran::Refused(why),

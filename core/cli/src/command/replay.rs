@@ -73,7 +73,7 @@ pub struct Strategies {
     #[arg(long, value_name = "VENUE:SYMBOL")]
     pub market: Option<InstrumentKey>,
     /// How handlers run.
-    #[arg(long, value_parser = ["auto", "interpreted"])]
+    #[arg(long, value_parser = ["auto", "compiled", "interpreted"])]
     pub backend: Option<String>,
     /// Risk profile: conservative, moderate, aggressive or bench.
     #[arg(long, value_name = "P")]

@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// How handlers run.
-    #[arg(long, value_parser = ["auto", "interpreted"])]
+    #[arg(long, value_parser = ["auto", "compiled", "interpreted"])]
     pub backend: Option<String>,
     /// Write the digests of tests that pass but for the digest.
     #[arg(long)]

@@ -230,6 +230,8 @@ pub enum Backend {
     /// Compiled where the script allows it, else interpreted.
     #[default]
     Auto,
+    /// Compiled; a script with a handler that must be interpreted is refused.
+    Compiled,
     /// By the stock interpreter.
     Interpreted,
 }

@@ -10,6 +10,7 @@ use super::{
 use crate::feed::Feed;
 use crate::feed::steps::ClockSteps;
 use crate::run::Finished;
+use crate::strategy::Handlers;
 use crate::topology::Topology;
 use crate::words;
 use claire_engine::floor::{Floor, Market, Phase, Seat};
@@ -37,7 +38,7 @@ pub(crate) struct Traffic {
 pub(crate) fn summarize<F: Feed>(
     finished: &Finished<F>,
     traffic: Traffic,
-    names: &[String],
+    handlers: &[Handlers],
     mut figures: RunFigures,
 ) -> ReplaySummary {
     let feed = finished.feed.line().feed.counters();
@@ -80,7 +81,7 @@ pub(crate) fn summarize<F: Feed>(
         alerts_count: finished.summary.alerts_count,
         rejected: count(&finished.summary.orders_ended, "rejected"),
         pnl: pnl(floor),
-        strategies: strategies(finished, names),
+        strategies: strategies(finished, handlers),
         state: floor.state().account().as_str().to_owned(),
         state_cause: state_cause(floor.state()),
         digest: finished.summary.digest.clone(),
@@ -228,14 +229,16 @@ pub(crate) fn pnl(floor: &Floor) -> PnlSummary {
     }
 }
 
-fn strategies<F>(finished: &Finished<F>, names: &[String]) -> Vec<StrategySummary> {
+fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategySummary> {
     let floor = finished.engine.engine().floor();
-    let counted = names.iter().zip(floor.seats());
+    let counted = handlers.iter().zip(floor.seats());
     counted
-        .map(|(name, seat)| StrategySummary {
-            name: name.clone(),
+        .map(|(handlers, seat)| StrategySummary {
+            name: handlers.strategy.clone(),
             market: seat.key.to_string(),
-            backend: "interpreted".to_owned(),
+            backend: handlers.backend().to_owned(),
+            handlers_compiled: handlers.compiled.clone(),
+            handlers_interpreted: handlers.interpreted.clone(),
             state: strategy_state(floor, seat).to_owned(),
             failures: seat.faults,
             last_error: (seat.faults > 0).then(|| seat.fault_last.to_string()),

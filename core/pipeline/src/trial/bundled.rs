@@ -9,7 +9,7 @@ use crate::engine::Journaling;
 use crate::feed::Feed as _;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::paper::{START_OF_MAX, are_listed, look_first, market_of, traffic_of};
-use crate::replay::{FILE_EPOCH, Onlooker, Replayed, script_hashes, strategy_names, troubles};
+use crate::replay::{FILE_EPOCH, Onlooker, Replayed, script_hashes, troubles};
 use crate::run::{Assembly, RecordPlan, RunError, header, load_all, prepare_loaded};
 use crate::status::StatusCell;
 use crate::summary::{RunFigures, summarize, topology_name};
@@ -57,7 +57,8 @@ pub(super) fn run<W: Watch>(
     let prepared = prepare_loaded(&config, Mode::Replay, start, loaded.collect())?;
     let shown = StatusCell::new(Mode::Replay);
     look_first(&config, pace.start, &prepared, &shown)?;
-    let (names, script_hashes) = (strategy_names(&prepared), script_hashes(&prepared));
+    let script_hashes = script_hashes(&prepared);
+    let handlers = prepared.handlers;
     let assembly = Assembly {
         config: &config,
         topology: Topology::Fused,
@@ -78,7 +79,7 @@ pub(super) fn run<W: Watch>(
     };
     let traffic = traffic_of(&finished.feed, &config);
     let replayed = Replayed {
-        summary: summarize(&finished, traffic, &names, figures),
+        summary: summarize(&finished, traffic, &handlers, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
         script_hashes,

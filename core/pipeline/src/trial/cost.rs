@@ -4,11 +4,16 @@
 //! nothing here stands in the way of orders that count.
 
 use crate::clock::Clock;
-use crate::strategy::HANDLERS;
 use claire_engine::strategy::{Fault, Handlers, LentDesk, Strategy, StrategyEvent};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// The handlers, in the order that people write them.
+pub const HANDLERS: [&str; 9] = [
+    "init", "on_start", "on_book", "on_trade", "on_bar", "on_timer", "on_fill", "on_order",
+    "on_stop",
+];
 
 /// What the calls of one handler cost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -132,17 +132,11 @@ fn states(found: &mut Vec<String>, expect: &Expect, trial: &Trial) {
 
 fn compiled(found: &mut Vec<String>, wanted: &[String], trial: &Trial) {
     for name in wanted {
-        let handler = trial.handlers.iter().find(|it| it.handler == *name);
-        match handler {
+        let handlers = &trial.handlers;
+        match handlers.interpreted.get(name) {
+            _ if handlers.compiled.contains(name) => {}
+            Some(why) => found.push(format!("{name}: interpreted, expected compiled: {why}")),
             None => found.push(format!("{name}: the script has no such handler")),
-            Some(handler) if handler.is_compiled => {}
-            Some(handler) => {
-                let why = handler.why.first();
-                let why = why.map_or_else(String::new, |why| {
-                    format!(": line {}: {}", why.line, why.message)
-                });
-                found.push(format!("{name}: interpreted, expected compiled{why}"));
-            }
         }
     }
 }

@@ -62,11 +62,7 @@ pub(crate) fn program(
 }
 
 /// Lowers all handlers under one assumption on arrays.
-fn handlers(
-    script: &mut Script<'_>,
-    schema: &Schema,
-    arrays: &BTreeMap<String, Type>,
-) -> Lowered {
+fn handlers(script: &mut Script<'_>, schema: &Schema, arrays: &BTreeMap<String, Type>) -> Lowered {
     script.clear();
     let (fields, state) = schema.state(arrays);
     script.program.fields = fields;

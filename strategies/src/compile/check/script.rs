@@ -170,7 +170,10 @@ impl<'a> Script<'a> {
         at: Position,
     ) -> Lowering<Made> {
         if source.is_typed {
-            return unsupported(at, format!("`{}` belongs to one type of `this`", source.name));
+            return unsupported(
+                at,
+                format!("`{}` belongs to one type of `this`", source.name),
+            );
         }
         let signature = Signature {
             name: source.name.clone(),
@@ -184,7 +187,10 @@ impl<'a> Script<'a> {
             None => {}
         }
         if self.depth >= DEPTH_MAX {
-            return unsupported(at, format!("functions call each other deeper than {DEPTH_MAX}"));
+            return unsupported(
+                at,
+                format!("functions call each other deeper than {DEPTH_MAX}"),
+            );
         }
         self.depth += 1;
         let result = self.settle(source, &signature);
@@ -263,13 +269,16 @@ impl<'a> Script<'a> {
     ) -> Lowering<Made> {
         self.bodies += 1;
         if self.bodies > BODIES_MAX {
-            return unsupported(source.position, "the script has too many combinations of types");
+            return unsupported(
+                source.position,
+                "the script has too many combinations of types",
+            );
         }
         let mark = self.mark();
         let id = self.reserve();
         self.remember(signature.clone(), Known::Active(id, guess));
-        let lowered = Body::of_function(self, signature.has_this, &signature.arguments)
-            .lower(source, wants);
+        let lowered =
+            Body::of_function(self, signature.has_this, &signature.arguments).lower(source, wants);
         let result = lowered.and_then(|(function, returned)| {
             let made = Made {
                 id,

@@ -205,7 +205,10 @@ impl Body<'_, '_> {
     ) -> Lowering<()> {
         let Some(of) = operator::item_of(array.of) else {
             let found = word(array.of);
-            return unsupported(how.at, format!("`{name}[...]`, which is {found}, changed in part"));
+            return unsupported(
+                how.at,
+                format!("`{name}[...]`, which is {found}, changed in part"),
+            );
         };
         let mut value = self.expression_as(value, of)?;
         let mut index = self.expression(index)?;

@@ -1,8 +1,8 @@
 //! Blocks and plain statements.
 
 use super::{
-    Block, Body, Constant, Expression, Failure, Holds, Kind, LocalSlot, Lowering, NotCompiled, Outcome, Statement, Type,
-    Variable, Want, order, unsupported, word,
+    Block, Body, Constant, Expression, Failure, Holds, Kind, LocalSlot, Lowering, NotCompiled,
+    Outcome, Statement, Type, Variable, Want, order, unsupported, word,
 };
 use rhai::{ASTFlags, Expr, Position, Stmt};
 
@@ -20,15 +20,14 @@ impl Body<'_, '_> {
         outcome
     }
 
-    fn sequence(
-        &mut self,
-        statements: &[Stmt],
-        out: &mut Block,
-        wants: Want,
-    ) -> Lowering<Outcome> {
+    fn sequence(&mut self, statements: &[Stmt], out: &mut Block, wants: Want) -> Lowering<Outcome> {
         let mut rest = statements;
         while let Some((statement, after)) = rest.split_first() {
-            let wants = if after.is_empty() { wants } else { Want::Nothing };
+            let wants = if after.is_empty() {
+                wants
+            } else {
+                Want::Nothing
+            };
             if let Stmt::Var(of, ..) = statement
                 && is_empty_array(&of.1)
             {
@@ -72,9 +71,8 @@ impl Body<'_, '_> {
                 other => return other,
             }
         }
-        let fault = furthest.unwrap_or_else(|| {
-            NotCompiled::new(statement.position(), "an array without items")
-        });
+        let fault = furthest
+            .unwrap_or_else(|| NotCompiled::new(statement.position(), "an array without items"));
         Err(Failure::Unsupported(fault))
     }
 
@@ -179,12 +177,7 @@ impl Body<'_, '_> {
     }
 
     /// Declares the variable of a `let` or `const`.
-    fn declare(
-        &mut self,
-        statement: &Stmt,
-        value: Expression,
-        out: &mut Block,
-    ) -> Lowering<()> {
+    fn declare(&mut self, statement: &Stmt, value: Expression, out: &mut Block) -> Lowering<()> {
         let Stmt::Var(of, flags, at) = statement else {
             return unsupported(statement.position(), "this declaration");
         };
@@ -193,7 +186,12 @@ impl Body<'_, '_> {
             Kind::Local(local) => Holds::Local(local),
             _ => Holds::Unit,
         };
-        self.add_variable(of.0.as_str(), holds, flags.contains(ASTFlags::CONSTANT), *at)
+        self.add_variable(
+            of.0.as_str(),
+            holds,
+            flags.contains(ASTFlags::CONSTANT),
+            *at,
+        )
     }
 
     /// Declares `let x;`: `()` until it is given a value, whose type is then its type.
@@ -230,7 +228,11 @@ impl Body<'_, '_> {
 
     /// Returns the variable in scope of this name.
     pub(super) fn variable(&self, name: &str) -> Option<&Variable> {
-        self.frame.scope.iter().rev().find(|known| known.name == name)
+        self.frame
+            .scope
+            .iter()
+            .rev()
+            .find(|known| known.name == name)
     }
 
     /// Gives a local a value of its type; the first value of an undeclared type decides it.

@@ -42,7 +42,10 @@ impl Body<'_, '_> {
             Ok(value)
         } else {
             let found = word(value.of);
-            unsupported(at, format!("a condition must be true or false, not {found}"))
+            unsupported(
+                at,
+                format!("a condition must be true or false, not {found}"),
+            )
         }
     }
 
@@ -99,10 +102,7 @@ impl Body<'_, '_> {
                 Some(known) if known == value.of => {}
                 Some(known) => {
                     let (one, other) = (word(known), word(value.of));
-                    return unsupported(
-                        at,
-                        format!("one branch gives {one} and another {other}"),
-                    );
+                    return unsupported(at, format!("one branch gives {one} and another {other}"));
                 }
             }
         }

@@ -101,7 +101,10 @@ impl Body<'_, '_> {
             return unsupported(at, reason);
         }
         let arguments = arguments.into_iter().map(Expression::owned).collect();
-        Ok(Expression::new(made.returns, Kind::Call(made.id, arguments)))
+        Ok(Expression::new(
+            made.returns,
+            Kind::Call(made.id, arguments),
+        ))
     }
 
     /// Lowers the call of a function of the language or the interface, its receiver first.

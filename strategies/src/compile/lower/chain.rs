@@ -167,9 +167,7 @@ impl Body<'_, '_> {
         let path = join(path, name);
         match self.script.state.slot(&path) {
             Ok(Slot::Map) => Ok(Place::State(path)),
-            Ok(Slot::Field(id, of)) => {
-                Ok(Place::Value(Expression::new(*of, Kind::Field(*id))))
-            }
+            Ok(Slot::Field(id, of)) => Ok(Place::Value(Expression::new(*of, Kind::Field(*id)))),
             Ok(Slot::Unknown(why)) => unsupported(at, why.clone()),
             Err(why) => unsupported(at, why),
         }

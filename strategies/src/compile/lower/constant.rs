@@ -82,9 +82,7 @@ impl Body<'_, '_> {
             Constant::Float(value) => Kind::Float(value),
             Constant::Text(text) => Kind::Text(self.script.text(&text)),
             Constant::NoOrder => Kind::NoOrder,
-            Constant::Ints(items) => {
-                Kind::Array(items.into_iter().map(Expression::int).collect())
-            }
+            Constant::Ints(items) => Kind::Array(items.into_iter().map(Expression::int).collect()),
             Constant::Floats(items) => {
                 Kind::Array(items.into_iter().map(Expression::float).collect())
             }

@@ -133,7 +133,10 @@ impl Body<'_, '_> {
             }
             Some((of, _)) => {
                 let found = word(of);
-                unsupported(at, format!("the loop gives {found} on one way out and none on another"))
+                unsupported(
+                    at,
+                    format!("the loop gives {found} on one way out and none on another"),
+                )
             }
         }
     }

@@ -159,7 +159,10 @@ impl<'s, 'a> Body<'s, 'a> {
         let mut body = Block::new();
         let outcome = self.statements(&source.statements, &mut body, wants)?;
         if let Outcome::Value(value) = outcome {
-            let end = source.statements.last().map_or(source.position, Stmt::position);
+            let end = source
+                .statements
+                .last()
+                .map_or(source.position, Stmt::position);
             self.return_value(value, &mut body, end)?;
         }
         let returned = self.frame.returned.unwrap_or(Returned {
@@ -233,8 +236,11 @@ impl<'s, 'a> Body<'s, 'a> {
     }
 
     fn declare_parameters(&mut self, source: &Source) {
-        for (number, (name, (of, is_lasting))) in
-            source.parameters.iter().zip(self.parameters.clone()).enumerate()
+        for (number, (name, (of, is_lasting))) in source
+            .parameters
+            .iter()
+            .zip(self.parameters.clone())
+            .enumerate()
         {
             let local = self.local(of, is_lasting);
             let holds = if self.is_handler && number == 0 && of == Type::Market {
@@ -293,12 +299,7 @@ impl<'s, 'a> Body<'s, 'a> {
     }
 
     /// Emits the return of a value, or only what computing it does.
-    fn return_value(
-        &mut self,
-        value: Expression,
-        out: &mut Block,
-        at: Position,
-    ) -> Lowering<()> {
+    fn return_value(&mut self, value: Expression, out: &mut Block, at: Position) -> Lowering<()> {
         if self.wants == Want::Nothing || value.of == Type::Unit {
             if order::acts(&value) {
                 out.push(Statement::Do(value));

@@ -125,9 +125,7 @@ fn compare(
             float(other),
         )),
         (Type::Bool, Type::Bool) => Ok(compare_bools(how, one, other)),
-        (Type::Text, Type::Text) => {
-            Ok(apply(Binary::CompareText(how), Type::Bool, one, other))
-        }
+        (Type::Text, Type::Text) => Ok(apply(Binary::CompareText(how), Type::Bool, one, other)),
         (a, b) if a == b => match a {
             Type::Market | Type::Bars | Type::Order if is_equality => {
                 Ok(apply(Binary::CompareWord(how), Type::Bool, one, other))
@@ -159,11 +157,7 @@ fn compare_bools(how: Comparison, one: Expression, other: Expression) -> Express
 }
 
 /// Returns the comparison of two numbers of one type, without any epsilon.
-pub(super) fn compare_exactly(
-    how: Comparison,
-    one: Expression,
-    other: Expression,
-) -> Expression {
+pub(super) fn compare_exactly(how: Comparison, one: Expression, other: Expression) -> Expression {
     let operator = match one.of {
         Type::Float => Binary::CompareFloatExactly(how),
         _ => Binary::Compare(how),
@@ -172,12 +166,7 @@ pub(super) fn compare_exactly(
 }
 
 /// Returns an operator's application.
-pub(super) fn apply(
-    operator: Binary,
-    of: Type,
-    one: Expression,
-    other: Expression,
-) -> Expression {
+pub(super) fn apply(operator: Binary, of: Type, one: Expression, other: Expression) -> Expression {
     Expression::new(of, Kind::Binary(operator, Box::new(one), Box::new(other)))
 }
 

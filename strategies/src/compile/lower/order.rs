@@ -74,11 +74,7 @@ impl Expression {
 
 impl Body<'_, '_> {
     /// Computes the values now, in their order, unless they are constants.
-    pub(super) fn keep_all(
-        &mut self,
-        values: Vec<Expression>,
-        out: &mut Block,
-    ) -> Vec<Expression> {
+    pub(super) fn keep_all(&mut self, values: Vec<Expression>, out: &mut Block) -> Vec<Expression> {
         values
             .into_iter()
             .map(|value| self.keep_one(value, out))

@@ -1,8 +1,8 @@
 //! What `for` runs over: ranges with and without a step, and arrays.
 
 use super::{
-    Block, Body, Expression, Kind, Local, Lowering, Statement, Type, loops, operator,
-    unsupported, word,
+    Block, Body, Expression, Kind, Local, Lowering, Statement, Type, loops, operator, unsupported,
+    word,
 };
 use crate::compile::ir::{Binary, Comparison};
 use crate::{Limits, sandbox};
@@ -148,10 +148,15 @@ impl Body<'_, '_> {
         let value = self.local(of, false);
         let read = |local| Expression::new(of, Kind::Local(local));
         let is = |how, one, other| operator::compare_exactly(how, read(one), read(other));
-        let both = |one, other| Expression::new(Type::Bool, Kind::And(Box::new(one), Box::new(other)));
+        let both =
+            |one, other| Expression::new(Type::Bool, Kind::And(Box::new(one), Box::new(other)));
         let go = |way_is| vec![Statement::Set(way, Expression::int(way_is))];
         let sum = |one, other| {
-            let add = if of == Type::Int { Binary::Add } else { Binary::AddFloat };
+            let add = if of == Type::Int {
+                Binary::Add
+            } else {
+                Binary::AddFloat
+            };
             let kind = Kind::Binary(add, Box::new(read(one)), Box::new(read(other)));
             Expression::new(of, kind)
         };
@@ -162,8 +167,14 @@ impl Body<'_, '_> {
             vec![Statement::SideExit],
             Block::new(),
         ));
-        let up = both(is(Comparison::Less, at, end), is(Comparison::Greater, next, at));
-        let down = both(is(Comparison::Greater, at, end), is(Comparison::Less, next, at));
+        let up = both(
+            is(Comparison::Less, at, end),
+            is(Comparison::Greater, next, at),
+        );
+        let down = both(
+            is(Comparison::Greater, at, end),
+            is(Comparison::Less, next, at),
+        );
         let not_up = vec![Statement::If(down, go(-1), go(0))];
         out.push(Statement::If(up, go(1), not_up));
         let the_way = || Expression::new(Type::Int, Kind::Local(way));
@@ -239,7 +250,9 @@ fn iterated(value: &Dynamic) -> Option<rhai::Array> {
     let engine = sandbox::engine(&Limits::default());
     sandbox::refill();
     let text = "let all = []; for item in range { all.push(item); } all";
-    let items = engine.eval_with_scope::<rhai::Array>(&mut scope, text).ok()?;
+    let items = engine
+        .eval_with_scope::<rhai::Array>(&mut scope, text)
+        .ok()?;
     (items.len() <= ITEMS_MAX).then_some(items)
 }
 

@@ -2,8 +2,8 @@
 
 use super::branch::Branch;
 use super::{
-    Block, Body, Expression, Kind, Lowering, Outcome, Position, Statement, Type, Want, loops, operator,
-    unsupported, word,
+    Block, Body, Expression, Kind, Lowering, Outcome, Position, Statement, Type, Want, loops,
+    operator, unsupported, word,
 };
 use crate::compile::ir::{Binary, Comparison, TextId};
 use rhai::{Expr, RangeCase, SwitchCasesCollection};
@@ -75,7 +75,11 @@ impl Body<'_, '_> {
         for (ways, values) in groups {
             trees.push((values, self.tree(&ways, &mut switch)?));
         }
-        let ways: Vec<Way> = if is_int { switch.ranges(None) } else { Vec::new() };
+        let ways: Vec<Way> = if is_int {
+            switch.ranges(None)
+        } else {
+            Vec::new()
+        };
         let otherwise = self.tree(&ways, &mut switch)?;
         let mut leaves: Vec<&mut Branch> = switch.leaves.iter_mut().collect();
         let outcome = self.join(&mut leaves, wants, at)?;
@@ -117,7 +121,10 @@ impl Body<'_, '_> {
     /// Lowers ways to blocks, and the default after them.
     fn tree(&mut self, ways: &[Way], switch: &mut Switch<'_>) -> Lowering<Tree> {
         let Some((way, rest)) = ways.split_first() else {
-            let default = switch.of.def_case.and_then(|at| switch.of.expressions.get(at));
+            let default = switch
+                .of
+                .def_case
+                .and_then(|at| switch.of.expressions.get(at));
             return self.leaf(default.map(|case| &case.rhs), switch);
         };
         let Some(case) = switch.of.expressions.get(way.block) else {

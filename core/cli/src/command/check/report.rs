@@ -1,14 +1,10 @@
 //! What `claire check` says of a script, as text and as JSON.
 
 use super::{Arguments, Checked, Ran};
-use claire_pipeline::strategy::HandlerBackend;
-use claire_pipeline::trial::{HandlerCost, Trial};
+use claire_pipeline::trial::{HANDLERS, HandlerCost, Trial};
 use claire_strategies::{Diagnostic, Parameter, Value as Number};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
-
-/// Reasons that are told of each handler that is interpreted.
-const REASONS_TOLD_MAX: usize = 3;
 
 /// Returns what is told of a script.
 pub(super) fn text_of(arguments: &Arguments, checked: &Checked) -> String {
@@ -64,9 +60,9 @@ fn handlers(text: &mut String, checked: &Checked) {
         false => "  handler    runs             calls     median        p99\n",
     };
     text.push_str(header);
-    for handler in &checked.handlers {
-        let _ = write!(text, "  {:<10} {:<11}", handler.handler, handler.as_str());
-        if let Some(cost) = costs.iter().find(|it| it.handler == handler.handler) {
+    for (handler, backend) in backends(checked) {
+        let _ = write!(text, "  {handler:<10} {backend:<11}");
+        if let Some(cost) = costs.iter().find(|it| it.handler == handler) {
             let p99 = cost.p99_ns.map_or_else(|| "-".to_owned(), ns);
             let _ = write!(text, " {:>10} {:>10} {p99:>10}", cost.n, ns(cost.p50_ns));
         } else if !costs.is_empty() {
@@ -74,16 +70,30 @@ fn handlers(text: &mut String, checked: &Checked) {
         }
         text.push('\n');
     }
-    for handler in &checked.handlers {
-        for why in handler.why.iter().take(REASONS_TOLD_MAX) {
-            let told = why.to_string().replacen("error: ", "", 1);
-            let _ = writeln!(text, "note: {} is interpreted: {told}", handler.handler);
-        }
-        let more = handler.why.len().saturating_sub(REASONS_TOLD_MAX);
-        if more > 0 {
-            let _ = writeln!(text, "note: {}: {more} more reasons", handler.handler);
-        }
+    for why in &checked.reasons {
+        let _ = writeln!(text, "{}", why.to_string().replacen("error: ", "note: ", 1));
     }
+}
+
+/// Returns the script's handlers in the order that people write them, and how each runs, or ran.
+fn backends(checked: &Checked) -> Vec<(&'static str, &'static str)> {
+    let is_compiled = |name: &str| match &checked.ran {
+        Ran::Yes(tried) => tried.handlers.compiled.iter().any(|it| it == name),
+        _ => {
+            let state = checked.handlers.iter().find(|it| it.name == name);
+            state.is_some_and(|state| state.interpreted.is_none())
+        }
+    };
+    let is_there = |name: &str| name == "init" || checked.handlers.iter().any(|it| it.name == name);
+    let all = HANDLERS.into_iter().filter(|name| is_there(name));
+    all.map(|name| {
+        let backend = match is_compiled(name) {
+            true => "compiled",
+            false => "interpreted",
+        };
+        (name, backend)
+    })
+    .collect()
 }
 
 fn ran(text: &mut String, arguments: &Arguments, tried: &Trial) {
@@ -126,18 +136,20 @@ fn ns(ns: u64) -> String {
 /// Returns the object of a script; nothing in it differs between two equal runs.
 pub(super) fn json_of(checked: &Checked) -> Value {
     let is_right = checked.diagnostics.is_empty();
-    let calls = |handler: &HandlerBackend| match &checked.ran {
+    let calls = |handler: &str| match &checked.ran {
         Ran::Yes(tried) => {
-            let cost = tried.costs.iter().find(|it| it.handler == handler.handler);
+            let cost = tried.costs.iter().find(|it| it.handler == handler);
             Some(cost.map_or(0, |cost| cost.n))
         }
         _ => None,
     };
-    let handlers = checked.handlers.iter().map(|handler| {
+    let handlers = backends(checked).into_iter().map(|(handler, backend)| {
+        let state = checked.handlers.iter().find(|it| it.name == handler);
+        let why = state.and_then(|state| state.interpreted.as_ref());
         json!({
-            "handler": handler.handler,
-            "backend": handler.as_str(),
-            "why": handler.why.iter().map(diagnostic).collect::<Vec<_>>(),
+            "handler": handler,
+            "backend": backend,
+            "why": why.map(|why| json!({ "reason": why.reason, "line": why.line, "column": why.column })),
             "calls": calls(handler),
         })
     });

@@ -1,30 +1,62 @@
-//! A script behind the engine's `Strategy` trait, run by the stock interpreter.
+//! A script behind the engine's `Strategy` trait, run by machine code where there is some, else by the interpreter.
 //!
 //! Called on the engine thread. A call is a transaction: the state is copied before and put back on an
-//! error or a cut. The interpreter allocates; compiled handlers will stand behind the same trait.
+//! error or a cut. Machine code that leaves by a side exit is undone, here and on the desk, and the
+//! interpreter runs the call: what Rhai would say of it is said. Machine code allocates nothing; the interpreter does.
 
+mod store;
+
+use crate::backend::{Code, HANDLERS, handler_of};
+use crate::compile::context::{Context, Exit, Scratch, order_word};
+use crate::compile::text::TextWord;
 use crate::lending::Loan;
 use crate::token::{Bar, Fill, Market, Order, Trade};
-use crate::{Script, sandbox, state};
-use claire_engine::strategy::{Fault, FaultKind, Handlers, LentDesk, Strategy, StrategyEvent};
+use crate::{Backend, Script, sandbox, state};
+use claire_engine::strategy::{
+    Desk, Fault, FaultKind, Handlers, LentDesk, Strategy, StrategyEvent,
+};
 use claire_types::{InstrumentId, Note};
 use rhai::{CallFnOptions, Dynamic, EvalAltResult, Position, Scope};
 use std::sync::Arc;
+use store::Store;
 
 /// A script's instance: one configuration entry with its own state.
 pub struct RhaiStrategy {
     script: Arc<Script>,
-    /// The map that `init` returned, as handlers left it; `None` before `init`.
-    state: Option<Dynamic>,
+    backend: Backend,
+    /// The handlers' code, owned by the script; none where the interpreter runs all.
+    code: [Option<Code>; HANDLERS.len()],
+    state: Store,
+    scratch: Scratch,
     scope: Scope<'static>,
 }
 
 impl RhaiStrategy {
-    /// Returns an instance whose `init` has not run.
+    /// Returns an instance whose `init` has not run, compiled where it can be.
     pub fn new(script: Arc<Script>) -> Self {
+        Self::with(script, Backend::Auto)
+    }
+
+    /// Returns an instance whose `init` has not run, on this backend.
+    ///
+    /// Where machine code is a must, ask [`Script::interpreted`] first: a handler without is interpreted here.
+    pub fn with(script: Arc<Script>, backend: Backend) -> Self {
+        let compiled = script.compiled();
+        let code = match backend {
+            Backend::Interpreted => [const { None }; HANDLERS.len()],
+            Backend::Auto | Backend::Compiled => compiled.code.clone(),
+        };
+        let state = Store::new(&compiled.fields);
+        let scratch = Scratch {
+            items_max: state.items_max(script.limits().array_items_max),
+            ..Scratch::default()
+        };
         Self {
             script,
-            state: None,
+            backend,
+            code,
+            state,
+            scratch,
             scope: Scope::new(),
         }
     }
@@ -37,20 +69,61 @@ impl RhaiStrategy {
     fn init(&mut self, desk: &mut LentDesk) -> Result<(), Fault> {
         let market = primary(desk)?;
         let options = CallFnOptions::new().eval_ast(false);
-        let returned = self.run(desk, options, "init", (market,))?;
+        let returned = self.run(desk, options, "init", (token(market),))?;
         let state = if returned.is_unit() {
             Dynamic::from_map(rhai::Map::new())
         } else {
             returned
         };
         self.accept(&state)?;
-        self.state = Some(state);
-        Ok(())
+        self.state.set_map(Some(state));
+        let must_fit = self.backend == Backend::Compiled && self.script.compiled().has_code();
+        match self.state.misfit().filter(|_| must_fit) {
+            Some(misfit) => Err(fault(FaultKind::Error, &misfit)),
+            None => Ok(()),
+        }
     }
 
-    /// Runs a handler with the state bound to `this`; puts the state back where the call fails.
-    fn handle(&mut self, desk: &mut LentDesk, call: Call) -> Result<(), Fault> {
-        let Some(mut state) = self.state.take() else {
+    /// Runs a handler's machine code; returns whether the call is done.
+    ///
+    /// # Errors
+    /// A cut: the state is as before. Where the call is not done, the desk is as before, too.
+    fn run_code(
+        &mut self,
+        handler: usize,
+        event: &StrategyEvent<'_>,
+        desk: &mut LentDesk,
+    ) -> Result<bool, Fault> {
+        let Some(Some(code)) = self.code.get(handler) else {
+            return Ok(false);
+        };
+        if !self.state.is_in_slots(&mut self.scratch.texts) {
+            return Ok(false);
+        }
+        let Some(desk) = desk.as_mut() else {
+            return Ok(false);
+        };
+        let turns_max = self.script.limits().operations_max;
+        match enter(
+            code,
+            event,
+            desk,
+            &mut self.state,
+            &mut self.scratch,
+            turns_max,
+        ) {
+            Exit::None => Ok(true),
+            Exit::Side => {
+                desk.undo();
+                Ok(false)
+            }
+            Exit::Cut => Err(fault(FaultKind::Cut, "cut: out of time, or told to stop")),
+        }
+    }
+
+    /// Interprets a handler with the state bound to `this`; puts the state back where the call fails.
+    fn interpret(&mut self, desk: &mut LentDesk, call: Call) -> Result<(), Fault> {
+        let Some(mut state) = self.state.take_map() else {
             return Err(fault(FaultKind::Error, "`init` has not run"));
         };
         let before = state.clone();
@@ -62,7 +135,8 @@ impl RhaiStrategy {
             None => self.run(desk, options, call.handler, (call.market,)),
         };
         let result = result.and_then(|_| self.accept(&state));
-        self.state = Some(if result.is_ok() { state } else { before });
+        self.state
+            .set_map(Some(if result.is_ok() { state } else { before }));
         result
     }
 
@@ -139,23 +213,26 @@ impl Strategy for RhaiStrategy {
     }
 
     fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {
-        if matches!(event, StrategyEvent::Init) {
+        let Some(handler) = handler_of(event) else {
             return self.init(desk);
+        };
+        if self.run_code(handler, event, desk)? {
+            return Ok(());
         }
         match Call::of(event, self.handlers(), desk)? {
-            Some(call) => self.handle(desk, call),
+            Some(call) => self.interpret(desk, call),
             None => Ok(()),
         }
     }
 
     fn save(&self, out: &mut Vec<u8>) {
-        state::write(self.state.as_ref(), out);
+        state::write(self.state.to_map().as_ref(), out);
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         match state::read(bytes, self.script.limits().state_depth_max) {
             Some(state) => {
-                self.state = state;
+                self.state.set_map(state);
                 Ok(())
             }
             None => Err(fault(
@@ -164,6 +241,48 @@ impl Strategy for RhaiStrategy {
             )),
         }
     }
+}
+
+/// Enters machine code with an event's market and argument; the state is as before unless the call is done.
+fn enter(
+    code: &Code,
+    event: &StrategyEvent<'_>,
+    desk: &mut (dyn Desk + 'static),
+    state: &mut Store,
+    scratch: &mut Scratch,
+    turns_max: u64,
+) -> Exit {
+    let (market, argument) = match event {
+        StrategyEvent::Book { market } => (*market, 0),
+        StrategyEvent::Trade { market, trade } => (*market, address(trade)),
+        StrategyEvent::Bar { market, bar } => (*market, address(bar)),
+        StrategyEvent::Fill { market, fill } => (*market, address(fill)),
+        StrategyEvent::Timer { name } => (desk.primary(), TextWord::of_call(name).word()),
+        StrategyEvent::Order { market, order } => match order_word(order.handle) {
+            Some(word) => (*market, word),
+            None => return Exit::Side,
+        },
+        StrategyEvent::Init | StrategyEvent::Start | StrategyEvent::Stop => (desk.primary(), 0),
+    };
+    scratch.pool.release(0);
+    let slots = if code.changes {
+        state.begin(&code.arrays)
+    } else {
+        state.slots()
+    };
+    let mut context = Context::new(desk, scratch, slots, market, turns_max);
+    let word = context.market_word();
+    (code.entry)(&mut context, word, argument);
+    let exit = context.exit();
+    if exit != Exit::None && code.changes {
+        state.restore(&code.arrays);
+    }
+    exit
+}
+
+/// Returns the address of what an event carries: machine code reads it during the call.
+fn address<T>(of: &T) -> u64 {
+    std::ptr::from_ref(of) as usize as u64
 }
 
 /// A handler's name and arguments.
@@ -214,18 +333,18 @@ impl Call {
         if !is_there {
             return Ok(None);
         }
-        let market = market.map_or_else(|| primary(desk), |market| Ok(token(market)))?;
+        let market = market.map_or_else(|| primary(desk), Ok)?;
         Ok(Some(Self {
             handler,
-            market,
+            market: token(market),
             argument,
         }))
     }
 }
 
-fn primary(desk: &mut LentDesk) -> Result<Dynamic, Fault> {
+fn primary(desk: &mut LentDesk) -> Result<InstrumentId, Fault> {
     match desk.as_mut() {
-        Some(desk) => Ok(token(desk.primary())),
+        Some(desk) => Ok(desk.primary()),
         None => Err(fault(FaultKind::Error, "the desk is lent already")),
     }
 }
