@@ -62,12 +62,14 @@ fn every_shipped_script_compiles_and_says_idea_inputs_and_risks() {
     assert_eq!(
         names,
         [
+            "avellaneda_stoikov.rhai",
             "breakout.rhai",
             "churn.rhai",
             "ema_cross.rhai",
             "empty.rhai",
             "grid.rhai",
             "imbalance.rhai",
+            "market_maker.rhai",
             "mean_reversion.rhai",
             "momentum.rhai"
         ]
@@ -166,7 +168,13 @@ fn imbalance_takes_the_heavy_side_and_leaves_by_its_timer() {
         market: MAIN,
         fill: fill(OrderHandle::NONE),
     };
-    assert_eq!(call(&mut strategy, &mut desk, filled), ["after 1500 hold"]);
+    assert_eq!(
+        call(&mut strategy, &mut desk, filled),
+        [
+            "0 protect 0.5 take Some(250.5) [ticks]",
+            "after 1500 hold"
+        ]
+    );
     fake(&mut desk).facts[0].is_flat = false;
     let timer = StrategyEvent::Timer { name: "hold" };
     assert_eq!(
@@ -253,6 +261,68 @@ fn momentum_follows_a_change_that_came_with_volume_and_leaves_when_it_is_used_up
     assert_eq!(
         log.last().map(String::as_str),
         Some("0 flatten [lost too much]")
+    );
+}
+
+/// Returns the price and the quantity of the quote on this side.
+fn quoted(log: &[String], side: &str) -> Option<(f64, f64)> {
+    let start = format!("0 quote {side} ");
+    let line = log.iter().find_map(|line| line.strip_prefix(&start))?;
+    let (qty, rest) = line.split_once(" @ ")?;
+    let price = rest.split_whitespace().next()?;
+    Some((price.parse().ok()?, qty.parse().ok()?))
+}
+
+#[test]
+fn makers_quote_both_sides_and_lean_against_what_they_hold() {
+    for name in ["market_maker.rhai", "avellaneda_stoikov.rhai"] {
+        let (mut strategy, mut desk) = started(name);
+        // Half a basis point a second.
+        set(&mut desk, 0, 0, 0.000_05, 0.000_05);
+        let timer = StrategyEvent::Timer { name: "quote" };
+        let log = call(&mut strategy, &mut desk, timer);
+        let (bid, bid_qty) = quoted(&log, "buy").expect("a bid");
+        let (ask, ask_qty) = quoted(&log, "sell").expect("an ask");
+        let mid = fake(&mut desk).facts[0].mid;
+        assert!(bid < mid && mid < ask, "{name}: {log:?}");
+        assert!(bid_qty > 0.0 && ask_qty > 0.0, "{name}: {log:?}");
+        fake(&mut desk).facts[0].exposure = 200.0;
+        fake(&mut desk).facts[0].position = 2.0;
+        let log = call(&mut strategy, &mut desk, timer);
+        let leaned = quoted(&log, "buy").zip(quoted(&log, "sell"));
+        let ((lower, _), (nearer, _)) = leaned.expect("both");
+        assert!(lower < bid && nearer < ask, "{name}: long, both go down: {log:?}");
+        fake(&mut desk).facts[0].exposure = 2_000.0;
+        let log = call(&mut strategy, &mut desk, timer);
+        let (_, full) = quoted(&log, "buy").expect("a withdrawn bid");
+        assert_eq!(full, 0.0, "{name}: {log:?}");
+    }
+}
+
+#[test]
+fn grid_buys_below_its_anchor_sells_a_step_above_and_gives_up_far_below() {
+    let (mut strategy, mut desk) = started("grid.rhai");
+    let timer = StrategyEvent::Timer { name: "look" };
+    let quotes = |log: &[String], side: &str| -> Vec<String> {
+        let start = format!("0 quote {side} ");
+        let of_side = log.iter().filter(|line| line.starts_with(&start));
+        of_side.filter(|line| !line.contains(" 0 @")).cloned().collect()
+    };
+    let log = call(&mut strategy, &mut desk, timer);
+    assert_eq!(quotes(&log, "buy").len(), 4, "{log:?}");
+    assert!(quotes(&log, "sell").is_empty(), "{log:?}");
+    let facts = &mut fake(&mut desk).facts[0];
+    let step = (150.0 / facts.mid / facts.step).floor() * facts.step;
+    (facts.is_flat, facts.position) = (false, step);
+    let log = call(&mut strategy, &mut desk, timer);
+    assert_eq!(quotes(&log, "buy").len(), 3, "one step is held: {log:?}");
+    assert_eq!(quotes(&log, "sell").len(), 1, "{log:?}");
+    let facts = &mut fake(&mut desk).facts[0];
+    facts.mid *= 0.97;
+    let log = call(&mut strategy, &mut desk, timer);
+    assert!(
+        log.iter().any(|line| line == "0 flatten [below the grid]"),
+        "{log:?}"
     );
 }
 
