@@ -5,6 +5,10 @@
 
 use claire_engine::Engine;
 use claire_engine::config::{BalanceConfig, EngineConfig, FeeSchedule, StrategyConfig};
+use claire_engine::indicator::{
+    ArgumentDefinition, BarF64, DEFINITIONS, Indicator, IndicatorKind, IndicatorSpec, SourceKind,
+    TouchF64, TradeF64,
+};
 use claire_engine::risk::{LatchedState, Profile};
 use claire_engine::snapshot::SNAPSHOT_ROOM_BYTES;
 use claire_engine::strategy::Strategy;
@@ -12,7 +16,7 @@ use claire_strategies::native::Churn;
 use claire_strategies::{RhaiStrategy, Script, bundled};
 use claire_types::{
     Amount, CellBuffer, Cells, ClockOffset, Currency, DurationNs, Header, Input, Mode, Record,
-    Symbol, Venue, WallNs,
+    Side, Symbol, Venue, VenueNs, WallNs,
 };
 use claire_venue::MarketFeed;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -135,6 +139,67 @@ fn check(mut line: Line) {
     assert!(done.orders - before >= 1_000, "the strategy must trade");
     assert!(done.fills > 0, "orders must be filled");
     assert_eq!(ALLOCATIONS.get(), 0, "allocations after warm-up");
+}
+
+#[test]
+fn no_indicator_allocates_after_it_was_made() {
+    let mut indicators: Vec<Indicator> = DEFINITIONS
+        .iter()
+        .map(|definition| {
+            let usual = |of: &ArgumentDefinition| of.default.unwrap_or(of.max.min(2_000.0));
+            let arguments: Vec<f64> = definition.arguments.iter().map(usual).collect();
+            IndicatorSpec::new(definition.kind, &arguments).expect("the usual arguments")
+        })
+        .map(Indicator::new)
+        .collect();
+    IS_WATCHED.set(true);
+    for number in 0..20_000_i64 {
+        let price = 100.0 + (number * 7_919 % 1_000) as f64 / 100.0;
+        let bar = BarF64 {
+            open_time: VenueNs(number * 60_000_000_000),
+            open: price,
+            high: price + 1.0,
+            low: price - 1.0,
+            close: price,
+            volume: 1.0 + (number % 7) as f64,
+        };
+        let now = WallNs(number * 10_000_000);
+        let side = if number % 3 == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
+        let (qty, ask) = (bar.volume, price + 0.01);
+        let touch = TouchF64 {
+            bid: price,
+            bid_qty: qty,
+            ask,
+            ask_qty: 2.0,
+        };
+        for indicator in &mut indicators {
+            match indicator.spec().definition().sources.first() {
+                Some(SourceKind::Trades) => indicator.on_trade(&TradeF64 {
+                    now,
+                    price,
+                    qty,
+                    side,
+                }),
+                Some(SourceKind::Mid) => indicator.on_mid(WallNs(now.0 * 100), price),
+                Some(SourceKind::Book) if indicator.book_levels().is_none() => {
+                    indicator.on_touch(now, &touch);
+                }
+                _ => indicator.on_bar(&bar),
+            }
+            indicator.on_time(now);
+        }
+    }
+    IS_WATCHED.set(false);
+    assert_eq!(ALLOCATIONS.get(), 0, "allocations of indicators");
+    for indicator in &indicators {
+        // A bucket of VPIN is larger here than all that was traded: it counts on.
+        let is_done = indicator.is_warm() || indicator.spec().kind() == IndicatorKind::Vpin;
+        assert!(is_done, "{:?}", indicator.spec());
+    }
 }
 
 #[test]

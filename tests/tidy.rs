@@ -62,7 +62,11 @@ const UNSAFE: &[&str] = &[
     "core/venue/src/binance/typed/pattern.rs",
     "core/venue/src/wide.rs",
     "ffi/",
-    "strategies/src/compile/call.rs",
+    "strategies/src/compile/array.rs",
+    "strategies/src/compile/machine.rs",
+    "strategies/src/compile/support.rs",
+    "strategies/src/compile/tagged.rs",
+    "strategies/src/compile/text.rs",
     "tests/no_alloc.rs",
 ];
 

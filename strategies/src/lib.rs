@@ -30,6 +30,8 @@ mod token;
 
 pub use api::reference::reference;
 pub use backend::{Backend, HandlerState, Interpreted};
+pub use api::reference::reference;
+pub use backend::{Backend, HandlerState, Interpreted};
 pub use bundled::{BUNDLED, bundled, bundled_test};
 pub use diagnostic::Diagnostic;
 pub use limits::Limits;

@@ -164,6 +164,19 @@ impl Kind {
         }
     }
 
+    /// Returns the type.
+    pub(crate) fn type_of(self) -> Type {
+        match self {
+            Self::Market => Type::Market,
+            Self::Trade => Type::Trade,
+            Self::Bar => Type::Bar,
+            Self::Fill => Type::Fill,
+            Self::Order => Type::Order,
+            Self::Bars => Type::Bars,
+            Self::Indicator => Type::Indicator,
+        }
+    }
+
     /// Returns the word people use for it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

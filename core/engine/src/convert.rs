@@ -34,6 +34,16 @@ pub fn qty_to_f64(qty: Qty, price: Price, instrument: &Instrument) -> f64 {
     }
 }
 
+/// Returns a candle's volume in the instrument's digits, further ones cut; `None` where it does not fit.
+pub fn qty_of_volume(volume: Amount, instrument: &Instrument) -> Option<Qty> {
+    let digits = instrument.scale.qty_digits;
+    let unit = Amount::from_fixed(1, digits)?.0.max(1);
+    i64::try_from(volume.0 / unit)
+        .ok()
+        .filter(|qty| *qty >= 0)
+        .map(Qty)
+}
+
 /// Returns the limit price on a tick, rounded away from the market: buys down, sells up.
 ///
 /// `None` for NaN, infinite, zero or negative prices and those that do not fit.

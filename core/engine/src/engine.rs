@@ -206,6 +206,7 @@ impl Engine {
                 side: view.side,
             },
         );
+        floor.begin_warm_seats();
         self.settle();
         self.call_watchers(
             instrument,
@@ -265,6 +266,7 @@ impl Engine {
             floor.see_touch(instrument);
         }
         floor.feed_book(instrument, touch_changed);
+        floor.begin_warm_seats();
         if floor.is_fresh(instrument) {
             // What became known before this event is told before it.
             self.settle();
@@ -291,6 +293,7 @@ impl Engine {
             floor.close_bars(instrument);
         }
         floor.feed_time();
+        floor.begin_warm_seats();
         if now >= due {
             let is_first = due == WallNs(0);
             if !is_first && !floor.seats.is_empty() {

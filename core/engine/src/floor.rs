@@ -9,6 +9,7 @@ mod closing;
 mod desk;
 mod facts;
 mod held;
+mod history;
 mod market;
 mod monitors;
 mod ordering;
@@ -21,6 +22,7 @@ mod stops;
 mod undo;
 
 pub use held::Held;
+pub use history::HistoryWanted;
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
 pub(crate) use snapshot::{FloorRef, FloorState};
@@ -99,6 +101,7 @@ const VENUES: usize = 8;
 /// What a strategy is to be told.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Call {
+    Start(StrategyId),
     Bar(StrategyId, InstrumentId, BarView),
     Fill(StrategyId, InstrumentId, FillView),
     Order(StrategyId, InstrumentId, OrderView),

@@ -5,12 +5,14 @@
 
 pub mod bars;
 pub mod book;
+pub mod kept;
 #[cfg(test)]
-mod recording;
+pub(crate) mod recording;
 pub mod stats;
 pub mod view;
 
 pub use bars::{Bar, Bars};
 pub use book::{Book, BookChange, Touch};
+pub use kept::{KEPT_BARS_MAX, KeptBars};
 pub use stats::{LastTrade, MarketStats};
 pub use view::{BookView, MergedBook};

@@ -68,7 +68,7 @@ pub struct Handlers {
 pub enum StrategyEvent<'a> {
     /// `init(m)`: at every load; declares bars, indicators and timers. Orders are denied here.
     Init,
-    /// `on_start(m)`: once per run, when all that was declared is known.
+    /// `on_start(m)`: once per run, when all that was declared is warm; before any other handler but `init`.
     Start,
     /// `on_book(m)`: the touch or a watched level changed.
     Book {
@@ -203,6 +203,13 @@ pub trait Desk: Send + std::any::Any {
 
     /// Returns an indicator's output now and one update ago.
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView;
+
+    /// Lets the strategy begin after so many closed bars of each of its bars, in place of when its indicators
+    /// are warm; 0 is at once.
+    ///
+    /// # Errors
+    /// [`DeskFault`] outside `init`, below 0 or above the bars that are kept.
+    fn warmup(&mut self, bars: i64) -> Result<(), DeskFault>;
 
     /// Calls `on_timer` every `ms` from now; the same name re-arms.
     ///

@@ -280,6 +280,7 @@ fn trouble(seat: &Seat, floor: &Floor) -> Option<String> {
     }
     let last = seat.fault_last;
     let end = match seat.phase {
+        Phase::Warming => return Some(not_begun(seat)),
         Phase::Broken => {
             return Some(format!(
                 "strategy {name}: init failed, so it never ran: {last}"
@@ -292,6 +293,26 @@ fn trouble(seat: &Seat, floor: &Floor) -> Option<String> {
         let failures = seat.faults;
         format!("strategy {name}: {failures} calls failed, the last: {last}{end}")
     })
+}
+
+/// Says what a strategy that never began was waiting for.
+fn not_begun(seat: &Seat) -> String {
+    let name = &seat.name;
+    let what = match (seat.warmup, seat.first_cold()) {
+        (Some(count), _) => format!("{count} closed bars"),
+        (None, Some(cold)) => {
+            let spec = cold.indicator.spec();
+            let updates = spec
+                .warm_updates()
+                .map(|count| format!(", {count} updates"));
+            let updates = updates.unwrap_or_default();
+            format!("`{}` to be warm{updates}", spec.definition().name)
+        }
+        (None, None) => "a market event".to_owned(),
+    };
+    format!(
+        "strategy {name}: it waited for {what} until the end, so it did nothing; `warmup(n)` in init lets it begin earlier"
+    )
 }
 
 /// A store is filled from a journal: without a folder for it, it gets one of its own.

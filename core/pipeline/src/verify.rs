@@ -433,6 +433,8 @@ fn prepared_of(
     Ok(Prepared {
         engine: engine.map_err(RunError::Usage)?,
         scripts,
+        // Which backend runs does not matter to the digest.
+        handlers: Vec::new(),
         engine_config,
         state,
     })

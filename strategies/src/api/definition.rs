@@ -253,7 +253,8 @@ mod tests {
     #[test]
     fn values_fill_the_arguments_in_order_and_a_text_at_the_end_is_the_last() {
         use Type::{Float, Int, Market, Text};
-        let cases: [(&[Type], Option<[Option<usize>; 5]>); 8] = [
+        type Places = [Option<usize>; 5];
+        let cases: [(&[Type], Option<Places>); 8] = [
             (
                 &[Market, Float, Int],
                 Some([Some(0), Some(1), Some(2), None, None]),

@@ -23,9 +23,7 @@ pub(crate) mod words;
 
 pub(crate) use definition::Definition;
 
-use crate::compile::ir::Type;
 use claire_types::{OrderFlags, Side};
-use definition::Form;
 use rhai::{Dynamic, EvalAltResult, FLOAT, INT, Module, Variant};
 use std::sync::OnceLock;
 
@@ -49,18 +47,6 @@ pub(crate) fn definitions() -> &'static [Definition] {
         all.extend(number::definitions());
         all
     })
-}
-
-/// Returns the definition that a call with values of these types is of, the receiver of a method being the first.
-pub(crate) fn called(name: &str, given: &[Type]) -> Option<&'static Definition> {
-    let mut all = definitions().iter();
-    all.find(|of| of.form != Form::Property && of.name == name && of.fits(given))
-}
-
-/// Returns the definition of a property of a value of this type.
-pub(crate) fn property(name: &str, of: Type) -> Option<&'static Definition> {
-    let mut all = definitions().iter();
-    all.find(|found| found.form == Form::Property && found.name == name && found.fits(&[of]))
 }
 
 /// Returns the module of all of Claire's functions and constants.
@@ -120,7 +106,8 @@ const _: () = assert!(size_of::<OrderFlags>() == 1);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use definition::Effect;
+    use crate::compile::ir::Type;
+    use definition::{Effect, Form};
 
     #[test]
     fn every_definition_says_what_it_is_and_has_its_code() {
@@ -149,6 +136,15 @@ mod tests {
         }
     }
 
+    /// Returns what the first definition gives that a call or a property is of.
+    fn found(name: &str, is_property: bool, given: &[Type]) -> Option<Type> {
+        let mut all = definitions().iter();
+        let is_one = |of: &&Definition| {
+            of.name == name && (of.form == Form::Property) == is_property && of.fits(given)
+        };
+        all.find(is_one).map(|of| of.returns)
+    }
+
     #[test]
     fn a_call_finds_its_definition_by_name_and_types() {
         use Type::{Bars, Float, Indicator, Int, Market, Text};
@@ -167,11 +163,11 @@ mod tests {
             ("buy_limit", &[Market, Int, Text], None),
         ];
         for (name, given, want) in cases {
-            let found = called(name, given).map(|of| of.returns);
-            assert_eq!(found, want, "{name} {given:?}");
+            assert_eq!(found(name, false, given), want, "{name} {given:?}");
         }
-        assert_eq!(property("bid", Market).map(|of| of.returns), Some(Float));
-        assert_eq!(property("floor", Float).map(|of| of.returns), Some(Float));
-        assert!(property("floor", Int).is_none() && property("bidd", Market).is_none());
+        assert_eq!(found("bid", true, &[Market]), Some(Float));
+        assert_eq!(found("floor", true, &[Float]), Some(Float));
+        assert_eq!(found("floor", true, &[Int]), None);
+        assert_eq!(found("bidd", true, &[Market]), None);
     }
 }

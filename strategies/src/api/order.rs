@@ -61,7 +61,7 @@ fn handle() -> Vec<Definition> {
         reads property reason(order: Order) -> Word = reason;
         /// The same as `reason`.
         reads property reject_reason(order: Order) -> Word = reason;
-        /// Where it stands: `new`, `filled`, ..., `denied`, or `none` of no order.
+        /// Where it stands: `new`, `filled`, ..., `denied`, `held` by the engine, or `none` of no order.
         reads property status(order: Order) -> Word = status;
         /// `BUY` or `SELL`.
         reads property side(order: Order) -> i64 = side;
@@ -188,9 +188,11 @@ fn reason(desk: &mut dyn Desk, order: Order) -> Word {
 }
 
 fn status(desk: &mut dyn Desk, order: Order) -> Word {
-    match desk.order(order.0).status {
+    let view = desk.order(order.0);
+    match view.status {
         Some(status) => STATUSES.get(status as usize).unwrap_or(&""),
         None if is_denied(order) => &"denied",
+        None if view.is_open => &"held",
         None => &"none",
     }
 }

@@ -3,6 +3,8 @@
 //! Follows the scopes of the language, so that a variable is known where Rhai would find it.
 
 use super::Functions;
+use crate::api::reference::usage;
+use crate::compile::ir::Type;
 use crate::constants::PARAM_COUNTS;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::names::did_you_mean;
@@ -377,7 +379,12 @@ impl<'a> Body<'a> {
                 if properties.is_some_and(|properties| properties.contains(name)) {
                     return;
                 }
-                let hint = did_you_mean(name, properties.into_iter().flatten().map(String::as_str));
+                let hint = match usage(name, Some(kind.type_of())) {
+                    Some(usage) => Some(format!("it is called: {usage}")),
+                    None => {
+                        did_you_mean(name, properties.into_iter().flatten().map(String::as_str))
+                    }
+                };
                 self.tell(position, format!("{} has no `{name}`", kind.as_str()), hint);
             }
             Receiver::Unknown => {}
@@ -435,7 +442,23 @@ impl<'a> Body<'a> {
         }
         if let Some(counts) = self.known_counts(name, receiver) {
             let message = format!("`{name}` takes {counts}, not {count}");
-            self.tell(at, message, None);
+            let hint = if known.functions.contains_key(name) {
+                None
+            } else {
+                usage(name, receiver.type_of()).map(|usage| format!("write {usage}"))
+            };
+            self.tell(at, message, hint);
+            return;
+        }
+        if let Receiver::Of(kind) = receiver
+            && known
+                .catalogue
+                .properties
+                .get(&kind)
+                .is_some_and(|of| of.contains(name))
+        {
+            let message = format!("`{name}` of {} is no function", kind.as_str());
+            self.tell(at, message, Some("write it without `()`".to_owned()));
             return;
         }
         let own = known.functions.keys().map(String::as_str);
@@ -486,6 +509,15 @@ impl<'a> Body<'a> {
     fn tell(&mut self, at: Position, message: impl Into<String>, hint: Option<String>) {
         self.diagnostics
             .push(self.known.source.at(at, message).with_hint(hint));
+    }
+}
+
+impl Receiver {
+    fn type_of(self) -> Option<Type> {
+        match self {
+            Self::Of(kind) => Some(kind.type_of()),
+            Self::State | Self::Unknown => None,
+        }
     }
 }
 

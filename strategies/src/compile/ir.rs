@@ -309,7 +309,9 @@ pub enum Binary {
     DivideFloat,
     /// `%` of floats: C's `fmod`.
     ModuloFloat,
-    /// A comparison of floats as Rhai does it, within the relative epsilon.
+    /// A comparison of floats as Rhai does it, within the relative epsilon: by `(x - y) / s`, where `s` is 1
+    /// if `x * y` is 0, else the greater magnitude (that of the other where one is NaN). Where `s` is 0,
+    /// which is so for 0 and NaN, they are equal.
     CompareFloat(Comparison),
     /// A comparison of floats as IEEE 754 has it, without any epsilon.
     CompareFloatExactly(Comparison),

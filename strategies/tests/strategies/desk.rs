@@ -308,6 +308,18 @@ impl Desk for FakeDesk {
         view.copied().unwrap_or_default()
     }
 
+    fn warmup(&mut self, bars: i64) -> Result<(), DeskFault> {
+        if !self.is_init {
+            return Err(DeskFault::OutsideInit);
+        }
+        self.say(format!("warmup {bars}"));
+        if (0..=1_000).contains(&bars) {
+            Ok(())
+        } else {
+            Err(DeskFault::Argument)
+        }
+    }
+
     fn every(&mut self, ms: i64, name: &str) -> Result<(), DeskFault> {
         self.say(format!("every {ms} {name}"));
         if ms < 1 {

@@ -173,7 +173,26 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "fn init(m) { #{} }\nfn on_book(m) { m.buy(); }",
-        &["2:19 `buy` takes 1 or 2 arguments, not 0"],
+        &[
+            "2:19 `buy` takes 1 or 2 arguments, not 0 (write `m.buy(qty: float, reason: text = \"\")`)",
+        ],
+    ),
+    (
+        "fn init(m) { #{} }\nfn on_book(m) { m.bid(); m.mid(); m.cancel_all; plot(1); }",
+        &[
+            "2:19 `bid` takes 1 argument, not 0 (write `m.bid` or `m.bid(rank: int)`)",
+            "2:28 `mid` of the market is no function (write it without `()`)",
+            "2:37 the market has no `cancel_all` (it is called: `m.cancel_all()`)",
+            "2:49 `plot` takes 2 or 3 arguments, not 1 (write `plot(name: text, value: float)` or `plot(pane: text, name: text, value: float)`)",
+        ],
+    ),
+    (
+        "fn init(m) { let b = m.bars(\"1m\"); #{ a: b.emma(3), b: m.emma(3) } }\nfn on_book(m) { abs(); }",
+        &[
+            "1:44 unknown function `emma` (did you mean `ema`?)",
+            "1:58 unknown function `emma` (did you mean `ema`?)",
+            "2:17 `abs` takes 1 argument, not 0 (write `abs(x: int or float)`)",
+        ],
     ),
     (
         "fn init(m) { #{} }\nfn on_book(m) { let x = m.bidd; }",

@@ -1,7 +1,10 @@
 //! Scripts against a desk that writes down what is asked of it.
 
+mod backends;
 mod desk;
 mod diagnostics;
+mod interface;
+mod page;
 mod reference;
 mod runtime;
 mod sandbox;

@@ -50,6 +50,9 @@ impl Engine {
         let mut calls = std::mem::take(&mut floor.calls_told);
         for call in &calls {
             match call {
+                Call::Start(strategy) => {
+                    self.call_if(*strategy, |handlers| handlers.start, &StrategyEvent::Start);
+                }
                 Call::Bar(strategy, market, bar) => {
                     let event = StrategyEvent::Bar {
                         market: *market,

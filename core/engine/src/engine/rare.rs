@@ -26,7 +26,8 @@ impl Engine {
             Input::LowDisk(low) => self.floor_mut().take_low_disk(low),
             Input::SessionReset => self.on_session_reset(header),
             Input::End => self.on_end(header),
-            // Klines and liquidations are counted by the feed; nothing here is moved by them yet.
+            Input::Kline(kline) => self.floor_mut().take_history(header.instrument, kline),
+            // Liquidations are counted by the feed; nothing here is moved by them yet.
             _ => {}
         }
     }
@@ -59,7 +60,7 @@ impl Engine {
         self.open_seats(facts);
     }
 
-    /// Runs `init` and `on_start` of every strategy whose primary market this is.
+    /// Runs `init` of every strategy whose primary market this is, and `on_start` where it begins at once.
     fn open_seats(&mut self, facts: &Instrument) {
         for index in 0..self.strategies.len() {
             let strategy = StrategyId(u16::try_from(index).unwrap_or(u16::MAX));
@@ -74,14 +75,15 @@ impl Engine {
             seat.phase = Phase::Init;
             floor.watch_primary(strategy, facts.id);
             let is_ready = self.call(strategy, &StrategyEvent::Init);
-            if let Some(seat) = self.floor_mut().seats.get_mut(index) {
-                seat.phase = if is_ready {
-                    Phase::Running
-                } else {
-                    Phase::Broken
-                };
-            }
-            if is_ready && self.strategies[index].handlers().start {
+            let Some(seat) = self.floor_mut().seats.get_mut(index) else {
+                continue;
+            };
+            seat.phase = match is_ready {
+                true => Phase::Warming,
+                false => Phase::Broken,
+            };
+            // What declared nothing, or only what is warm by the bars that are kept, begins at once.
+            if seat.begin_if_warm() && self.strategies[index].handlers().start {
                 self.call(strategy, &StrategyEvent::Start);
             }
         }

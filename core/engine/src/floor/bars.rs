@@ -2,12 +2,12 @@
 //!
 //! Called by the engine after trades, views and ticks. Engine thread only.
 
-use super::{Call, Floor, Seat, facts};
+use super::{Call, Floor, facts};
 use crate::convert;
 use crate::indicator::{BarF64, TradeF64};
 use crate::market::{Bar, BookView};
-use crate::strategy::{BarView, BarsId, IndicatorSource};
-use claire_types::{Amount, InstrumentId, Side, StrategyId};
+use crate::strategy::IndicatorSource;
+use claire_types::{Amount, Instrument, InstrumentId, Side, StrategyId};
 
 impl Floor {
     pub(crate) fn feed_mid(&mut self, instrument: InstrumentId) {
@@ -37,6 +37,9 @@ impl Floor {
         let Some(market) = self.markets.get(instrument.index()) else {
             return;
         };
+        if !market.book.is_proven() {
+            return;
+        }
         for seat in &mut self.seats {
             for declared in &mut seat.indicators {
                 if declared.source != IndicatorSource::Book(instrument) {
@@ -92,31 +95,27 @@ impl Floor {
         self.closed_bars = closed;
     }
 
-    /// Feeds a closed bar to the indicators on it and tells the strategies that declared it.
+    /// Keeps a closed bar, feeds it to the indicators on it and tells the strategies that declared it.
+    ///
+    /// A strategy that is warm with this bar begins with it.
     fn close_bar(&mut self, instrument: InstrumentId, number: u16, bar: &Bar) {
-        let Some(facts) = self.market_of(instrument).map(|market| market.instrument) else {
+        let Some(market) = self.markets.get_mut(instrument.index()) else {
             return;
         };
-        let price = |price| convert::price_to_f64(price, &facts);
+        let bar = bar_f64(bar, &market.instrument);
+        if let Some(kept) = market.kept.get_mut(usize::from(number)) {
+            kept.push(bar);
+        }
         for (index, seat) in (0_u16..).zip(&mut self.seats) {
-            let Some(bars) = seat.bars_id(instrument, number) else {
+            let Some(id) = seat.bars_id(instrument, number) else {
                 continue;
             };
-            let view = BarView {
-                bars,
-                interval_ms: seat
-                    .bars
-                    .get(usize::from(bars.0))
-                    .map_or(0, |declared| declared.interval_ms),
-                open_time: bar.open_time,
-                open: price(bar.open),
-                high: price(bar.high),
-                low: price(bar.low),
-                close: price(bar.close),
-                volume: convert::qty_to_f64(bar.volume, bar.close, &facts),
-            };
-            update_bar_indicators(seat, bars, &view);
+            seat.take_bar(id, &bar);
+            if seat.begin_if_warm() {
+                self.calls.push(Call::Start(StrategyId(index)));
+            }
             if seat.is_called() {
+                let view = seat.bar_view(id, &bar);
                 self.calls
                     .push(Call::Bar(StrategyId(index), instrument, view));
             }
@@ -124,19 +123,15 @@ impl Floor {
     }
 }
 
-fn update_bar_indicators(seat: &mut Seat, bars: BarsId, view: &BarView) {
-    let bar = BarF64 {
-        open_time: view.open_time,
-        open: view.open,
-        high: view.high,
-        low: view.low,
-        close: view.close,
-        volume: view.volume,
-    };
-    for declared in &mut seat.indicators {
-        if declared.source == IndicatorSource::Bars(bars) {
-            declared.indicator.on_bar(&bar);
-        }
+fn bar_f64(bar: &Bar, facts: &Instrument) -> BarF64 {
+    let price = |price| convert::price_to_f64(price, facts);
+    BarF64 {
+        open_time: bar.open_time,
+        open: price(bar.open),
+        high: price(bar.high),
+        low: price(bar.low),
+        close: price(bar.close),
+        volume: convert::qty_to_f64(bar.volume, bar.close, facts),
     }
 }
 

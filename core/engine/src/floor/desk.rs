@@ -6,8 +6,8 @@ use super::bars::imbalance;
 use super::seat::{BARS_MAX, DeclaredBars, DeclaredIndicator, INDICATORS_MAX};
 use super::{Floor, Phase, Staged};
 use crate::convert::{price_to_f64, qty_from_f64, qty_to_f64};
-use crate::indicator::{Indicator, IndicatorSpec, SpecFault};
-use crate::market::Bars;
+use crate::indicator::{IndicatorSpec, SpecFault};
+use crate::market::{Bars, KEPT_BARS_MAX, KeptBars};
 use crate::risk::Purpose;
 use crate::strategy::{
     BarsId, BracketRequest, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView,
@@ -16,7 +16,6 @@ use crate::strategy::{
 };
 use crate::timers::TimerFault;
 use claire_types::record::{NoteKind, NoteRecord, Plot, Signal};
-use claire_types::time::NS_PER_MS;
 use claire_types::{
     Amount, GateCode, InstrumentId, Note, OrderFlags, OrderReason, Price, Qty, Record, Side,
 };
@@ -215,15 +214,16 @@ impl Desk for Floor {
             .markets
             .get_mut(market.index())
             .ok_or(DeskFault::Argument)?;
-        let is_it = |bars: &Bars| bars.interval().0 == interval_ms * NS_PER_MS;
-        let number = match place.bars.iter().position(is_it) {
+        let number = match place.bars_number(interval_ms) {
             Some(number) => number,
             None => {
                 place.bars.push(Bars::new(length, place.instrument.scale));
                 self.saved.before.bars_made(market);
+                place.kept.push(KeptBars::new());
                 place.bars.len() - 1
             }
         };
+        let kept = place.kept.get(number).map_or(0, KeptBars::len);
         let number = u16::try_from(number).map_err(|_| DeskFault::Capacity)?;
         let seat = self
             .seats
@@ -239,6 +239,7 @@ impl Desk for Floor {
             market,
             number,
             interval_ms,
+            closed: u32::try_from(kept).unwrap_or(u32::MAX),
         });
         seat.bars_id(market, number).ok_or(DeskFault::Capacity)
     }
@@ -250,10 +251,7 @@ impl Desk for Floor {
         arguments: &[f64],
     ) -> Result<IndicatorId, DeskFault> {
         let caller = self.caller;
-        let seat = self
-            .seats
-            .get_mut(caller.index())
-            .ok_or(DeskFault::OutsideInit)?;
+        let seat = self.seat(caller).ok_or(DeskFault::OutsideInit)?;
         if seat.phase != Phase::Init {
             return Err(DeskFault::OutsideInit);
         }
@@ -267,7 +265,11 @@ impl Desk for Floor {
         if !spec.definition().takes(source.kind()) {
             return Err(DeskFault::Indicator(SpecFault::Source(spec.definition())));
         }
-        let indicator = Indicator::new(spec);
+        let indicator = self.indicator_for(seat, source, spec);
+        let seat = self
+            .seats
+            .get_mut(caller.index())
+            .ok_or(DeskFault::OutsideInit)?;
         seat.indicators
             .push(DeclaredIndicator { source, indicator });
         u16::try_from(seat.indicators.len() - 1)
@@ -291,6 +293,21 @@ impl Desk for Floor {
             prev: declared.indicator.output_prev(output),
             is_warm: declared.indicator.is_warm(),
         }
+    }
+
+    fn warmup(&mut self, bars: i64) -> Result<(), DeskFault> {
+        let caller = self.caller;
+        let seat = self
+            .seats
+            .get_mut(caller.index())
+            .filter(|seat| seat.phase == Phase::Init)
+            .ok_or(DeskFault::OutsideInit)?;
+        let count = u32::try_from(bars).map_err(|_| DeskFault::Argument)?;
+        if usize::try_from(count).is_ok_and(|count| count > KEPT_BARS_MAX) {
+            return Err(DeskFault::Argument);
+        }
+        seat.warmup = Some(count);
+        Ok(())
     }
 
     fn every(&mut self, ms: i64, name: &str) -> Result<(), DeskFault> {

@@ -2,7 +2,7 @@
 //!
 //! Called by the engine for each market event of the instrument, before anybody acts on it.
 
-use crate::market::{Bar, Bars, BookChange, BookView, MarketStats, MergedBook};
+use crate::market::{Bar, Bars, BookChange, BookView, KeptBars, MarketStats, MergedBook};
 use claire_types::record::{BookEnd, BookRecord};
 use claire_types::{
     Amount, BookReason, Depth, DurationNs, Instrument, Side, Ticker, Trade, VenueNs, WallNs,
@@ -20,6 +20,8 @@ pub struct Market {
     pub stats: MarketStats,
     /// Bars that strategies declared, in the order of declaration.
     pub bars: Vec<Bars>,
+    /// The last closed ones of each of these.
+    pub kept: Vec<KeptBars>,
     /// Mark price and when it came, where the venue gives one.
     pub mark: Option<(Amount, WallNs)>,
     /// When the book last changed.
@@ -43,12 +45,24 @@ impl Market {
             book: MergedBook::new(instrument.tick, instrument.scale.price_digits),
             stats: MarketStats::default(),
             bars: Vec::new(),
+            kept: Vec::new(),
             mark: None,
             changed: WallNs(0),
             venue_time: VenueNs::NONE,
             gaps: 0,
             said: None,
         }
+    }
+
+    /// Takes the room again that a market read from a snapshot does not have.
+    pub(super) fn reserve_room(&mut self) {
+        self.kept.iter_mut().for_each(KeptBars::reserve_room);
+    }
+
+    /// Returns the number of the bars of this length, where somebody declared them.
+    pub fn bars_number(&self, interval_ms: i64) -> Option<usize> {
+        let is_it = |bars: &Bars| bars.interval() == DurationNs::from_ms(interval_ms);
+        self.bars.iter().position(is_it)
     }
 
     /// Applies a part of a depth frame.

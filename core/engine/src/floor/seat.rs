@@ -4,8 +4,8 @@
 //! is saved when its call begins and put back when the call fails.
 
 use super::Held;
-use crate::indicator::Indicator;
-use crate::strategy::{BarsId, IndicatorSource, MarketFacts};
+use crate::indicator::{BarF64, Indicator};
+use crate::strategy::{BarView, BarsId, IndicatorSource, MarketFacts};
 use crate::timers::Timers;
 use claire_types::{Amount, InstrumentId, InstrumentKey, Note, Side};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub enum Phase {
     Waiting,
     /// `init` runs: it declares.
     Init,
+    /// What it declared is not warm yet: no handler is called.
+    Warming,
     /// It trades.
     Running,
     /// `on_stop` runs or ran: no entries.
@@ -53,6 +55,8 @@ pub struct Seat {
     pub bars: Vec<DeclaredBars>,
     /// Its indicators.
     pub indicators: Vec<DeclaredIndicator>,
+    /// Closed bars after which it begins, where it said so; else when its indicators are warm.
+    pub warmup: Option<u32>,
     /// Calls that failed since one succeeded.
     pub faults_in_a_row: u32,
     /// Calls that failed in all.
@@ -91,6 +95,8 @@ pub struct DeclaredBars {
     pub number: u16,
     /// Their length.
     pub interval_ms: i64,
+    /// How many have closed, history included.
+    pub closed: u32,
 }
 
 /// An indicator that a strategy declared.
@@ -113,6 +119,7 @@ impl Seat {
             timers: Timers::new(),
             bars: Vec::with_capacity(BARS_MAX),
             indicators: Vec::with_capacity(INDICATORS_MAX),
+            warmup: None,
             faults_in_a_row: 0,
             faults: 0,
             fault_last: Note::EMPTY,
@@ -153,11 +160,66 @@ impl Seat {
             .map(|(_, facts)| facts)
     }
 
-    /// Returns whether all its indicators are warm.
+    /// Returns whether it has seen enough: as many bars as it said, else all its indicators are warm.
     pub fn is_warm(&self) -> bool {
-        self.indicators
+        match self.warmup {
+            Some(count) => self.bars.iter().all(|bars| bars.closed >= count),
+            None => self.first_cold().is_none(),
+        }
+    }
+
+    /// Returns the first of its indicators that is not warm.
+    pub fn first_cold(&self) -> Option<&DeclaredIndicator> {
+        let mut declared = self.indicators.iter();
+        declared.find(|declared| !declared.indicator.is_warm())
+    }
+
+    /// Begins, where it waited to be warm and is; returns whether it did.
+    pub(crate) fn begin_if_warm(&mut self) -> bool {
+        let begins = self.phase == Phase::Warming && self.is_warm();
+        if begins {
+            self.phase = Phase::Running;
+        }
+        begins
+    }
+
+    /// Takes a closed bar of its own.
+    pub(super) fn take_bar(&mut self, id: BarsId, bar: &BarF64) {
+        if let Some(bars) = self.bars.get_mut(usize::from(id.0)) {
+            bars.closed = bars.closed.saturating_add(1);
+        }
+        for declared in &mut self.indicators {
+            if declared.source == IndicatorSource::Bars(id) {
+                declared.indicator.on_bar(bar);
+            }
+        }
+    }
+
+    /// Returns how many closed bars it wants to have seen of these bars before it begins.
+    pub fn history(&self, id: BarsId) -> u32 {
+        let on_it = self
+            .indicators
             .iter()
-            .all(|declared| declared.indicator.is_warm())
+            .filter(|declared| declared.source == IndicatorSource::Bars(id));
+        let longest = on_it
+            .map(|declared| declared.indicator.spec().history())
+            .max();
+        self.warmup.or(longest).unwrap_or(0)
+    }
+
+    /// Returns a bar of its own as it sees it.
+    pub(super) fn bar_view(&self, id: BarsId, bar: &BarF64) -> BarView {
+        let declared = self.bars.get(usize::from(id.0));
+        BarView {
+            bars: id,
+            interval_ms: declared.map_or(0, |bars| bars.interval_ms),
+            open_time: bar.open_time,
+            open: bar.open,
+            high: bar.high,
+            low: bar.low,
+            close: bar.close,
+            volume: bar.volume,
+        }
     }
 
     /// Returns the id of the bars, if the strategy declared them.

@@ -93,6 +93,7 @@ impl Floor {
         state.check(&self.config)?;
         self.now = state.now;
         refill(&mut self.markets, state.markets);
+        self.markets.iter_mut().for_each(Market::reserve_room);
         self.seats = state.seats;
         for seat in &mut self.seats {
             seat.reserve_room();

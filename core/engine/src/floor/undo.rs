@@ -18,6 +18,8 @@ pub(super) struct Before {
     markets: usize,
     bars: usize,
     indicators: usize,
+    /// When the strategy begins.
+    warmup: Option<u32>,
     /// Numbers of markets before the call's first order there.
     numbers: Vec<(InstrumentId, MarketFacts)>,
     /// Markets that got bars from the call, in order.
@@ -32,6 +34,7 @@ impl Before {
             markets: 0,
             bars: 0,
             indicators: 0,
+            warmup: None,
             numbers: Vec::with_capacity(seat::MARKETS_MAX),
             bars_made: Vec::with_capacity(seat::BARS_MAX),
         }
@@ -55,6 +58,7 @@ impl Floor {
             before.markets = seat.facts.len();
             before.bars = seat.bars.len();
             before.indicators = seat.indicators.len();
+            before.warmup = seat.warmup;
         }
     }
 
@@ -90,6 +94,7 @@ impl Floor {
         while let Some(market) = self.saved.before.bars_made.pop() {
             if let Some(place) = self.markets.get_mut(market.index()) {
                 place.bars.pop();
+                place.kept.pop();
             }
         }
         self.take_back_seat();
@@ -110,6 +115,7 @@ impl Floor {
         seat.facts.truncate(before.markets);
         seat.bars.truncate(before.bars);
         seat.indicators.truncate(before.indicators);
+        seat.warmup = before.warmup;
         for (market, numbers) in &before.numbers {
             if let Some(place) = seat.facts_mut(*market) {
                 *place = *numbers;

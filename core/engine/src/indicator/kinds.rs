@@ -203,7 +203,7 @@ pub static DEFINITIONS: [IndicatorDefinition; 36] = [
         sources: BARS,
         outputs: VALUE,
         help: "Money flow index: share of the turnover of `length` bars in which (high + low + close) / 3 rose, 0 to 100.",
-        notes: "50 where nothing flowed; TA-Lib says 0 where less than 1 flowed in all.",
+        notes: "50 where nothing flowed; TA-Lib says 0 where less than 1 flowed in all. Prices that differ by less than a rounding are equal.",
     },
     IndicatorDefinition {
         kind: Kind::Obv,

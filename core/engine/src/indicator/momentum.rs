@@ -38,6 +38,13 @@ pub(super) struct Mfi {
     falling: WindowSum,
 }
 
+/// Of what the prices are above the first one: their level would cost digits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cci {
+    base: Option<f64>,
+    moments: Moments,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Obv {
     close: Option<f64>,
@@ -107,10 +114,33 @@ impl Mfi {
     pub fn push(&mut self, bar: &BarF64) -> Option<f64> {
         let price = bar.typical();
         let before = self.price.replace(price)?;
-        let flow = price * bar.volume;
-        let rising = self.rising.push(if price > before { flow } else { 0.0 });
-        let falling = self.falling.push(if price < before { flow } else { 0.0 });
+        let (flow, change) = (price * bar.volume, price - before);
+        // Sums of three decimals that are equal differ by what each rounds; no tick is so small.
+        let is_flat = change.abs() <= 4.0 * f64::EPSILON * price.abs();
+        let flow = if is_flat { 0.0 } else { flow };
+        let rising = self.rising.push(if change > 0.0 { flow } else { 0.0 });
+        let falling = self.falling.push(if change < 0.0 { flow } else { 0.0 });
         Some(percent_of(rising?, falling?))
+    }
+}
+
+impl Cci {
+    pub fn new(length: u32) -> Self {
+        Self {
+            base: None,
+            moments: Moments::new(length),
+        }
+    }
+
+    pub fn push(&mut self, bar: &BarF64) -> Option<f64> {
+        let base = *self.base.get_or_insert(bar.close);
+        let above = ((bar.high - base) + (bar.low - base) + (bar.close - base)) / 3.0;
+        let is_full = self.moments.push(above);
+        let distance = is_full.then(|| above - self.moments.mean())?;
+        Some(quotient(
+            distance,
+            0.015 * self.moments.absolute_deviation(),
+        ))
     }
 }
 
@@ -129,13 +159,6 @@ impl Obv {
 /// Returns Williams' %R.
 pub(super) fn williams_r(channel: &mut Channel, bar: &BarF64) -> Option<f64> {
     Some(100.0 * (place_in_range(channel, bar)? - 1.0))
-}
-
-/// Returns the commodity channel index.
-pub(super) fn cci(moments: &mut Moments, bar: &BarF64) -> Option<f64> {
-    let price = bar.typical();
-    let distance = moments.push(price).then(|| price - moments.mean())?;
-    Some(quotient(distance, 0.015 * moments.absolute_deviation()))
 }
 
 /// Returns where the close stands between lowest 0 and highest 1; in the middle where both are one.

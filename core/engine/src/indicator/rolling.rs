@@ -19,6 +19,9 @@ pub(super) struct Ring {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Moments {
     ring: Ring,
+    /// What is taken off each value, so that a small spread at a high level keeps its digits.
+    base: f64,
+    /// Mean of what is above the base.
     mean: f64,
     /// Sum of squared distances from the mean.
     squares: f64,
@@ -108,6 +111,7 @@ impl Moments {
     pub fn new(length: u32) -> Self {
         Self {
             ring: Ring::new(length),
+            base: 0.0,
             mean: 0.0,
             squares: 0.0,
             same: 0,
@@ -122,30 +126,33 @@ impl Moments {
         } else {
             1
         };
-        let leaving = self.ring.push(value);
-        let count = self.ring.len() as f64;
+        if newest.is_none() {
+            self.base = value;
+        }
+        let leaving = self.ring.push(value).map(|leaving| leaving - self.base);
+        let (count, above) = (self.ring.len() as f64, value - self.base);
         let mean_before = self.mean;
         match leaving {
             None => {
-                self.mean += (value - mean_before) / count;
-                self.squares += (value - mean_before) * (value - self.mean);
+                self.mean += (above - mean_before) / count;
+                self.squares += (above - mean_before) * (above - self.mean);
             }
             Some(leaving) => {
-                self.mean += (value - leaving) / count;
-                let distance = (value - self.mean) + (leaving - mean_before);
-                self.squares += (value - leaving) * distance;
+                self.mean += (above - leaving) / count;
+                let distance = (above - self.mean) + (leaving - mean_before);
+                self.squares += (above - leaving) * distance;
             }
         }
         if self.same >= self.ring.len() {
-            (self.mean, self.squares) = (value, 0.0);
+            (self.base, self.mean, self.squares) = (value, 0.0, 0.0);
         } else if self.ring.is_turned() {
-            self.compute_anew();
+            self.compute_anew(value);
         }
         self.ring.is_full()
     }
 
     pub fn mean(&self) -> f64 {
-        self.mean
+        self.base + self.mean
     }
 
     /// Returns the population standard deviation.
@@ -156,19 +163,17 @@ impl Moments {
 
     /// Returns the mean absolute distance from the mean; looks at the whole window.
     pub fn absolute_deviation(&self) -> f64 {
-        let distances = self.ring.iter().map(|value| (value - self.mean).abs());
+        let mean = self.mean();
+        let distances = self.ring.iter().map(|value| (value - mean).abs());
         distances.sum::<f64>() / self.ring.len().max(1) as f64
     }
 
-    fn compute_anew(&mut self) {
+    fn compute_anew(&mut self, base: f64) {
         let count = self.ring.len() as f64;
-        let mean = self.ring.iter().sum::<f64>() / count;
-        self.mean = mean;
-        self.squares = self
-            .ring
-            .iter()
-            .map(|value| (value - mean) * (value - mean))
-            .sum();
+        let above = || self.ring.iter().map(|value| value - base);
+        let mean = above().sum::<f64>() / count;
+        self.squares = above().map(|value| (value - mean) * (value - mean)).sum();
+        (self.base, self.mean) = (base, mean);
     }
 }
 

@@ -9,7 +9,7 @@ use super::definition::IndicatorKind;
 use super::extreme::{Channel, Highest};
 use super::flow::{Ofi, TradeFlow, Vpin};
 use super::kinds::OUTPUTS_MAX;
-use super::momentum::{Macd, Mfi, Obv, Rsi, Stochastic, cci, williams_r};
+use super::momentum::{Cci, Macd, Mfi, Obv, Rsi, Stochastic, williams_r};
 use super::rolling::{Moments, Ring, Weighted};
 use super::spec::IndicatorSpec;
 use super::trend::{Adx, Ichimoku, Ranges, Sar, Supertrend};
@@ -38,7 +38,7 @@ pub(super) enum State {
     Rsi(Rsi),
     Macd(Macd),
     Stochastic(Stochastic),
-    Cci(Moments),
+    Cci(Cci),
     WilliamsR(Channel),
     Mfi(Mfi),
     Obv(Obv),
@@ -86,7 +86,7 @@ impl State {
             Kind::Stochastic => {
                 Self::Stochastic(Stochastic::new(length, spec.whole(1), spec.whole(2)))
             }
-            Kind::Cci => Self::Cci(Moments::new(length)),
+            Kind::Cci => Self::Cci(Cci::new(length)),
             Kind::WilliamsR => Self::WilliamsR(Channel::new(length)),
             Kind::Mfi => Self::Mfi(Mfi::new(length)),
             Kind::Obv => Self::Obv(Obv::default()),
@@ -123,7 +123,7 @@ impl State {
             Self::DayVwap(vwap) => Some(one(vwap.push(bar))),
             Self::VolumeSma(moments) => moments.push(bar.volume).then(|| one(moments.mean())),
             Self::Stochastic(stochastic) => stochastic.push(bar),
-            Self::Cci(moments) => cci(moments, bar).map(one),
+            Self::Cci(cci) => cci.push(bar).map(one),
             Self::WilliamsR(channel) => williams_r(channel, bar).map(one),
             Self::Mfi(mfi) => mfi.push(bar).map(one),
             Self::Obv(obv) => Some(one(obv.push(bar))),

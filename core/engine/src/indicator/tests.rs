@@ -3,6 +3,7 @@
 mod definition;
 mod drift;
 mod flow;
+mod reference;
 
 use super::{BarF64, DEFINITIONS, Indicator, IndicatorKind as Kind, IndicatorSpec, SpecFault};
 use claire_types::{VenueNs, WallNs};

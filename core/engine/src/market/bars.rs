@@ -118,6 +118,13 @@ impl Bars {
         self.close_before(waited.div_euclid(self.interval().0), closed);
     }
 
+    /// Returns whether the bar of the bucket that begins then is none of ours: it is before the first whole one.
+    pub fn takes_history(&self, open_time: VenueNs) -> bool {
+        let bucket = open_time.0.div_euclid(self.interval().0);
+        self.open
+            .is_none_or(|open| bucket < open.bucket || (bucket == open.bucket && open.is_partial))
+    }
+
     /// Returns the length of a bar.
     pub const fn interval(&self) -> DurationNs {
         DurationNs(self.interval_ms.get() as i64 * NS_PER_MS)

@@ -80,17 +80,18 @@ fn check_3_a_paused_strategy_stops_alone() {
 }
 
 #[test]
-fn check_4_a_strategy_that_is_not_warm_is_called_and_denied() {
+fn check_4_a_strategy_that_has_not_begun_orders_nothing() {
     let actor = Actor::with_init(|desk| {
+        assert_eq!(desk.place(&usual()).denied, GateCode::Strategy);
         desk.indicator(IndicatorSource::Trades(BTC), "sma", &[30.0])
             .map(|_| ())
             .map_err(|_| crate::play::fault("no sma"))
     });
     let mut play = Play::with(config(1), vec![actor]);
-    play.assert_denied(usual(), GateCode::Strategy);
-    for _ in 0..30 {
+    for _ in 0..29 {
         play.trade(10_000, 1, Side::Buy, true);
     }
+    assert_eq!(play.told(0), ["init"], "nothing else is called");
     assert_eq!(play.place(usual()).denied, GateCode::Ok);
 }
 

@@ -150,6 +150,7 @@ fn timers_fire_in_engine_time_and_stop() {
 #[test]
 fn bars_close_by_trade_or_by_time_and_feed_indicators() {
     let actor = Actor::with_init(|desk| {
+        desk.warmup(0).map_err(|_| fault("warmup"))?;
         let bars = desk.bars(BTC, 1_000).map_err(|_| fault("bars"))?;
         let sma = desk.indicator(IndicatorSource::Bars(bars), "sma", &[2.0]);
         sma.map(|_| ()).map_err(|_| fault("sma"))

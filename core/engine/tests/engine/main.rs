@@ -4,6 +4,7 @@ mod checks;
 mod exits;
 mod flow;
 mod held;
+mod history;
 mod play;
 mod protections;
 mod quotes;

@@ -260,6 +260,7 @@ fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategyS
 fn strategy_state(floor: &Floor, seat: &Seat) -> &'static str {
     match seat.phase {
         _ if seat.primary == InstrumentId::NONE => return "waiting",
+        Phase::Warming => return "warming",
         Phase::Failed => return "stopped",
         Phase::Broken => return "failed",
         _ => {}

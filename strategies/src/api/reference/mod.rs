@@ -130,8 +130,9 @@ fn merged<'a>(all: impl Iterator<Item = &'a Definition>) -> Vec<Vec<&'a Definiti
     let mut merged: Vec<Vec<&Definition>> = Vec::new();
     for of in all {
         let same = merged.iter_mut().find(|same| {
-            same.first()
-                .is_some_and(|first| first.name == of.name && names(first) == names(of))
+            same.first().is_some_and(|first| {
+                first.name == of.name && first.form == of.form && names(first) == names(of)
+            })
         });
         match same {
             Some(same) => same.push(of),
@@ -184,6 +185,21 @@ fn joined(words: impl Iterator<Item = &'static str>) -> String {
         }
     }
     different.join(" or ")
+}
+
+/// Returns how functions of this name are written, those of a receiver where one is known; `None` where there are
+/// none.
+pub(crate) fn usage(name: &str, of: Option<Type>) -> Option<String> {
+    let is_asked = |definition: &&Definition| {
+        let is_of = |of| receiver(definition) == Some(of);
+        definition.name == name && of.is_none_or(is_of)
+    };
+    let written = merged(definitions().iter().filter(is_asked));
+    let written: Vec<String> = written
+        .iter()
+        .map(|same| format!("`{}`", call(same)))
+        .collect();
+    (!written.is_empty()).then(|| written.join(" or "))
 }
 
 /// Returns a type's name in the reference.

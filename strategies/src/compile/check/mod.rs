@@ -6,9 +6,11 @@
 mod failure;
 mod script;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use failure::{Failure, Lowering, NotCompiled, unsupported, word, words};
-pub(crate) use script::{Made, Script, Source};
+pub(crate) use script::{Script, Source};
 pub(crate) use state::{Slot, join};
 
 use super::ir::{FunctionId, Program, Type};
@@ -103,3 +105,27 @@ const HANDLERS: [(&str, &[Type]); 8] = [
     ("on_order", &[Type::Market, Type::Order]),
     ("on_stop", &[Type::Market]),
 ];
+
+/// Lowers one function of a script as a method of the state.
+///
+/// # Errors
+/// Why it has no typed form.
+#[cfg(test)]
+pub(crate) fn function(
+    script: &mut Script<'_>,
+    name: &str,
+    arguments: &[Type],
+) -> Result<FunctionId, NotCompiled> {
+    let schema = Schema::of_init(script);
+    let (fields, state) = schema.state(&BTreeMap::new());
+    script.program.fields = fields;
+    script.state = state;
+    let Some(source) = script.source(name, arguments.len()) else {
+        return Err(NotCompiled::new(rhai::Position::NONE, "no such function"));
+    };
+    match script.function(&source, true, arguments.to_vec(), rhai::Position::NONE) {
+        Ok(made) => Ok(made.id),
+        Err(Failure::Unsupported(fault)) => Err(fault),
+        Err(Failure::Recursion(_)) => Err(NotCompiled::new(source.position, "a recursion")),
+    }
+}

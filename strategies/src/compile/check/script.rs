@@ -41,12 +41,12 @@ pub(crate) struct Source {
     is_typed: bool,
 }
 
-/// A function with the types of its arguments, and whether each is a text that lasts.
+/// A function with the types of its arguments.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Signature {
     name: String,
     has_this: bool,
-    arguments: Vec<(Type, bool)>,
+    arguments: Vec<Type>,
 }
 
 /// What is known of a signature.
@@ -63,8 +63,6 @@ enum Known {
 pub(crate) struct Made {
     pub id: FunctionId,
     pub returns: Type,
-    /// A text it returns lasts.
-    pub is_lasting: bool,
     /// Its paths give values of several types, which nobody may use.
     pub is_mixed: bool,
 }
@@ -114,13 +112,6 @@ impl<'a> Script<'a> {
         self.sources.keys().any(|(known, _)| known == name)
     }
 
-    /// Returns whether texts that the function returns last.
-    pub(crate) fn returns_lasting(&self, id: FunctionId) -> bool {
-        self.known
-            .values()
-            .any(|known| matches!(known, Known::Done(made) if made.id == id && made.is_lasting))
-    }
-
     /// Forgets all functions, for another try with other types.
     pub(crate) fn clear(&mut self) {
         self.program = Program::default();
@@ -146,11 +137,10 @@ impl<'a> Script<'a> {
         arguments: &[Type],
     ) -> Result<FunctionId, NotCompiled> {
         let mark = self.mark();
-        let arguments: Vec<(Type, bool)> = arguments.iter().map(|of| (*of, false)).collect();
         let id = self.reserve();
-        let body = Body::of_handler(self, &arguments);
+        let body = Body::of_handler(self, arguments);
         match body.lower(source, Want::Nothing) {
-            Ok((function, _)) => {
+            Ok(function) => {
                 self.place(id, function);
                 Ok(id)
             }
@@ -166,7 +156,7 @@ impl<'a> Script<'a> {
         &mut self,
         source: &Rc<Source>,
         has_this: bool,
-        arguments: Vec<(Type, bool)>,
+        arguments: Vec<Type>,
         at: Position,
     ) -> Lowering<Made> {
         if source.is_typed {
@@ -279,11 +269,10 @@ impl<'a> Script<'a> {
         self.remember(signature.clone(), Known::Active(id, guess));
         let lowered =
             Body::of_function(self, signature.has_this, &signature.arguments).lower(source, wants);
-        let result = lowered.and_then(|(function, returned)| {
+        let result = lowered.and_then(|function| {
             let made = Made {
                 id,
                 returns: function.returns,
-                is_lasting: returned.is_lasting && guess.is_none(),
                 is_mixed: wants == Want::Nothing,
             };
             match guess {
@@ -349,7 +338,6 @@ fn guessed(id: FunctionId, returns: Type, is_mixed: bool) -> Made {
     Made {
         id,
         returns,
-        is_lasting: false,
         is_mixed,
     }
 }

@@ -49,9 +49,17 @@ pub(crate) struct Schema {
 impl State {
     /// Returns what the path stands for, or why that is not known.
     pub(crate) fn slot(&self, path: &str) -> Result<&Slot, String> {
+        let above = path
+            .match_indices('.')
+            .filter_map(|(dot, _)| path.get(..dot));
+        for path in above.chain([path]) {
+            if let Some(Slot::Unknown(why)) = self.slots.get(path) {
+                return Err(why.clone());
+            }
+        }
         match (self.slots.get(path), &self.unknown) {
-            (Some(Slot::Unknown(why)), _) | (None, Some(why)) => Err(why.clone()),
             (Some(slot), _) => Ok(slot),
+            (None, Some(why)) => Err(why.clone()),
             (None, None) => Err(format!("`init` does not create `this.{path}`")),
         }
     }

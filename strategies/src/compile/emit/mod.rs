@@ -218,6 +218,9 @@ impl<'a> Emitter<'a> {
         if self.is_reachable {
             let value = self.zero(self.function.returns);
             self.returned(value);
+        } else {
+            // Where all branches left, they still name the place after them: it must have an end.
+            self.code.ins().jump(self.exit, &[]);
         }
         self.code.switch_to_block(self.exit);
         let side = self

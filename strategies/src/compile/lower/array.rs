@@ -79,7 +79,7 @@ impl Body<'_, '_> {
             Kind::Local(_) | Kind::Field(_) => array,
             _ => self.keep(array, &mut before),
         };
-        let (index, found) = (self.local(Type::Int, false), self.local(Type::Int, false));
+        let (index, found) = (self.local(Type::Int), self.local(Type::Int));
         before.push(Statement::Set(index, Expression::int(0)));
         before.push(Statement::Set(found, Expression::int(-1)));
         let here = || Expression::new(Type::Int, Kind::Local(index));

@@ -60,7 +60,7 @@ impl Body<'_, '_> {
                 return unsupported(at, reason);
             }
         };
-        let of = self.slot(local).and_then(|slot| slot.of);
+        let of = self.type_of_local(local);
         let value = match of {
             Some(of) => self.expression_as(value, of)?,
             None => self.expression(value)?,
@@ -184,10 +184,6 @@ impl Body<'_, '_> {
             if (of, value.of) == (Type::Int, Type::Float) {
                 reason.push_str(": `init` may give it a float, as 0.0");
             }
-            return unsupported(how.at, reason);
-        }
-        if of == Type::Text && !self.is_lasting(&value) {
-            let reason = format!("`this.{path}` is given a text that is gone after this call");
             return unsupported(how.at, reason);
         }
         out.push(Statement::SetField(id, value));

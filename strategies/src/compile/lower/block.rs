@@ -1,8 +1,8 @@
 //! Blocks and plain statements.
 
 use super::{
-    Block, Body, Constant, Expression, Failure, Holds, Kind, LocalSlot, Lowering, NotCompiled,
-    Outcome, Statement, Type, Variable, Want, order, unsupported, word,
+    Block, Body, Constant, Expression, Failure, Holds, Kind, Lowering, NotCompiled, Outcome,
+    Statement, Type, Variable, Want, order, unsupported, word,
 };
 use rhai::{ASTFlags, Expr, Position, Stmt};
 
@@ -85,15 +85,17 @@ impl Body<'_, '_> {
     ) -> Lowering<Outcome> {
         match statement {
             Stmt::Noop(_) => Ok(Outcome::Value(Expression::unit())),
-            Stmt::If(flow, _) => self.if_else(flow, out, wants),
+            Stmt::If(flow, at) => self.if_else(flow, *at, out, wants),
             Stmt::Switch(of, at) => self.switch(&of.0, &of.1, *at, out, wants),
-            Stmt::While(flow, _) => self.while_loop(flow, out, wants),
-            Stmt::Do(flow, flags, _) => {
-                self.do_loop(flow, flags.contains(ASTFlags::NEGATED), out, wants)
+            Stmt::While(flow, at) => self.while_loop(flow, *at, out, wants),
+            Stmt::Do(flow, flags, at) => {
+                let is_until = flags.contains(ASTFlags::NEGATED);
+                self.do_loop(flow, is_until, *at, out, wants)
             }
             Stmt::For(of, at) => self.for_loop(of, *at, out, wants),
             Stmt::Var(of, _, _) => {
-                if matches!(of.1, Expr::Unit(_)) {
+                // `let x;` has no place for its value; `let x = ();` has.
+                if matches!(of.1, Expr::Unit(at) if at.is_none()) {
                     self.declare_unset(statement)?;
                 } else {
                     let value = self.expression(&of.1)?;
@@ -199,7 +201,7 @@ impl Body<'_, '_> {
         let Stmt::Var(of, flags, at) = statement else {
             return unsupported(statement.position(), "this declaration");
         };
-        let local = self.add_local(None, true);
+        let local = self.add_local(None);
         self.frame.unset.insert(local.0);
         let is_constant = flags.contains(ASTFlags::CONSTANT);
         self.add_variable(of.0.as_str(), Holds::Local(local), is_constant, *at)
@@ -244,30 +246,20 @@ impl Body<'_, '_> {
         out: &mut Block,
         at: Position,
     ) -> Lowering<()> {
-        let is_lasting = self.is_lasting(&value);
         let declared = self.variable(name).map(|known| known.at);
         let Some(slot) = self.frame.slots.get_mut(local.0 as usize) else {
             return unsupported(at, "an unknown variable");
         };
-        match slot.of {
+        match *slot {
             _ if value.of == Type::Unit => {
                 return unsupported(at, format!("`{name}` becomes () here"));
             }
-            None => {
-                *slot = LocalSlot {
-                    of: Some(value.of),
-                    is_lasting,
-                };
-            }
+            None => *slot = Some(value.of),
             Some(of) if of != value.of => {
                 let (one, other) = (word(of), word(value.of));
                 let line = declared.and_then(Position::line).unwrap_or(0);
                 let reason =
                     format!("`{name}` holds {one} since line {line} and becomes {other} here");
-                return unsupported(at, reason);
-            }
-            Some(Type::Text) if slot.is_lasting && !is_lasting => {
-                let reason = format!("`{name}` becomes a text that is gone after this call");
                 return unsupported(at, reason);
             }
             Some(_) => {}

@@ -20,6 +20,7 @@ impl Body<'_, '_> {
     pub(super) fn if_else(
         &mut self,
         flow: &FlowControl,
+        at: Position,
         out: &mut Block,
         wants: Want,
     ) -> Lowering<Outcome> {
@@ -28,7 +29,6 @@ impl Body<'_, '_> {
         let mut yes = self.branch(&flow.body, wants)?;
         self.frame.unset = before;
         let mut no = self.branch(&flow.branch, wants)?;
-        let at = flow.expr.start_position();
         let outcome = self.join(&mut [&mut yes, &mut no], wants, at)?;
         out.push(Statement::If(condition, yes.statements, no.statements));
         Ok(outcome)
@@ -91,12 +91,10 @@ impl Body<'_, '_> {
             .flat_map(|branch| branch.unset.iter().copied())
             .collect();
         let mut of = None;
-        let mut is_lasting = true;
         for branch in branches.iter() {
             let Outcome::Value(value) = &branch.outcome else {
                 continue;
             };
-            is_lasting &= self.is_lasting(value);
             match of {
                 None => of = Some(value.of),
                 Some(known) if known == value.of => {}
@@ -115,7 +113,7 @@ impl Body<'_, '_> {
             }
             return Ok(Outcome::Value(Expression::unit()));
         }
-        let result = self.local(of, is_lasting);
+        let result = self.local(of);
         for branch in branches.iter_mut() {
             branch.finish(Some(result));
         }

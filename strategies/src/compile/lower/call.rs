@@ -4,7 +4,7 @@ use super::{
     Block, Body, Expression, Kind, Lowering, Type, Want, builtin, operator, order, unsupported,
 };
 use crate::api::Definition;
-use crate::api::definition::{Default, Effect, Form};
+use crate::api::definition::{Default, Effect, Form, Holder};
 use crate::compile::check::{Source, words};
 use rhai::{Expr, FnCallExpr, Position};
 use std::rc::Rc;
@@ -21,11 +21,15 @@ impl Body<'_, '_> {
         if call.is_qualified() || call.capture_parent_scope {
             return unsupported(at, format!("the call of `{name}` in this form"));
         }
-        if call.is_operator_call() {
+        // `!in` is the operator's form of `contains`.
+        if call.is_operator_call() && name != "contains" {
             return self.operation(name, &call.args, at);
         }
         let mut before = Block::new();
         if let Some(source) = self.script.source(name, call.args.len()) {
+            if call.is_operator_call() {
+                return unsupported(at, format!("`{name}` of the script as an operator"));
+            }
             let arguments = self.arguments(&call.args, &mut before)?;
             let value = self.script_call(&source, false, arguments, at, wants)?;
             return Ok(value.after(before));
@@ -35,7 +39,18 @@ impl Body<'_, '_> {
         {
             return self.range_contains(range, wanted, at);
         }
-        let arguments = self.arguments(&call.args, &mut before)?;
+        let mut arguments = if call.is_operator_call() {
+            self.expressions(&call.args)?
+        } else {
+            self.arguments(&call.args, &mut before)?
+        };
+        if let Some((first, rest)) = arguments.split_first()
+            && operator::item_of(first.of).is_some()
+            && order::conflict(order::touch(first), order::touch_all(rest))
+        {
+            // The array as it was before the others are computed.
+            arguments = self.keep_all(arguments, &mut before);
+        }
         let value = self.known_call(name, arguments, at)?;
         Ok(value.after(before))
     }
@@ -91,11 +106,8 @@ impl Body<'_, '_> {
         if arguments.iter().any(|value| value.of == Type::Unit) {
             return unsupported(at, format!("() as an argument of `{name}`"));
         }
-        let shapes: Vec<(Type, bool)> = arguments
-            .iter()
-            .map(|value| (value.of, self.is_lasting(value)))
-            .collect();
-        let made = self.script.function(source, has_this, shapes, at)?;
+        let types = arguments.iter().map(|value| value.of).collect();
+        let made = self.script.function(source, has_this, types, at)?;
         if made.is_mixed && wants == Want::Value {
             let reason = format!("`{name}` does not give one type of value on all its paths");
             return unsupported(at, reason);
@@ -138,13 +150,11 @@ impl Body<'_, '_> {
         let of_name = definitions
             .iter()
             .filter(|of| of.name == name && (of.form == Form::Property) == is_property);
-        let fitting = of_name
-            .clone()
-            .filter_map(|of| Some((conversions(of, &arguments)?, of)));
-        let Some((_, definition)) = fitting.min_by_key(|(conversions, _)| *conversions) else {
-            let types: Vec<Type> = arguments.iter().map(|value| value.of).collect();
+        let types: Vec<Type> = arguments.iter().map(|value| value.of).collect();
+        let Some(definition) = of_name.clone().find(|of| of.fits(&types)) else {
             let reason = match of_name.count() {
                 0 => format!("`{name}` has no compiled form"),
+                _ if is_property => format!("there is no `{name}` of {}", words(&types)),
                 _ => format!("`{name}` does not take {}", words(&types)),
             };
             return unsupported(at, reason);
@@ -153,7 +163,7 @@ impl Body<'_, '_> {
             if definition.effect == Effect::Declares {
                 return unsupported(at, format!("`{name}` may be called in `init` only"));
             }
-            if definition.shim.is_none() {
+            if definition.shim.is_none() && definition.place.is_none() {
                 return unsupported(at, format!("`{name}` has no compiled form"));
             }
         }
@@ -166,54 +176,49 @@ impl Body<'_, '_> {
         arguments: Vec<Expression>,
         at: Position,
     ) -> Lowering<Expression> {
+        let count = arguments.len();
+        let ends_with_text = arguments.last().is_some_and(|value| value.of == Type::Text);
         let mut given = arguments.into_iter();
+        if let Some(place) = definition.place {
+            let Some(object) = given.next() else {
+                return unsupported(at, "a number of nothing");
+            };
+            let object = Box::new(object);
+            let kind = match place.of {
+                Holder::Facts => Kind::Fact(object, place.member),
+                Holder::Trade | Holder::Bar | Holder::Fill => Kind::Member(object, place.member),
+            };
+            return Ok(Expression::new(definition.returns, kind));
+        }
         let mut named = Vec::new();
-        for argument in definition.arguments {
-            named.push(match (given.next(), argument.default) {
-                (Some(value), _) if argument.of == Type::Float => operator::float(value),
-                (Some(value), _) => value,
-                (None, Some(Default::Int(value))) => Expression::int(value),
-                (None, Some(Default::Float(value))) => Expression::float(value),
-                (None, Some(Default::EmptyText)) => {
-                    Expression::new(Type::Text, Kind::Text(self.script.text("")))
-                }
-                (None, None) => return unsupported(at, "an argument that is left out"),
+        for (number, argument) in definition.arguments.iter().enumerate() {
+            let value = match definition.given_to(number, count, ends_with_text) {
+                Some(_) => given.next(),
+                None => argument.default.map(|default| self.default(default)),
+            };
+            named.push(match value {
+                Some(value) if argument.of == Type::Float => operator::float(value),
+                Some(value) => value,
+                None => return unsupported(at, "an argument that is left out"),
             });
         }
-        if !definition.takes_more {
-            return Ok(Expression::new(
-                definition.returns,
-                Kind::Native(definition, named),
-            ));
-        }
-        let more: Vec<Expression> = given.collect();
-        let is_plain = |of| matches!(of, Type::Bool | Type::Int | Type::Float | Type::Text);
-        if let Some(other) = more.iter().find(|value| !is_plain(value.of)) {
-            let found = words(&[other.of]);
-            return unsupported(at, format!("{found} in the text of `{}`", definition.name));
-        }
-        let kind = Kind::NativeMany(definition, named, more);
+        let kind = if definition.takes_more {
+            let more: Vec<Expression> = given.collect();
+            if more.iter().any(|value| value.of == Type::Unit) {
+                return unsupported(at, format!("() in the text of `{}`", definition.name));
+            }
+            Kind::NativeMany(definition, named, more)
+        } else {
+            Kind::Native(definition, named)
+        };
         Ok(Expression::new(definition.returns, kind))
     }
-}
 
-/// Returns how many integers would have to become floats; `None` where the arguments do not fit.
-fn conversions(definition: &Definition, arguments: &[Expression]) -> Option<usize> {
-    let takes = definition.arguments;
-    if arguments.len() > takes.len() && !definition.takes_more {
-        return None;
-    }
-    let left_out = takes.get(arguments.len()..).unwrap_or_default();
-    if left_out.iter().any(|argument| argument.default.is_none()) {
-        return None;
-    }
-    let mut count = 0;
-    for (argument, value) in takes.iter().zip(arguments) {
-        match (argument.of, value.of) {
-            (want, found) if want == found => {}
-            (Type::Float, Type::Int) => count += 1,
-            _ => return None,
+    fn default(&mut self, default: Default) -> Expression {
+        match default {
+            Default::Int(value) => Expression::int(value),
+            Default::Float(value) => Expression::float(value),
+            Default::EmptyText => Expression::new(Type::Text, Kind::Text(self.script.text(""))),
         }
     }
-    Some(count)
 }

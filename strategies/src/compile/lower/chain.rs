@@ -5,8 +5,8 @@
 
 use super::order::Touch;
 use super::{
-    Block, Body, Expression, Holds, Kind, Lowering, Position, Type, Want, array, builtin, events,
-    operator, order, unsupported, word,
+    Block, Body, Expression, Holds, Kind, Lowering, Position, Type, Want, array, builtin, operator,
+    order, unsupported, word,
 };
 use crate::compile::check::{Slot, join};
 use rhai::{ASTFlags, Expr, FnCallExpr};
@@ -175,21 +175,11 @@ impl Body<'_, '_> {
 
     /// Lowers a property of a value.
     fn property(&mut self, of: Expression, name: &str, at: Position) -> Lowering<Expression> {
-        let member = match of.of {
-            Type::Market => events::fact(name),
-            other => events::member(other, name),
-        };
-        match (of.of, member) {
-            (Type::Market, Some((member, returns))) => {
-                Ok(Expression::new(returns, Kind::Fact(Box::new(of), member)))
-            }
-            (_, Some((member, returns))) => {
-                Ok(Expression::new(returns, Kind::Member(Box::new(of), member)))
-            }
-            (Type::Ints | Type::Floats, None) if matches!(name, "len" | "is_empty") => {
+        match of.of {
+            Type::Ints | Type::Floats if matches!(name, "len" | "is_empty") => {
                 Ok(array::array_property(name, of))
             }
-            (found @ (Type::Int | Type::Float), None) => match builtin::property(name, of) {
+            found @ (Type::Int | Type::Float) => match builtin::property(name, of) {
                 Some(value) => Ok(value),
                 None => unsupported(at, format!("`{name}` of {}", word(found))),
             },

@@ -12,6 +12,7 @@ impl Body<'_, '_> {
     pub(super) fn while_loop(
         &mut self,
         flow: &FlowControl,
+        at: Position,
         out: &mut Block,
         wants: Want,
     ) -> Lowering<Outcome> {
@@ -21,7 +22,6 @@ impl Body<'_, '_> {
             let condition = self.condition(&flow.expr)?;
             body.push(break_unless(condition));
         }
-        let at = flow.expr.start_position();
         let (_, left) = self.turn(&flow.body, &mut body, wants)?;
         self.finish_loop(body, Block::new(), left, is_endless, at, out)
     }
@@ -31,6 +31,7 @@ impl Body<'_, '_> {
         &mut self,
         flow: &FlowControl,
         is_until: bool,
+        at: Position,
         out: &mut Block,
         wants: Want,
     ) -> Lowering<Outcome> {
@@ -49,7 +50,6 @@ impl Body<'_, '_> {
                 break_unless(condition)
             });
         }
-        let at = flow.expr.start_position();
         self.finish_loop(body, Block::new(), left, is_endless, at, out)
     }
 
@@ -70,15 +70,15 @@ impl Body<'_, '_> {
         } = self.turns(&flow.expr, out)?;
         let outer = self.frame.scope.len();
         if let Some(counter) = counter {
-            let turn = self.local(Type::Int, false);
+            let turn = self.local(Type::Int);
             out.push(Statement::Set(turn, Expression::int(0)));
-            let shown = self.local(Type::Int, false);
+            let shown = self.local(Type::Int);
             let reading = || Expression::new(Type::Int, Kind::Local(turn));
             body.push(Statement::Set(shown, reading()));
             step.push(Statement::Set(turn, plus_one(reading())));
             self.add_variable(counter.as_str(), Holds::Local(shown), false, counter.pos)?;
         }
-        let item = self.local(of, false);
+        let item = self.local(of);
         body.push(Statement::Set(item, value));
         self.add_variable(name.as_str(), Holds::Local(item), false, name.pos)?;
         let (_, left) = self.turn(&flow.body, &mut body, wants)?;
@@ -153,7 +153,6 @@ impl Body<'_, '_> {
             Some(value) => self.expression(value)?,
             None => Expression::unit(),
         };
-        let is_lasting = self.is_lasting(&value);
         let Some(mut around) = self.frame.loops.pop() else {
             return unsupported(at, "this leaves no loop");
         };
@@ -172,11 +171,8 @@ impl Body<'_, '_> {
                         let reason = format!("the loop gives {one} and here {other}");
                         return unsupported(at, reason);
                     }
-                    None => self.local(value.of, true),
+                    None => self.local(value.of),
                 };
-                if let Some(slot) = self.frame.slots.get_mut(result.0 as usize) {
-                    slot.is_lasting &= is_lasting;
-                }
                 around.result = Some((value.of, result));
                 out.push(Statement::Set(result, value.owned()));
             }

@@ -12,7 +12,6 @@ mod builtin;
 mod call;
 mod chain;
 mod constant;
-mod events;
 mod loops;
 mod operator;
 mod order;
@@ -46,14 +45,6 @@ enum Outcome {
     Leaves,
 }
 
-/// What a function returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Returned {
-    pub of: Type,
-    /// A text that lives as long as the version.
-    pub is_lasting: bool,
-}
-
 /// A function on its way.
 pub(crate) struct Body<'s, 'a> {
     script: &'s mut Script<'a>,
@@ -61,28 +52,21 @@ pub(crate) struct Body<'s, 'a> {
     has_this: bool,
     is_handler: bool,
     wants: Want,
-    parameters: Vec<(Type, bool)>,
+    parameters: Vec<Type>,
     frame: Frame,
 }
 
 /// What changes while a body is lowered.
 #[derive(Clone, Debug, Default)]
 struct Frame {
-    slots: Vec<LocalSlot>,
+    /// Types of the locals; `None` for a variable declared without a value, until it has one.
+    slots: Vec<Option<Type>>,
     scope: Vec<Variable>,
     loops: Vec<Loop>,
     /// Variables that hold nothing yet on some path to here.
     unset: BTreeSet<u32>,
-    returned: Option<Returned>,
-}
-
-/// A local of the typed form.
-#[derive(Clone, Copy, Debug)]
-struct LocalSlot {
-    /// `None` for a variable declared without a value, until it has one.
-    of: Option<Type>,
-    /// A text in it lives as long as the version.
-    is_lasting: bool,
+    /// What the function returns on the paths so far.
+    returned: Option<Type>,
 }
 
 /// A variable of the script.
@@ -119,7 +103,7 @@ struct Loop {
 
 impl<'s, 'a> Body<'s, 'a> {
     /// Returns the body of a handler; its market comes first.
-    pub(crate) fn of_handler(script: &'s mut Script<'a>, arguments: &[(Type, bool)]) -> Self {
+    pub(crate) fn of_handler(script: &'s mut Script<'a>, arguments: &[Type]) -> Self {
         let mut body = Self::of_function(script, true, arguments);
         body.is_handler = true;
         body
@@ -129,7 +113,7 @@ impl<'s, 'a> Body<'s, 'a> {
     pub(crate) fn of_function(
         script: &'s mut Script<'a>,
         has_this: bool,
-        arguments: &[(Type, bool)],
+        arguments: &[Type],
     ) -> Self {
         Self {
             script,
@@ -143,17 +127,13 @@ impl<'s, 'a> Body<'s, 'a> {
 
     /// Returns the body of `init`, of which only types are wanted.
     pub(crate) fn of_init(script: &'s mut Script<'a>, init: &Source) -> Self {
-        let mut body = Self::of_function(script, false, &[(Type::Market, false)]);
+        let mut body = Self::of_function(script, false, &[Type::Market]);
         body.declare_parameters(init);
         body
     }
 
     /// Lowers the function.
-    pub(crate) fn lower(
-        mut self,
-        source: &Rc<Source>,
-        wants: Want,
-    ) -> Lowering<(Function, Returned)> {
+    pub(crate) fn lower(mut self, source: &Rc<Source>, wants: Want) -> Lowering<Function> {
         self.wants = wants;
         self.declare_parameters(source);
         let mut body = Block::new();
@@ -165,21 +145,18 @@ impl<'s, 'a> Body<'s, 'a> {
                 .map_or(source.position, Stmt::position);
             self.return_value(value, &mut body, end)?;
         }
-        let returned = self.frame.returned.unwrap_or(Returned {
-            of: Type::Unit,
-            is_lasting: false,
-        });
+        let returns = self.frame.returned.unwrap_or(Type::Unit);
         let slots = self.frame.slots.iter();
         let function = Function {
             name: source.name.clone(),
             is_handler: self.is_handler,
             // A variable that never had a value is never read.
-            locals: slots.map(|slot| slot.of.unwrap_or(Type::Bool)).collect(),
+            locals: slots.map(|of| of.unwrap_or(Type::Bool)).collect(),
             parameters: self.parameters.len(),
-            returns: returned.of,
+            returns,
             body,
         };
-        Ok((function, returned))
+        Ok(function)
     }
 
     /// Lowers a statement of `init` for the types of its variables, as far as it goes.
@@ -215,7 +192,7 @@ impl<'s, 'a> Body<'s, 'a> {
         let slots = &self.frame.slots;
         for variable in &mut self.frame.scope {
             let of = match &variable.holds {
-                Holds::Local(local) => slots.get(local.0 as usize).and_then(|slot| slot.of),
+                Holds::Local(local) => slots.get(local.0 as usize).copied().flatten(),
                 _ => None,
             };
             // A method may change its object, but not what is only a number of the engine's.
@@ -236,13 +213,13 @@ impl<'s, 'a> Body<'s, 'a> {
     }
 
     fn declare_parameters(&mut self, source: &Source) {
-        for (number, (name, (of, is_lasting))) in source
+        for (number, (name, of)) in source
             .parameters
             .iter()
             .zip(self.parameters.clone())
             .enumerate()
         {
-            let local = self.local(of, is_lasting);
+            let local = self.local(of);
             let holds = if self.is_handler && number == 0 && of == Type::Market {
                 Holds::Market
             } else {
@@ -258,13 +235,13 @@ impl<'s, 'a> Body<'s, 'a> {
     }
 
     /// Adds a local.
-    fn local(&mut self, of: Type, is_lasting: bool) -> Local {
-        self.add_local(Some(of), is_lasting)
+    fn local(&mut self, of: Type) -> Local {
+        self.add_local(Some(of))
     }
 
-    fn add_local(&mut self, of: Option<Type>, is_lasting: bool) -> Local {
+    fn add_local(&mut self, of: Option<Type>) -> Local {
         let local = Local(u32::try_from(self.frame.slots.len()).unwrap_or(u32::MAX));
-        self.frame.slots.push(LocalSlot { of, is_lasting });
+        self.frame.slots.push(of);
         local
     }
 
@@ -276,26 +253,14 @@ impl<'s, 'a> Body<'s, 'a> {
             }
             return Expression::unit();
         }
-        let is_lasting = self.is_lasting(&value);
         let of = value.of;
-        let local = self.local(of, is_lasting);
+        let local = self.local(of);
         out.push(Statement::Set(local, value.owned()));
         Expression::new(of, Kind::Local(local))
     }
 
-    /// Returns whether a text lives as long as the version.
-    fn is_lasting(&self, value: &Expression) -> bool {
-        match &value.kind {
-            Kind::Text(_) | Kind::Field(_) => true,
-            Kind::Local(local) => self.slot(*local).is_some_and(|slot| slot.is_lasting),
-            Kind::After(_, value) => self.is_lasting(value),
-            Kind::Call(id, _) => self.script.returns_lasting(*id),
-            _ => false,
-        }
-    }
-
-    fn slot(&self, local: Local) -> Option<LocalSlot> {
-        self.frame.slots.get(local.0 as usize).copied()
+    fn type_of_local(&self, local: Local) -> Option<Type> {
+        self.frame.slots.get(local.0 as usize).copied().flatten()
     }
 
     /// Emits the return of a value, or only what computing it does.
@@ -305,33 +270,28 @@ impl<'s, 'a> Body<'s, 'a> {
                 out.push(Statement::Do(value));
             }
             if self.wants == Want::Value {
-                self.join_returned(Type::Unit, false, at)?;
+                self.join_returned(Type::Unit, at)?;
             }
             out.push(Statement::Return(None));
             return Ok(());
         }
-        let is_lasting = self.is_lasting(&value);
-        self.join_returned(value.of, is_lasting, at)?;
+        self.join_returned(value.of, at)?;
         out.push(Statement::Return(Some(value.owned())));
         Ok(())
     }
 
-    fn join_returned(&mut self, of: Type, is_lasting: bool, at: Position) -> Lowering<()> {
-        match &mut self.frame.returned {
-            None => {
-                self.frame.returned = Some(Returned { of, is_lasting });
-                Ok(())
-            }
-            Some(known) if known.of == of => {
-                known.is_lasting &= is_lasting;
-                Ok(())
-            }
-            Some(known) => {
-                let (one, other) = (word(known.of), word(of));
+    fn join_returned(&mut self, of: Type, at: Position) -> Lowering<()> {
+        match self.frame.returned {
+            Some(known) if known != of => {
+                let (one, other) = (word(known), word(of));
                 unsupported(
                     at,
                     format!("the function returns {one} on one path and {other} on another"),
                 )
+            }
+            _ => {
+                self.frame.returned = Some(of);
+                Ok(())
             }
         }
     }

@@ -90,7 +90,7 @@ impl Body<'_, '_> {
     }
 
     fn turns_of_range(&mut self, range: Range, out: &mut Block) -> Turns {
-        let at = self.local(Type::Int, false);
+        let at = self.local(Type::Int);
         out.push(Statement::Set(at, range.start));
         let end = self.keep_one(range.end, out);
         let here = || Expression::new(Type::Int, Kind::Local(at));
@@ -133,7 +133,7 @@ impl Body<'_, '_> {
         }
         let mut kept = Vec::new();
         for value in values {
-            let local = self.local(of, false);
+            let local = self.local(of);
             out.push(Statement::Set(local, value));
             kept.push(local);
         }
@@ -144,8 +144,8 @@ impl Body<'_, '_> {
     }
 
     fn steps(&mut self, of: Type, at: Local, end: Local, step: Local, out: &mut Block) -> Turns {
-        let (next, way) = (self.local(of, false), self.local(Type::Int, false));
-        let value = self.local(of, false);
+        let (next, way) = (self.local(of), self.local(Type::Int));
+        let value = self.local(of);
         let read = |local| Expression::new(of, Kind::Local(local));
         let is = |how, one, other| operator::compare_exactly(how, read(one), read(other));
         let both =
@@ -211,7 +211,7 @@ impl Body<'_, '_> {
             return unsupported(position, format!("`for` over {found}"));
         };
         let of_array = array.of;
-        let (copy, at) = (self.local(of_array, false), self.local(Type::Int, false));
+        let (copy, at) = (self.local(of_array), self.local(Type::Int));
         out.push(Statement::Set(copy, array.owned()));
         out.push(Statement::Set(at, Expression::int(0)));
         let items = || Box::new(Expression::new(of_array, Kind::Local(copy)));

@@ -83,7 +83,7 @@ impl Body<'_, '_> {
                 }
                 Holds::Local(local) => {
                     let local = *local;
-                    match self.slot(local).and_then(|slot| slot.of) {
+                    match self.type_of_local(local) {
                         Some(of) if !self.frame.unset.contains(&local.0) => {
                             Ok(Expression::new(of, Kind::Local(local)))
                         }

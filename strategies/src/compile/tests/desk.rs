@@ -1,8 +1,9 @@
 //! A desk for machine code: one market's numbers, and a count of what it was asked.
 
 use claire_engine::strategy::{
-    BarsId, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView, MarketFacts, NoteLevel,
-    OrderHandle, OrderRequest, OrderView,
+    BarsId, BracketRequest, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView,
+    MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView, ProtectRequest, QuoteRequest,
+    StopRequest,
 };
 use claire_types::{InstrumentId, Side};
 use std::cell::Cell;
@@ -34,6 +35,21 @@ impl Desk for Quiet {
         0.25
     }
     fn place(&mut self, _: &OrderRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn quote(&mut self, _: &QuoteRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn protect(&mut self, _: &ProtectRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn stop(&mut self, _: &StopRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn bracket(&mut self, _: &BracketRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn replace(&mut self, _: OrderHandle, _: f64, _: f64) -> OrderHandle {
         OrderHandle::NONE
     }
     fn order(&self, _: OrderHandle) -> OrderView {
@@ -83,4 +99,19 @@ impl Desk for Quiet {
     }
     fn plot(&mut self, _: &str, _: &str, _: f64) {}
     fn undo(&mut self) {}
+    fn quote(&mut self, _: &QuoteRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn protect(&mut self, _: &ProtectRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn stop(&mut self, _: &StopRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn bracket(&mut self, _: &BracketRequest) -> OrderHandle {
+        OrderHandle::NONE
+    }
+    fn replace(&mut self, _: OrderHandle, _: f64, _: f64) -> OrderHandle {
+        OrderHandle::NONE
+    }
 }

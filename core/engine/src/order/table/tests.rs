@@ -131,6 +131,33 @@ fn working_orders_are_walked_in_the_order_of_placing() {
 }
 
 #[test]
+fn an_order_that_waited_comes_under_its_earlier_id_and_answers_when_it_ended() {
+    let mut table = OrderTable::new(limits());
+    for number in [1, 2, 4, 5] {
+        let id = add(&mut table, number, Side::Buy, 1);
+        table
+            .apply(id, Change::Fill(Qty(1)), WallNs(7))
+            .expect("working");
+    }
+    add(&mut table, 6, Side::Sell, 1);
+    let waited = add(&mut table, 3, Side::Sell, 1);
+    let ids: Vec<u64> = table.working().map(|order| order.id.number()).collect();
+    assert_eq!(ids, [3, 6]);
+    let again = approve(intent(StrategyId(0), Side::Buy, 1, 100), false);
+    assert_eq!(
+        table.add(again, &stamp(3, 0)).err(),
+        Some(AddFault::IdNotNew)
+    );
+    table
+        .apply(waited, Change::Fill(Qty(1)), WallNs(8))
+        .expect("working");
+    let known: Vec<bool> = [3, 4, 5]
+        .map(|number| table.order(OrderId::new(1, number)).is_some())
+        .to_vec();
+    assert_eq!(known, [true, false, true], "of two, it is kept");
+}
+
+#[test]
 fn the_best_resting_price_is_the_one_that_would_be_crossed_first() {
     let mut table = OrderTable::new(limits());
     for (number, side, price) in [(1, Side::Buy, 90), (2, Side::Buy, 95), (3, Side::Sell, 110)] {
