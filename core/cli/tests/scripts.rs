@@ -88,7 +88,7 @@ fn check_tells_parameters_handlers_and_what_calls_cost() {
     let said = text(place.path(), &arguments, 0);
     for words in [
         "good.rhai is right",
-        "5 to 500",
+        "5.0 to 500.0",
         "on_trade",
         "median",
         "5 s of the bundled market, seed 3",
