@@ -4,7 +4,10 @@
 
 /// Name and text of each.
 pub const BUNDLED: [(&str, &str); 10] = [
-    ("avellaneda_stoikov", include_str!("../scripts/avellaneda_stoikov.rhai")),
+    (
+        "avellaneda_stoikov",
+        include_str!("../scripts/avellaneda_stoikov.rhai"),
+    ),
     ("breakout", include_str!("../scripts/breakout.rhai")),
     ("churn", include_str!("../scripts/churn.rhai")),
     ("ema_cross", include_str!("../scripts/ema_cross.rhai")),
@@ -12,21 +15,33 @@ pub const BUNDLED: [(&str, &str); 10] = [
     ("grid", include_str!("../scripts/grid.rhai")),
     ("imbalance", include_str!("../scripts/imbalance.rhai")),
     ("market_maker", include_str!("../scripts/market_maker.rhai")),
-    ("mean_reversion", include_str!("../scripts/mean_reversion.rhai")),
+    (
+        "mean_reversion",
+        include_str!("../scripts/mean_reversion.rhai"),
+    ),
     ("momentum", include_str!("../scripts/momentum.rhai")),
 ];
 
 /// Name and test file of each.
 const TESTS: [(&str, &str); 10] = [
-    ("avellaneda_stoikov", include_str!("../scripts/avellaneda_stoikov.test.toml")),
+    (
+        "avellaneda_stoikov",
+        include_str!("../scripts/avellaneda_stoikov.test.toml"),
+    ),
     ("breakout", include_str!("../scripts/breakout.test.toml")),
     ("churn", include_str!("../scripts/churn.test.toml")),
     ("ema_cross", include_str!("../scripts/ema_cross.test.toml")),
     ("empty", include_str!("../scripts/empty.test.toml")),
     ("grid", include_str!("../scripts/grid.test.toml")),
     ("imbalance", include_str!("../scripts/imbalance.test.toml")),
-    ("market_maker", include_str!("../scripts/market_maker.test.toml")),
-    ("mean_reversion", include_str!("../scripts/mean_reversion.test.toml")),
+    (
+        "market_maker",
+        include_str!("../scripts/market_maker.test.toml"),
+    ),
+    (
+        "mean_reversion",
+        include_str!("../scripts/mean_reversion.test.toml"),
+    ),
     ("momentum", include_str!("../scripts/momentum.test.toml")),
 ];
 

@@ -100,6 +100,77 @@ fn check_tells_parameters_handlers_and_what_calls_cost() {
 }
 
 #[test]
+fn check_says_of_each_handler_whether_it_is_compiled_and_why_not() {
+    let mixed = "\
+fn init(m) { #{ sum: 0.0, kept: 0 } }
+fn on_trade(m, trade) { this.sum += trade.qty; }
+fn on_book(m) {
+    let names = [\"bid\", \"ask\"];
+    this.kept = names.len();
+}
+";
+    let place = folder();
+    fs::write(place.path().join("mixed.rhai"), mixed).expect("written");
+    let arguments = ["check", "mixed.rhai", "--for", "2s"];
+    let value = json(place.path(), &arguments, 0);
+    let handlers = value["scripts"][0]["handlers"].as_array().expect("a list");
+    let backends: Vec<_> = handlers
+        .iter()
+        .map(|it| {
+            (
+                it["handler"].as_str().unwrap_or(""),
+                it["backend"].as_str().unwrap_or(""),
+            )
+        })
+        .collect();
+    let wanted = [
+        ("init", "interpreted"),
+        ("on_book", "interpreted"),
+        ("on_trade", "compiled"),
+    ];
+    assert_eq!(backends, wanted, "{value}");
+    let line = handlers[1]["why"]["line"].as_u64();
+    assert!(line.is_some_and(|line| (4..=5).contains(&line)), "{value}");
+    assert!(handlers[2]["why"].is_null(), "{value}");
+    let said = text(place.path(), &arguments, 0);
+    for words in [
+        "note: `on_book` is interpreted: ",
+        "  --> mixed.rhai:",
+        "compiled",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let all = json(
+        place.path(),
+        &[
+            "check",
+            "mixed.rhai",
+            "--for",
+            "2s",
+            "--backend",
+            "interpreted",
+        ],
+        0,
+    );
+    assert_eq!(all["scripts"][0]["handlers"][2]["backend"], "interpreted");
+    // The same run on both backends.
+    let digest = |value: &Value| value["scripts"][0]["ran"]["digest"].clone();
+    assert_eq!(digest(&all), digest(&value));
+    text(
+        place.path(),
+        &[
+            "check",
+            "mixed.rhai",
+            "--for",
+            "2s",
+            "--backend",
+            "compiled",
+        ],
+        3,
+    );
+}
+
+#[test]
 fn check_tells_every_mistake_with_its_place_and_exits_with_3() {
     let place = folder();
     fs::write(place.path().join("broken.rhai"), BROKEN).expect("written");

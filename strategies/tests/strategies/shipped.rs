@@ -170,10 +170,7 @@ fn imbalance_takes_the_heavy_side_and_leaves_by_its_timer() {
     };
     assert_eq!(
         call(&mut strategy, &mut desk, filled),
-        [
-            "0 protect 0.5 take Some(250.5) [ticks]",
-            "after 1500 hold"
-        ]
+        ["0 protect 0.5 take Some(250.5) [ticks]", "after 1500 hold"]
     );
     fake(&mut desk).facts[0].is_flat = false;
     let timer = StrategyEvent::Timer { name: "hold" };
@@ -291,7 +288,10 @@ fn makers_quote_both_sides_and_lean_against_what_they_hold() {
         let log = call(&mut strategy, &mut desk, timer);
         let leaned = quoted(&log, "buy").zip(quoted(&log, "sell"));
         let ((lower, _), (nearer, _)) = leaned.expect("both");
-        assert!(lower < bid && nearer < ask, "{name}: long, both go down: {log:?}");
+        assert!(
+            lower < bid && nearer < ask,
+            "{name}: long, both go down: {log:?}"
+        );
         fake(&mut desk).facts[0].exposure = 2_000.0;
         let log = call(&mut strategy, &mut desk, timer);
         let (_, full) = quoted(&log, "buy").expect("a withdrawn bid");
@@ -306,7 +306,10 @@ fn grid_buys_below_its_anchor_sells_a_step_above_and_gives_up_far_below() {
     let quotes = |log: &[String], side: &str| -> Vec<String> {
         let start = format!("0 quote {side} ");
         let of_side = log.iter().filter(|line| line.starts_with(&start));
-        of_side.filter(|line| !line.contains(" 0 @")).cloned().collect()
+        of_side
+            .filter(|line| !line.contains(" 0 @"))
+            .cloned()
+            .collect()
     };
     let log = call(&mut strategy, &mut desk, timer);
     assert_eq!(quotes(&log, "buy").len(), 4, "{log:?}");

@@ -58,13 +58,14 @@ pub(super) fn run<W: Watch>(
     let shown = StatusCell::new(Mode::Replay);
     look_first(&config, pace.start, &prepared, &shown)?;
     let script_hashes = script_hashes(&prepared);
+    let header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let handlers = prepared.handlers;
     let assembly = Assembly {
         config: &config,
         topology: Topology::Fused,
         stop,
         plan: RecordPlan::default(),
-        header: header(&config, &prepared, Mode::Replay, &Value::Null),
+        header,
         journaling: Journaling::default(),
         venue: Venue::Sim,
         disk: None,

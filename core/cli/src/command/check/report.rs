@@ -71,7 +71,9 @@ fn handlers(text: &mut String, checked: &Checked) {
         text.push('\n');
     }
     for why in &checked.reasons {
-        let _ = writeln!(text, "{}", why.to_string().replacen("error: ", "note: ", 1));
+        let told = why.to_string().replacen("error: ", "note: ", 1);
+        let told = told.replacen("would be interpreted", "is interpreted", 1);
+        let _ = writeln!(text, "{told}");
     }
 }
 

@@ -86,8 +86,11 @@ pub(super) fn check(text: &str, returns: Type) {
     };
     let handlers = &script.compiled().handlers;
     let is_compiled = handlers.iter().all(|of| of.interpreted.is_none());
-    assert!(is_compiled, "{text}
-{handlers:?}");
+    assert!(
+        is_compiled,
+        "{text}
+{handlers:?}"
+    );
     let script = Arc::new(script);
     for inputs in INPUTS {
         let mut machine = Run::new(&script, Backend::Compiled);
