@@ -302,6 +302,7 @@ impl Floor {
         }
         let reason = self.leg_reason(protection, "take profit", take);
         let exit = Exit {
+            most: claire_types::Qty(i64::MAX),
             price: Some(take),
             flags: OrderFlags::IOC,
             purpose: Purpose::Protective,

@@ -149,7 +149,7 @@ fn scripts_do_the_same_both_ways() {
                 let place = format!("{name}, {} at step {step}", handler.name);
                 let Side { state, desk } = &mut interpreted;
                 let want = compiled.interpreted(state, desk, &handler.name, arguments);
-                drop(want.unwrap_or_else(|fault| panic!("{place}: {fault}")));
+                let _ = want.unwrap_or_else(|fault| panic!("{place}: {fault}"));
                 let found =
                     compiled.evaluated(&lowered, id, &machine.state, &mut machine.desk, words);
                 let (_, after) = found.unwrap_or_else(|| panic!("{place}: a side exit"));
