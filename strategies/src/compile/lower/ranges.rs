@@ -256,7 +256,7 @@ impl Turns {
         } else {
             array
         };
-        let items = || read.again().map_or_else(Expression::unit, |items| items);
+        let items = || read.again().unwrap_or_else(Expression::unit);
         let here = || Expression::new(Type::Int, Kind::Local(at));
         let length = Expression::new(Type::Int, Kind::Length(Box::new(items())));
         let is_within = loops::compare(Comparison::Less, here(), length);

@@ -92,9 +92,6 @@ impl Desk for Quiet {
     fn after(&mut self, _: i64, _: &str) -> Result<(), DeskFault> {
         Ok(())
     }
-    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
-        Ok(())
-    }
     fn stop_timer(&mut self, _: &str) {}
     fn signal(&mut self, _: Side, _: f64, _: &str) {}
     fn note(&mut self, _: NoteLevel, text: &str) {
@@ -102,4 +99,7 @@ impl Desk for Quiet {
     }
     fn plot(&mut self, _: &str, _: &str, _: f64) {}
     fn undo(&mut self) {}
+    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
+        Err(DeskFault::OutsideInit)
+    }
 }

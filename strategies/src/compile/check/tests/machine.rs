@@ -162,3 +162,18 @@ fn functions_of_the_script_come_before_those_of_the_language() {
         3,
     );
 }
+
+#[test]
+fn protections_get_the_same_numbers() {
+    same(
+        "const STOP = param(\"stop\", 4, 1, 100);
+         const TAKE = param(\"take\", 6, 1, 100);
+         fn init(m) { #{ n: 0, side: 1 } }
+         fn on_book(m) {
+             this.side = -this.side;
+             m.protect(m.bid - this.side * STOP * m.tick, m.ask + this.side * TAKE * m.tick);
+             m.protect(m.bid);
+         }",
+        4,
+    );
+}

@@ -30,7 +30,7 @@ const SHIPPED: [(&str, &str); 6] = [
     ),
 ];
 
-/// Scripts of the page; some of what they call is not there for the interpreter yet.
+/// Scripts of the page.
 const PAGE: [(&str, &str); 3] = [
     (
         "ema_cross_stop",
@@ -128,8 +128,8 @@ fn argument(handler: &str, step: u64) -> Option<(Type, Dynamic)> {
 }
 
 #[test]
-fn shipped_scripts_do_the_same_both_ways() {
-    for (name, text) in SHIPPED {
+fn scripts_do_the_same_both_ways() {
+    for (name, text) in SHIPPED.into_iter().chain(PAGE) {
         let compiled = Compiled::new(text);
         let lowered = compiled.lowered();
         let (mut interpreted, mut machine) = (Side::new(&compiled), Side::new(&compiled));
