@@ -303,6 +303,7 @@ impl Floor {
         let reason = self.leg_reason(protection, "take profit", take);
         let exit = Exit {
             price: Some(take),
+            most: claire_types::Qty(i64::MAX),
             flags: OrderFlags::IOC,
             purpose: Purpose::Protective,
             ..Exit::at_market(reason)
