@@ -1,4 +1,5 @@
-//! A stage that panics takes the run down loudly: exit 1, the stage named, and a journal that is equal so far.
+//! A stage that panics takes the run down loudly: exit 1, the stage named, KILLED latched, and a journal that is equal
+//! so far.
 //!
 //! The real stages of a replay, one of them with a part in it that panics; each case in a process of its own, which is
 //! this test again. Afterwards the binary verifies the journal and finishes the run.
@@ -6,7 +7,9 @@
 mod program;
 
 use claire_engine::Engine;
+use claire_engine::config::AccountConfig;
 use claire_engine::strategy::{Fault, Handlers, LentDesk, Strategy, StrategyEvent};
+use claire_pipeline::clock::Clock;
 use claire_pipeline::config::{Config, Selection, Sources};
 use claire_pipeline::engine::Journaling;
 use claire_pipeline::feed::replay::{ReplayFeed, Speed};
@@ -15,8 +18,12 @@ use claire_pipeline::latency::LatencySet;
 use claire_pipeline::run::{Assembly, RecordPlan, RunError, header, prepare, segment_plan};
 use claire_pipeline::source::Recording;
 use claire_pipeline::stage::{Stage, StageName, Turn};
+use claire_pipeline::state::{StateStore, Traces};
+use claire_pipeline::status::StatusCell;
+use claire_pipeline::status::board::{Board, BoardStart};
+use claire_pipeline::status::keeper::Keeper;
 use claire_pipeline::topology::Topology;
-use claire_pipeline::watch::Watch;
+use claire_pipeline::watch::{OnDeath, Watch};
 use claire_pipeline::{inputs, strategy};
 use claire_types::{Cells, Mode, Venue};
 use serde_json::Value;
@@ -28,6 +35,8 @@ use std::sync::atomic::AtomicBool;
 /// Names the case to the process that plays it: `stage topology`.
 const CASE: &str = "DEATH_CASE";
 const FILE: &str = "made-31-30.txt";
+/// Where the state is.
+const DATA: &str = "data";
 /// Where the journal is.
 const JOURNAL: &str = "run";
 
@@ -92,16 +101,52 @@ impl Strategy for DyingStrategy {
     }
 }
 
-/// A watch that dies behind the journal: on the sidecar's thread.
-struct DyingWatch(Fuse);
+/// A watch that dies behind the journal: on the sidecar's thread. It keeps the state as a paper run does.
+struct DyingWatch(Keeper, Fuse);
 
 impl Watch for DyingWatch {
-    fn see(&mut self, _: &Cells<'_>) {
-        self.0.burn("sidecar");
+    fn on_death(&self) -> OnDeath {
+        self.0.on_death()
     }
 
-    fn collect(&mut self, _: &LatencySet) {}
-    fn committed(&mut self) {}
+    fn see(&mut self, message: &Cells<'_>) {
+        self.1.burn("sidecar");
+        self.0.see(message);
+    }
+
+    fn collect(&mut self, set: &LatencySet) {
+        self.0.collect(set);
+    }
+
+    fn committed(&mut self) {
+        self.0.committed();
+    }
+}
+
+/// Returns the keeper of a new state in [`DATA`].
+fn keeper(config: &Config, account: &AccountConfig) -> Keeper {
+    let now = Clock::start().wall();
+    let opened = StateStore::open(Path::new(DATA), || Ok(Traces::default()), "test", now);
+    let (state, _) = opened.expect("a first start");
+    let start = BoardStart {
+        account,
+        strategies: &config.strategies,
+        state: state.state(),
+    };
+    let board = Board::new(&start, Arc::new(StatusCell::new(Mode::Paper)));
+    Keeper::new(state, board, Arc::new(AtomicBool::new(false)))
+}
+
+/// Checks that KILLED outlived the process, with its cause.
+fn check_killed(folder: &Path, stage: &str) {
+    let output = program::run(folder, &["init", "--data-dir", DATA, "--json"]);
+    assert_eq!(output.status.code(), Some(3), "{stage}");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    let state = &found["state"];
+    assert_eq!(state["trading_state"], "KILLED", "{found}");
+    assert_eq!(state["cause"]["code"], "STAGE_DIED", "{found}");
+    let measured = state["cause"]["measured"].as_str().unwrap_or_default();
+    assert!(measured.contains(stage), "{found}");
 }
 
 /// Plays the case in this process, which it ends as the program does.
@@ -140,6 +185,7 @@ fn run(topology: Topology, feed: Fuse, engine: Fuse, sidecar: Fuse) -> RunError 
     header.host["files"] = inputs::places_of(&recording, Path::new(JOURNAL));
     let loaded = strategy::load(&config.strategies[0]).expect("it compiles");
     let dying: Box<dyn Strategy> = Box::new(DyingStrategy(loaded.strategy, engine));
+    let keeper = keeper(&config, &prepared.engine_config.account);
     let engine = Engine::new(prepared.engine_config, prepared.state, vec![dying]);
     let assembly = Assembly {
         config: &config,
@@ -163,7 +209,7 @@ fn run(topology: Topology, feed: Fuse, engine: Fuse, sidecar: Fuse) -> RunError 
             let inner = ReplayFeed::new(line, recording, venues, Speed::Max, 1);
             DyingFeed(inner, feed)
         },
-        DyingWatch(sidecar),
+        DyingWatch(keeper, sidecar),
     );
     match ended {
         Ok(_) => panic!("no stage died"),
@@ -217,6 +263,7 @@ fn a_stage_that_dies_is_named_and_leaves_a_journal_that_can_be_finished() {
                 said.contains(&format!("error: {words}")),
                 "at the end: {said}"
             );
+            check_killed(folder, stage);
             let so_far = verified(folder);
             assert_eq!(
                 so_far["verdict"], "equal so far",

@@ -1,5 +1,5 @@
 //! One digest: the same run has the same digest in debug and release, fused and split, each time, at any speed,
-//! and as it was when `digests.toml` was written.
+//! compiled and interpreted, and as it was when `digests.toml` was written.
 //!
 //! Runs the binary. `tests/run` runs this test with the debug build and with the binary that people run: both
 //! compare with the one file, so they are equal to each other. Where the engine's meaning changed on purpose, raise
@@ -209,6 +209,7 @@ fn every_run_has_the_known_digest_and_its_strategy_trades() {
             if said["fills"].as_u64() > Some(0) {
                 traded.push(*strategy);
             }
+            check_interpreted(&run, &said, folder.path(), files, &more);
             made.push(run);
         }
     }
@@ -232,6 +233,22 @@ fn every_run_has_the_known_digest_and_its_strategy_trades() {
         .filter_map(|run| complaint(&known, run))
         .collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// The interpreter does what machine code did.
+fn check_interpreted(made: &Run, said: &Value, folder: &Path, files: &[PathBuf], more: &[&str]) {
+    let Some(strategy) = said["strategies"].get(0) else {
+        return;
+    };
+    assert_eq!(strategy["backend"], "compiled", "{}: {strategy}", made.name);
+    let more = [more, &["--backend", "interpreted"]].concat();
+    let (interpreted, said) = run(made.name.clone(), folder, files, &more);
+    assert_eq!(
+        said["strategies"][0]["backend"], "interpreted",
+        "{}",
+        made.name
+    );
+    assert_eq!(interpreted.digest, made.digest, "{}", made.name);
 }
 
 /// Everything in the JSON but `run` is equal, not the digest alone.

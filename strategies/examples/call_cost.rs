@@ -146,6 +146,9 @@ impl Desk for Quiet {
     fn indicator_value(&self, _: IndicatorId, _: u8) -> IndicatorView {
         IndicatorView::default()
     }
+    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
+        Ok(())
+    }
     fn every(&mut self, _: i64, _: &str) -> Result<(), DeskFault> {
         Ok(())
     }

@@ -71,7 +71,7 @@ pub(crate) struct Code {
 impl Compiled {
     /// Compiles what can be compiled of a script.
     pub(crate) fn of(ast: &AST, constants: &[(String, Dynamic)], limits: &Limits) -> Self {
-        let lowered = check::program(ast, constants, api::definitions());
+        let lowered = check::program(ast, constants, api::definitions(), limits);
         let machine = match Machine::new(&lowered.program, limits) {
             Ok(machine) => machine,
             Err(fault) => return Self::interpreted(&lowered.handlers, &fault.to_string()),

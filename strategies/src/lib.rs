@@ -5,8 +5,8 @@
 //! Nothing here reads a clock, starts a thread or writes anywhere; only [`Script::load`] reads a file.
 //!
 //! Reading order: what a file may say ([`Script`], [`Parameter`], [`Diagnostic`]), what it may call
-//! (`api`), how it runs ([`RhaiStrategy`]), and strategies in Rust behind the same trait ([`native`]).
-// Allowed in the modules that touch machine code, each with its reason: `compile`'s context, texts, arrays, machine.
+//! (`api`), how it becomes machine code (`compile`), how it runs ([`Backend`], [`RhaiStrategy`]), and strategies in Rust behind the same trait ([`native`]).
+// Allowed in the modules of `compile` that touch machine code, each with its reason.
 #![deny(unsafe_code)]
 
 mod api;

@@ -60,6 +60,13 @@ impl Failure {
         }
     }
 
+    /// Returns the failure with the place that it is about.
+    pub fn at(mut self, file: impl Into<String>, line: Option<u64>) -> Self {
+        self.file = Some(file.into());
+        self.line = line.and_then(|line| u32::try_from(line).ok());
+        self
+    }
+
     /// Returns the failure with what to do about it.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

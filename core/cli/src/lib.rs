@@ -1,7 +1,7 @@
 //! The command line: parses, calls the pipeline, prints.
 //!
 //! Main thread only. Results go to stdout, logs to stderr. Nothing that a user types makes it panic;
-//! a panic is a bug and says so. A closed stdout is no error.
+//! a panic is a bug and says so. A closed stdout is no error; one that takes nothing is.
 
 pub mod cli;
 pub mod command;
@@ -40,32 +40,46 @@ fn run(arguments: &[OsString]) -> Exit {
     };
     let name = cli.command.name();
     let is_json = cli.command.is_json();
-    match command::run(&cli) {
+    let (printed, failure, exit) = match command::run(&cli) {
         Ok(outcome) => {
-            if is_json {
-                output::print_json(&outcome.envelope.answer());
-            } else {
-                output::print(&outcome.text);
-                outcome.envelope.failure.iter().for_each(output::complain);
-            }
-            outcome.exit
+            let printed = match is_json {
+                true => output::print_json(&outcome.envelope.answer()),
+                false => output::print(&outcome.text),
+            };
+            (printed, outcome.envelope.failure, outcome.exit)
         }
         Err(failure) => {
-            if is_json {
-                output::print_json(&Envelope::new(name).failed(&failure));
-            } else {
-                output::complain(&failure);
-            }
-            failure.exit
+            let printed = match is_json {
+                true => output::print_json(&Envelope::new(name).failed(&failure)),
+                false => Ok(()),
+            };
+            let exit = failure.exit;
+            (printed, Some(failure), exit)
         }
+    };
+    // What stdout does not take is said where people read.
+    if !is_json || printed.is_err() {
+        failure.iter().for_each(output::complain);
+    }
+    ended(printed, exit)
+}
+
+/// Returns the exit status: an answer that could not be printed is a failure, and said.
+fn ended(printed: Result<(), Failure>, exit: Exit) -> Exit {
+    let Err(failure) = printed else {
+        return exit;
+    };
+    output::complain(&failure);
+    match exit {
+        Exit::Done | Exit::No => failure.exit,
+        Exit::Failed | Exit::Usage => exit,
     }
 }
 
 /// Answers help, version and arguments that do not parse.
 fn refused(error: &clap::Error, arguments: &[OsString]) -> Exit {
     if !error.use_stderr() {
-        output::print(&error.render().to_string());
-        return Exit::Done;
+        return ended(output::print(&error.render().to_string()), Exit::Done);
     }
     let is_json = arguments.iter().any(|argument| argument == "--json");
     if is_json {
@@ -73,7 +87,8 @@ fn refused(error: &clap::Error, arguments: &[OsString]) -> Exit {
         let message = error.render().to_string();
         let failure = Failure::usage("USAGE", message.trim());
         let name = name.as_deref().unwrap_or_default();
-        output::print_json(&Envelope::new(name).failed(&failure));
+        let printed = output::print_json(&Envelope::new(name).failed(&failure));
+        return ended(printed, Exit::Usage);
     } else if output::is_colored(&std::io::stderr()) {
         output::complain_raw(&error.render().ansi().to_string());
     } else {

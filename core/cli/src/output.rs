@@ -1,20 +1,32 @@
-//! Writing to stdout and stderr: a reader that went away is no error.
+//! Writing to stdout and stderr: a reader that went away is no error, a disk that is full is one.
 
 use crate::exit::Failure;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
-/// Prints to stdout; a closed pipe or full disk ends the output silently.
-pub fn print(text: &str) {
+/// Prints to stdout; a closed pipe ends the output silently: whoever closed it has read enough.
+///
+/// # Errors
+/// What else the system says, as that the disk is full: the answer is not where it was wanted.
+pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    // Whoever closed the pipe has read enough.
-    let _ = stdout
+    let printed = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+    match printed {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            let what = format!("cannot write to stdout: {cause}");
+            Err(Failure::failed("OUTPUT", what))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints one JSON object on one line.
-pub fn print_json(value: &serde_json::Value) {
-    print(&format!("{value}\n"));
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(&format!("{value}\n"))
 }
 
 /// Prints a failure to stderr.

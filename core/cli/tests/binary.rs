@@ -73,6 +73,12 @@ fn exit_status_says_how_it_ended() {
         (vec!["--config", "none.toml", "config", "check"], 2),
         (vec!["--config", "wrong.toml", "config", "check"], 2),
         (vec!["init", "--data-dir", ""], 2),
+        (
+            vec!["replay", "a_file", "--venue", "binance-spot", "--store", ""],
+            2,
+        ),
+        (vec!["paper", "--for", "1s", "--store", ""], 2),
+        (vec!["db", "migrate", "--store", ""], 2),
         (vec!["init", "--lift", " "], 2),
         (vec!["init", "--data-dir", "a_file"], 1),
     ] {
@@ -188,9 +194,34 @@ fn init_creates_state_once_and_a_lost_state_is_killed_until_lifted() {
     );
     let lifted = folder.run(&["init", "--lift", "checked at the venue"]);
     assert_eq!(lifted.status.code(), Some(0), "{}", text(&lifted.stderr));
+    let shown = text(&lifted.stdout);
+    assert!(
+        shown.contains("lifted KILLED: STATE_UNREADABLE is missing"),
+        "{shown}"
+    );
+    assert!(!shown.contains("already initialized"), "{shown}");
+    let again = json(&folder.run(&["init", "--lift", "once more", "--json"]));
+    assert_eq!(again["lifted"]["trading_state"], "ACTIVE", "{again}");
     let log = folder.0.join("data/claire/audit.jsonl");
     let log = std::fs::read_to_string(log).expect("a log");
     assert!(log.contains("checked at the venue"), "{log}");
+}
+
+#[test]
+fn a_migration_names_the_database_that_it_changed() {
+    let folder = Folder::new();
+    folder.run(&["init"]);
+    for words in ["applied 0001_runs", "is up to date"] {
+        let output = folder.run(&["db", "migrate"]);
+        let shown = text(&output.stdout);
+        assert!(
+            shown.contains("claire.db: ") && shown.contains(words),
+            "{shown}"
+        );
+    }
+    let value = json(&folder.run(&["db", "migrate", "--json"]));
+    let store = value["store"].as_str().unwrap_or_default();
+    assert!(store.ends_with("claire.db"), "{value}");
 }
 
 #[test]
@@ -206,6 +237,39 @@ fn a_closed_pipe_is_no_error() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stderr), "");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_nobody_can_read_is_a_failure() {
+    let folder = Folder::new();
+    folder.write("wrong.toml", "nope = 1\n");
+    for (arguments, expected, words) in [
+        (vec!["config", "show"], 1, ""),
+        (vec!["init", "--json"], 1, ""),
+        (vec!["--help"], 1, ""),
+        (
+            vec!["--config", "wrong.toml", "config", "check", "--json"],
+            2,
+            "nope",
+        ),
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = folder.command(&arguments);
+        command
+            .stdout(full.expect("a device"))
+            .stderr(Stdio::piped());
+        let output = command.output().expect("the binary runs");
+        let complaint = text(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(expected),
+            "{arguments:?}: {complaint}"
+        );
+        for words in ["cannot write to stdout", words] {
+            assert!(complaint.contains(words), "{arguments:?}: {complaint}");
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -256,6 +320,49 @@ fn a_check_refuses_what_a_run_would_with_all_of_it() {
         let complaint = text(&output.stderr);
         assert!(complaint.contains("cannot run in mode"), "{complaint}");
     }
+}
+
+#[test]
+fn a_check_refuses_what_only_a_paper_run_would() {
+    let strategy = |market: &str| {
+        format!("[[strategy]]\nname = \"a\"\nmarket = \"{market}\"\nfile = \"churn\"\n")
+    };
+    let cases = [
+        (
+            "[paper]\nsymbols = [\"sim:DOGEUSDT\"]\n".to_owned(),
+            "paper.symbols",
+            2,
+        ),
+        (strategy("sim:NOPE"), "strategy[0].market", 3),
+        (
+            format!("mode = \"paper\"\n{}", strategy("binance-spot:BTCUSDT")),
+            "strategy[0].market",
+            4,
+        ),
+        ("[account]\nequity = 20\n".to_owned(), "account.equity", 2),
+    ];
+    for (text, key, line) in cases {
+        let folder = Folder::new();
+        folder.write("claire.toml", &text);
+        let run = |arguments: &[&str]| {
+            let output = folder.run(&[&["--config", "claire.toml"], arguments].concat());
+            (output.status.code(), json(&output))
+        };
+        let (code, checked) = run(&["config", "check", "--json"]);
+        assert_eq!(code, Some(2), "{text}: {checked}");
+        let fault = &checked["faults"][0];
+        assert_eq!((&fault["key"], &fault["line"]), (&key.into(), &line.into()));
+        let (code, refused) = run(&["paper", "--speed", "max", "--for", "1s", "--json"]);
+        assert_eq!(code, Some(2), "{text}: {refused}");
+        // A start that is refused is none: the next one has the first epoch.
+        let state = json(&folder.run(&["init", "--json"]));
+        assert_eq!(state["state"]["epoch"], 0, "{text}");
+    }
+    // Without a mode a file may be for replays.
+    let folder = Folder::new();
+    folder.write("claire.toml", &strategy("binance-spot:BTCUSDT"));
+    let output = folder.run(&["--config", "claire.toml", "config", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
 #[test]

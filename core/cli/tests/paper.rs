@@ -155,7 +155,18 @@ fn a_lost_state_beside_a_journal_denies_every_order_until_it_is_lifted() {
             for part in ["state.json", "KILLED", "claire init --lift"] {
                 assert!(complaint.contains(part), "{part} in {complaint}");
             }
+            let example = &value["denied_first"]["KILL_SWITCH"]["example"];
+            let example = example.as_str().unwrap_or_default();
+            assert!(
+                !example.is_empty() && !example.contains("measured"),
+                "{example}"
+            );
+            assert_eq!(value["latched"]["code"], "STATE_UNREADABLE", "{value}");
         }
+        let shown = text(&folder.run(RUN.trim_end_matches(" --json")).stdout);
+        let line = shown.lines().find(|line| line.starts_with("state "));
+        let line = line.unwrap_or_else(|| panic!("no state in {shown}"));
+        assert!(line.contains(": STATE_UNREADABLE is "), "{line}");
         json(&folder.run("init --lift checked --json"));
         let value = json(&folder.run(RUN));
         assert_eq!(value["state"], "ACTIVE");
@@ -163,8 +174,82 @@ fn a_lost_state_beside_a_journal_denies_every_order_until_it_is_lifted() {
         let state = std::fs::read_to_string(folder.state()).expect("readable");
         let state: Value = serde_json::from_str(&state).expect("JSON");
         // The first run's epoch was read from its journal: no order id repeats.
-        assert_eq!(state["state"]["epoch"], 4, "{state}");
+        assert_eq!(state["state"]["epoch"], 5, "{state}");
     }
+}
+
+#[test]
+fn a_lost_state_is_missed_wherever_the_runs_were_written() {
+    for (first, second) in [
+        ("", " --journal other"),
+        (" --journal pj", ""),
+        (" --journal pj --store none", " --journal other"),
+    ] {
+        let folder = Folder::new();
+        let run = |places: &str| {
+            let output = folder.run(&format!("paper --speed max --for 5s --json{places}"));
+            (json(&output), text(&output.stderr))
+        };
+        run(first);
+        run(&first.replace("pj", "pj2"));
+        std::fs::remove_file(folder.state()).expect("the first run wrote it");
+        let (value, complaint) = run(second);
+        assert_eq!(
+            (&value["state"], &value["fills"]),
+            (&"KILLED".into(), &0.into())
+        );
+        assert!(complaint.contains("audit.jsonl"), "{complaint}");
+        let state = std::fs::read_to_string(folder.state()).expect("readable");
+        let state: Value = serde_json::from_str(&state).expect("JSON");
+        assert_eq!(state["state"]["epoch"], 3, "{state}");
+    }
+}
+
+#[test]
+fn each_trace_of_an_earlier_start_is_enough() {
+    for (kept, is_gone) in [
+        ("audit.jsonl", false),
+        ("claire.db", false),
+        ("journal", false),
+        ("nothing", true),
+    ] {
+        let folder = Folder::new();
+        json(&folder.run("paper --speed max --for 1s --json"));
+        json(&folder.run("paper --speed max --for 1s --json"));
+        let data = folder.0.join("data/claire");
+        for entry in std::fs::read_dir(&data).expect("a data directory") {
+            let path = entry.expect("readable").path();
+            match path.is_dir() {
+                _ if path.ends_with(kept) => Ok(()),
+                true => std::fs::remove_dir_all(path),
+                false => std::fs::remove_file(path),
+            }
+            .expect("removed");
+        }
+        let output = folder.run("init --json");
+        let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let (found, epoch) = match is_gone {
+            true => ("first_start", 0),
+            false => ("unreadable", 2),
+        };
+        assert_eq!(value["found"], found, "{kept}: {value}");
+        assert_eq!(value["state"]["epoch"], epoch, "{kept}: {value}");
+    }
+}
+
+#[test]
+fn journals_of_replays_and_other_files_are_no_trace_of_a_lost_state() {
+    let folder = Folder::new();
+    let mut recording = std::fs::File::create(folder.0.join("spot.txt")).expect("writable");
+    claire_sim::write_recording(&mut recording, 7, 5).expect("written");
+    json(&folder.run("replay spot.txt --strategy churn --store sqlite:a.db --json"));
+    let journals = folder.0.join("data/claire/journal");
+    assert_eq!(std::fs::read_dir(&journals).expect("a journal").count(), 1);
+    std::fs::write(journals.join(".keep"), "").expect("writable");
+    std::fs::create_dir(journals.join("empty")).expect("writable");
+    let output = folder.run("paper --speed max --for 1s --json");
+    let value = json(&output);
+    assert_eq!(value["state"], "ACTIVE", "{}", text(&output.stderr));
 }
 
 #[test]

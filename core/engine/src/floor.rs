@@ -21,11 +21,12 @@ mod snapshot;
 mod stops;
 mod undo;
 
-pub use held::Held;
 pub use history::HistoryWanted;
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
 pub(crate) use snapshot::{FloorRef, FloorState};
+
+use held::Held;
 
 use crate::config::EngineConfig;
 use crate::convert::price_to_f64;

@@ -239,7 +239,7 @@ impl PaperVenue {
     }
 }
 
-/// Most levels that one order takes in one walk; what is left rests or expires.
+/// Levels that one walk of the book takes at most; an order that wants more walks again.
 pub(crate) const WALK_LEVELS_MAX: usize = 64;
 
 impl std::fmt::Display for PaperFault {

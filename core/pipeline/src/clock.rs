@@ -4,7 +4,7 @@
 //! clocks that do not mix: [`MonoNs`] for latency, [`WallNs`] for receive times.
 //!
 //! The monotonic reading is the processor's time stamp counter through `quanta`, which falls back to the system's
-//! clock where the counter is not invariant. `Clock::cost_ps` measures what a reading costs here.
+//! clock where the counter is not invariant.
 #![forbid(unsafe_code)]
 
 use claire_types::{DurationNs, MonoNs, WallNs};
@@ -61,12 +61,6 @@ impl Clock {
         }
     }
 
-    /// Moves the wall clock, for the clock discipline of a live run. The caller keeps to 500 ppm; a larger step is an
-    /// input and an alert. Clones do not follow.
-    pub fn slew(&mut self, by: DurationNs) {
-        self.wall_start = self.wall_start.after(by);
-    }
-
     /// Returns the monotonic time since the clock was started. Never goes back.
     #[inline]
     pub fn mono(&self) -> MonoNs {
@@ -91,18 +85,6 @@ impl Clock {
         };
         self.wall_start.after(DurationNs(elapsed_ns))
     }
-
-    /// Measures what one monotonic reading costs, in picoseconds: the cheapest of several rounds.
-    pub fn cost_ps(&self) -> u64 {
-        let round = || {
-            let before = self.mono();
-            for _ in 0..COST_READINGS {
-                std::hint::black_box(self.mono());
-            }
-            self.mono().since(before) * 1_000 / COST_READINGS
-        };
-        (0..COST_ROUNDS).map(|_| round()).min().unwrap_or(0)
-    }
 }
 
 impl ManualClock {
@@ -111,9 +93,6 @@ impl ManualClock {
         self.elapsed_ns.fetch_add(ns, Ordering::Relaxed);
     }
 }
-
-const COST_READINGS: u64 = 2_000;
-const COST_ROUNDS: u64 = 20;
 
 #[cfg(test)]
 mod tests {
@@ -132,7 +111,6 @@ mod tests {
         );
         let difference = counted.abs_diff(elapsed);
         assert!(difference < elapsed / 20, "{counted} against {elapsed} ns");
-        println!("a reading costs {} ps", clock.cost_ps());
     }
 
     #[test]
@@ -150,10 +128,9 @@ mod tests {
     #[test]
     fn a_manual_clock_moves_only_when_told() {
         let hands = ManualClock::default();
-        let mut clock = Clock::manual(&hands, WallNs(1_000));
+        let clock = Clock::manual(&hands, WallNs(1_000));
         assert_eq!((clock.mono(), clock.wall()), (MonoNs(0), WallNs(1_000)));
         hands.advance_ns(5);
-        clock.slew(DurationNs(-2));
-        assert_eq!((clock.mono(), clock.wall()), (MonoNs(5), WallNs(1_003)));
+        assert_eq!((clock.mono(), clock.wall()), (MonoNs(5), WallNs(1_005)));
     }
 }

@@ -58,7 +58,7 @@ pub struct Step {
     pub time_ns: i64,
     /// The same as ISO text.
     pub time: String,
-    /// `market`, `signal`, `decision`, `order`, `event`, `fill`, `position` or `rested`.
+    /// `market`, `signal`, `decision`, `order`, `event`, `fill`, `position`, `arrived` or `rested`.
     pub kind: &'static str,
     /// What it says.
     pub text: String,

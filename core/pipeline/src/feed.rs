@@ -143,6 +143,12 @@ impl FeedLine {
         }
     }
 
+    /// Gives all books up: what the recording holds before this place may be wrong.
+    #[cold]
+    pub fn lose_books(&mut self) {
+        self.feed.lose_books(self.last_recv, &mut self.pending);
+    }
+
     /// Lets time pass without a frame.
     pub fn pass(&mut self, now: WallNs) {
         self.available = self.now;
@@ -316,10 +322,14 @@ impl FeedLine {
         while let Ok((message, after)) = rest.split_message() {
             if let Ok((_, Input::FrameError(error))) = Input::decode(&message) {
                 let stream = match error.channel.as_str() {
-                    "" => "no stream's name",
+                    "" => "a frame without a stream",
                     name => name,
                 };
-                text = format!("{stream}: {} at byte {}", error.fault, error.offset_bytes);
+                let fault = crate::words::frame_fault(error.fault);
+                text = format!(
+                    "{stream}: {fault} at byte {} ({})",
+                    error.offset_bytes, error.fault
+                );
             }
             rest = after;
         }

@@ -342,15 +342,6 @@ impl Latency {
         }
     }
 
-    /// Returns how many samples were at most `ns`: a cumulative bucket as Prometheus wants it.
-    pub fn count_to(&self, ns: u64) -> u64 {
-        let samples = self.histogram.iter_recorded();
-        let within = samples.take_while(|bucket| bucket.value_iterated_to() <= ns);
-        within
-            .map(|bucket| bucket.count_since_last_iteration())
-            .sum()
-    }
-
     /// Returns the histogram without what is beyond it.
     pub const fn histogram(&self) -> &Histogram<u64> {
         &self.histogram
@@ -539,8 +530,6 @@ mod tests {
         let bytes = latency.to_bytes();
         let read = Latency::from_bytes(&bytes, 0, 4_999 * 4_999).expect("just written");
         assert_eq!(read.summary(), latency.summary());
-        assert_eq!(read.count_to(1_000), latency.count_to(1_000));
-        assert_eq!(latency.count_to(1_000), 31);
         assert_eq!(
             Latency::from_bytes(&bytes[1..], 0, 0).err(),
             Some(NoHistogram)

@@ -5,15 +5,17 @@
 //! the process: the epoch is on the disk before the first order.
 
 use crate::clock::Clock;
-use crate::config::section::{Speed, redacted};
-use crate::config::{Config, ConfigFaults, Selection};
+use crate::config::section::Speed;
+use crate::config::{Config, ConfigFault, ConfigFaults, Selection};
 use crate::disk::{DiskAlarm, DiskWatch, FreeSpace};
 use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::feed::steps::ClockSteps;
-use crate::run::{Assembly, Prepared, RecordPlan, RunError, header, prepare, segment_plan};
-use crate::state::{Found, Journals, State, StateStore};
+use crate::run::{
+    Assembly, Prepared, RecordPlan, RunError, header, prepare, script_hashes, segment_plan,
+};
+use crate::state::{Found, State, StateStore, Traces};
 use crate::status::StatusCell;
 use crate::status::board::{Board, BoardStart};
 use crate::status::keeper::Keeper;
@@ -87,23 +89,29 @@ pub fn paper(
     stop: Arc<AtomicBool>,
 ) -> Result<Papered, RunError> {
     let clock = Clock::start();
-    select(&mut config, request)?;
+    select(&mut config, &request.selection)?;
     let pace = pace_of(&config, request, &clock);
     let market = market_of(&config, pace.start)?;
     let mut state = open_state(&config, request, &clock, shown)?;
     let latched = latched(state.state(), config.strategies.len());
-    let epoch = state.next_epoch(&request.who, clock.wall())?;
-    let prepared = prepare(&config, Mode::Paper, epoch, Some(latched))?;
-    look_first(&config, pace.start, &prepared, shown)?;
+    let prepared = prepare(&config, Mode::Paper, state.epoch_next(), Some(latched))?;
+    for warning in look_first(&config, pace.start, &prepared)? {
+        tracing::warn!("{warning}");
+        shown.note(warning);
+    }
     let header = header(&config, &prepared, Mode::Paper, &inputs_of(&config));
     let plan = plan_of(&config, request, header.run_id)?;
+    // Of a start that nothing refuses any more, and on the disk before its first order.
+    state.next_epoch(&request.who, clock.wall())?;
+    let (journal, store) = plan.shown();
     let figures = RunFigures {
         topology: topology_name(request.topology).to_owned(),
-        journal: plan.journal.as_ref().map(|dir| dir.display().to_string()),
-        store: plan.store.as_deref().map(redacted),
+        journal,
+        store,
         ..RunFigures::default()
     };
-    let (scripts, handlers) = (prepared.scripts, prepared.handlers);
+    let script_hashes = script_hashes(&prepared);
+    let handlers = prepared.handlers;
     let start = BoardStart {
         account: &prepared.engine_config.account,
         strategies: &config.strategies,
@@ -129,28 +137,21 @@ pub fn paper(
     let feed = |line| PaperFeed::new(line, market, pace, gauge, alarm);
     let (finished, keeper) = assembly.run_watched(prepared.engine, feed, keeper)?;
     let state = keeper.finish()?;
-    let hashes = scripts
-        .into_iter()
-        .map(|script| (script.strategy, script.sha256));
+    let traffic = traffic_of(&finished.feed, &config);
     Ok(Papered {
-        summary: summarize(
-            &finished,
-            traffic_of(&finished.feed, &config),
-            &handlers,
-            figures,
-        ),
+        summary: summarize(&finished, traffic, &handlers, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
-        script_hashes: hashes.collect(),
+        script_hashes,
         store_lag: finished.store_lag,
         state,
     })
 }
 
 /// Chooses the strategies: those named, those configured, else the bundled market's own.
-fn select(config: &mut Config, request: &PaperRequest) -> Result<(), RunError> {
+fn select(config: &mut Config, selection: &Selection) -> Result<(), ConfigFaults> {
     config.strategies_of_paper()?;
-    let mut selection = request.selection.clone();
+    let mut selection = selection.clone();
     let first = config.paper.symbols.keys().first().copied();
     selection.market = selection.market.or(first);
     config.select(&selection)?;
@@ -158,20 +159,53 @@ fn select(config: &mut Config, request: &PaperRequest) -> Result<(), RunError> {
 }
 
 /// Refuses a strategy whose market is not on the bundled market.
-pub(crate) fn are_listed(config: &Config) -> Result<(), RunError> {
+pub(crate) fn are_listed(config: &Config) -> Result<(), ConfigFaults> {
     let listed = config.paper.symbols.keys();
-    for strategy in &config.strategies {
-        if !listed.contains(&strategy.market) {
+    let strangers = config.strategies.iter().enumerate();
+    let strangers = strangers.filter(|(_, strategy)| !listed.contains(&strategy.market));
+    let faults: Vec<_> = strangers
+        .map(|(index, strategy)| {
             let known: Vec<_> = listed.iter().map(ToString::to_string).collect();
-            return Err(RunError::Usage(format!(
+            let what = format!(
                 "strategy {}: `{}` is not on the bundled market; listed in paper.symbols: {}",
                 strategy.name,
                 strategy.market,
                 known.join(", ")
-            )));
-        }
+            );
+            config.fault(&format!("strategy[{index}].market"), what)
+        })
+        .collect();
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(ConfigFaults(faults)),
     }
-    Ok(())
+}
+
+/// Returns what a paper run of this configuration would refuse at its start, beyond what every run does. A configuration
+/// without a mode, whose strategies trade elsewhere, is for replays: of that, only `[paper]` is looked at.
+pub(crate) fn check(config: &Config) -> Vec<ConfigFault> {
+    let look = || -> Result<(), RunError> {
+        market_of(config, START_OF_MAX)?;
+        let mut markets = config.strategies.iter().map(|strategy| strategy.market);
+        let is_for_paper = match config.mode {
+            Some(mode) => mode == Mode::Paper,
+            None => markets.all(|market| market.venue == Venue::Sim),
+        };
+        if !is_for_paper {
+            return Ok(());
+        }
+        let mut config = config.clone();
+        select(&mut config, &Selection::default())?;
+        let prepared = prepare(&config, Mode::Paper, 1, None)?;
+        look_first(&config, START_OF_MAX, &prepared).map(drop)
+    };
+    match look() {
+        Ok(()) => Vec::new(),
+        Err(RunError::Config(faults)) => faults.0,
+        // Scripts are looked at for every mode.
+        Err(RunError::Script(_)) => Vec::new(),
+        Err(error) => vec![config.fault("account.equity", format!("in paper, {error}"))],
+    }
 }
 
 fn pace_of(config: &Config, request: &PaperRequest, clock: &Clock) -> Pace {
@@ -209,13 +243,13 @@ pub(crate) fn market_of(config: &Config, start: WallNs) -> Result<Market, RunErr
     market.map_err(|fault| RunError::Usage(fault.to_string()))
 }
 
-/// Compares limits and scripts with the market before the start, on a market of its own that runs ahead.
+/// Compares limits and scripts with the market before the start, on a market of its own that runs ahead, and returns
+/// what a user should know.
 pub(crate) fn look_first(
     config: &Config,
     start: WallNs,
     prepared: &Prepared,
-    shown: &StatusCell,
-) -> Result<(), RunError> {
+) -> Result<Vec<String>, RunError> {
     let mut market = market_of(config, start)?;
     let mut look = FirstLook::new(&config.instruments, &prepared.engine_config);
     for _ in 0..LOOK_FRAMES_MAX {
@@ -229,11 +263,7 @@ pub(crate) fn look_first(
         };
         look.see(Venue::Sim, frame.text, start, symbol);
     }
-    for warning in look.judge(prepared)? {
-        tracing::warn!("{warning}");
-        shown.note(warning);
-    }
-    Ok(())
+    look.judge(prepared)
 }
 
 /// Opens the database once, in the data directory that the state has made: as in a replay, one that cannot be
@@ -252,8 +282,8 @@ fn open_state(
     clock: &Clock,
     shown: &StatusCell,
 ) -> Result<StateStore, RunError> {
-    let journals = Journals::found_in(&config.journal_dir())?;
-    let opened = StateStore::open(&config.data_dir, journals, &request.who, clock.wall());
+    let look = || Traces::find(config);
+    let opened = StateStore::open(&config.data_dir, look, &request.who, clock.wall());
     let (store, found) = opened?;
     reach_store(config)?;
     let state = store.state();

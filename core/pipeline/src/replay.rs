@@ -8,10 +8,10 @@ mod check;
 use crate::config::{Config, Selection};
 use crate::engine::Journaling;
 use crate::feed::Feed;
-use crate::feed::replay::{ReplayFeed, Speed, symbol_of_url, venue_of};
+use crate::feed::replay::{FaultPlace, ReplayFeed, Speed, symbol_of_url, venue_of};
 use crate::inputs;
 use crate::run::{
-    Assembly, Finished, Prepared, RecordPlan, RunError, header, load_all, prepare_loaded,
+    Assembly, Finished, Prepared, RecordPlan, RunError, header, load_all, prepare_loaded, script_hashes,
     segment_plan,
 };
 use crate::source::{Entry, Recording};
@@ -22,7 +22,8 @@ use crate::summary::{
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use crate::watch::Watch;
-use check::{check_files, check_frames, check_passes};
+use crate::words::counted;
+use check::{check_files, check_frames, check_passes, old_times};
 use claire_engine::floor::{Floor, Phase, Seat};
 use claire_sidecar::{RunId, Store};
 use claire_types::{CellBuffer, InstrumentId, InstrumentKey, Mode, Venue};
@@ -73,6 +74,8 @@ pub struct Replayed {
     pub data_hash: Option<String>,
     /// Lines that were no frames, in words.
     pub fault_texts: Vec<String>,
+    /// Where the first line or frame is that could not be read.
+    pub fault_first: Option<FaultPlace>,
     /// What the store lacks, in words.
     pub store_lag: Option<String>,
 }
@@ -121,6 +124,9 @@ pub fn replay_watched<W: Watch>(
     check_files(request)?;
     let mut recording = Recording::open(&request.files)?;
     check_passes(&recording, request.passes)?;
+    if let Some(words) = old_times(&recording) {
+        tracing::warn!("{words}");
+    }
     if let Some(url) = &request.plan.store {
         // One that cannot be opened now is a mistake; one that goes away later is waited for.
         drop(Store::open(url)?);
@@ -144,7 +150,7 @@ pub fn replay_watched<W: Watch>(
     let handlers = prepared.handlers;
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
-    let journal_dir = plan.journal.clone();
+    let (journal, store) = plan.shown();
     let journaling = Journaling {
         inputs: false,
         segments: plan.journal.as_ref().map(|_| segment_plan(&config)),
@@ -165,16 +171,11 @@ pub fn replay_watched<W: Watch>(
         interrupted: finished.feed.is_interrupted(),
         unpack_s: seconds(unpack_ns),
         topology: topology_name(request.topology).to_owned(),
-        journal: journal_dir.map(|dir| dir.display().to_string()),
+        journal,
+        store,
         ..RunFigures::default()
     };
-    let counts = finished.feed.counts();
-    let traffic = Traffic {
-        sessions: sessions(&finished.feed, &detected.venues),
-        received: counts.first_recv.zip(counts.last_recv),
-        faults: counts.faults,
-        clock: counts.clock.clone(),
-    };
+    let traffic = traffic_of(&finished.feed, &detected.venues);
     let replayed = Replayed {
         summary: summarize(&finished, traffic, &handlers, figures),
         run_id: finished.run_id,
@@ -182,6 +183,7 @@ pub fn replay_watched<W: Watch>(
         script_hashes,
         data_hash,
         fault_texts: fault_texts(&finished),
+        fault_first: finished.feed.counts().fault_first.clone(),
         store_lag: finished.store_lag,
     };
     Ok((replayed, watch))
@@ -215,13 +217,6 @@ fn look_first(
         tracing::warn!("{warning}");
     }
     Ok(())
-}
-
-/// Returns the hash of each script by strategy.
-pub(crate) fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
-    let scripts = prepared.scripts.iter();
-    let named = scripts.map(|script| (script.strategy.clone(), script.sha256.clone()));
-    named.collect()
 }
 
 /// Returns the venue that frames come from at first.
@@ -290,8 +285,8 @@ fn trouble(seat: &Seat, floor: &Floor) -> Option<String> {
         _ => "",
     };
     (seat.faults > 0).then(|| {
-        let failures = seat.faults;
-        format!("strategy {name}: {failures} calls failed, the last: {last}{end}")
+        let failures = counted(seat.faults, "call");
+        format!("strategy {name}: {failures} failed, the last: {last}{end}")
     })
 }
 
@@ -401,6 +396,16 @@ fn data_hash(inputs: &Value) -> Option<String> {
         hash.update(file.get("sha256")?.as_str()?);
     }
     Some(hex(&hash.finalize()))
+}
+
+fn traffic_of(feed: &ReplayFeed, venues: &[Venue]) -> Traffic {
+    let counts = feed.counts();
+    Traffic {
+        sessions: sessions(feed, venues),
+        received: counts.first_recv.zip(counts.last_recv),
+        faults: counts.faults,
+        clock: counts.clock.clone(),
+    }
 }
 
 fn sessions(feed: &ReplayFeed, venues: &[Venue]) -> Vec<SessionSummary> {

@@ -17,7 +17,7 @@ use crate::latency::{LatencyLog, LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
 use crate::strategy::{Handlers, Loaded, ScriptSource, load};
-use crate::topology::{self, PipelineDown, Placed, RunSettings, Topology};
+use crate::topology::{self, Placed, RunSettings, Topology};
 use crate::wait::WaitStrategy;
 use crate::watch::{Watch, Watched};
 use claire_engine::Engine;
@@ -32,13 +32,14 @@ use claire_sidecar::{
 };
 use claire_types::{Mode, Venue};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Version of what the engine makes of its inputs; raised with every change of outputs.
-pub const SEMANTICS_VERSION: u32 = 1;
+pub const SEMANTICS_VERSION: u32 = 2;
 
 /// Where a run is written down.
 #[derive(Clone, Debug, Default)]
@@ -153,6 +154,13 @@ pub fn prepare_loaded(
     })
 }
 
+/// Returns the hashes of the scripts by strategy.
+pub(crate) fn script_hashes(prepared: &Prepared) -> BTreeMap<String, String> {
+    let scripts = prepared.scripts.iter();
+    let named = scripts.map(|script| (script.strategy.clone(), script.sha256.clone()));
+    named.collect()
+}
+
 /// Returns the header of a run's journal.
 pub fn header(config: &Config, prepared: &Prepared, mode: Mode, inputs: &Value) -> JournalHeader {
     let plan = segment_plan(config);
@@ -228,6 +236,14 @@ pub fn open_journal(
         }
         error => error,
     })
+}
+
+impl RecordPlan {
+    /// Returns journal and store as they are shown: the store without its password.
+    pub fn shown(&self) -> (Option<String>, Option<String>) {
+        let journal = self.journal.as_ref().map(|dir| dir.display().to_string());
+        (journal, self.store.as_deref().map(redacted))
+    }
 }
 
 /// What a run is made of.
@@ -360,10 +376,10 @@ impl Assembly<'_> {
             engine_latency,
         );
         let collectors = vec![feed_collector, engine_collector];
+        let on_death = sink.on_death();
         let mut sidecar = SidecarStage::new(sink, records_out, collectors, Arc::clone(&self.stop))
             .watching(self.disk.take());
-        let on_death = |_: &PipelineDown| {};
-        let mut settings = RunSettings::new(&self.stop, &on_death);
+        let mut settings = RunSettings::new(&self.stop, &*on_death);
         settings.wait = wait_of(self.config.pipeline.wait);
         let pins = self.config.pipeline.pins;
         let stages = vec![
@@ -480,6 +496,11 @@ fn complete(dir: &Path, url: &str) -> String {
             let added = rebuilt.applied.messages - rebuilt.before.messages;
             let url = redacted(url);
             match added {
+                _ if rebuilt.is_incomplete => {
+                    format!(
+                        "; {url} lacks rows of segments that were removed and cannot be made again"
+                    )
+                }
                 0 => format!("; {url} holds all of it"),
                 _ => format!("; {url} lacked {added} of its messages and holds all of it now"),
             }
@@ -550,7 +571,7 @@ fn waiting(longest: Duration, lag: &Lag) -> String {
 fn words_of(lag: &Lag) -> Option<String> {
     let error = || match &lag.error {
         Some(error) => error.clone(),
-        None => "it is slow".to_owned(),
+        None => "it has not answered in time".to_owned(),
     };
     match (lag.messages, lag.state) {
         (0, ProjectorState::Ended) => None,

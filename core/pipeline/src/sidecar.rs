@@ -7,6 +7,7 @@ use crate::disk::DiskWatch;
 use crate::latency::{LatencyCollector, LatencySet};
 use crate::ring::MessageConsumer;
 use crate::stage::{Stage, StageName, Turn};
+use crate::watch::OnDeath;
 use claire_sidecar::{JournalError, Recorder};
 use claire_types::Cells;
 use std::sync::Arc;
@@ -28,6 +29,11 @@ pub trait Sink: Send {
     /// # Errors
     /// As [`Sink::accept`].
     fn commit(&mut self) -> Result<(), JournalError>;
+
+    /// Returns what is done at once when a stage dies, on its thread.
+    fn on_death(&self) -> OnDeath {
+        Box::new(|_| {})
+    }
 
     /// Takes the latencies of an interval that is over.
     fn collect(&mut self, _set: &LatencySet) {}

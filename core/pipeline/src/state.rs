@@ -2,15 +2,16 @@
 //!
 //! Called at start and whenever a latch changes, never on a hot thread. One file, `state.json` in the
 //! data directory, replaced as a whole: temporary file, fsync, rename, fsync of the directory. Replay,
-//! backtest and verify keep the same state in memory. What cannot be read is KILLED, never ACTIVE.
+//! backtest and verify keep none of it. What cannot be read is KILLED, never ACTIVE.
 
 mod audit;
 mod file;
-mod journals;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use audit::AuditLine;
+pub use traces::Traces;
 
 use claire_types::{TradingState, WallNs};
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct StateStore {
     state: State,
-    disk: Option<Disk>,
+    disk: Disk,
 }
 
 /// What is kept.
@@ -44,7 +45,7 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cause {
-    /// A gate or monitor code, or [`Cause::STATE_UNREADABLE`].
+    /// A gate or monitor code, [`Cause::STATE_UNREADABLE`] or [`Cause::STAGE_DIED`].
     pub code: String,
     /// The measured value and its limit, or what happened, in words.
     pub measured: String,
@@ -59,24 +60,12 @@ pub struct Cause {
 /// What a start found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Neither journal nor state: the state was created, ACTIVE.
+    /// Neither state nor any trace of one: the state was created, ACTIVE.
     FirstStart,
     /// A state that reads.
     State,
-    /// A state that does not read, or none beside a journal: KILLED was latched.
+    /// A state that does not read, or none beside traces of earlier starts: KILLED was latched.
     Unreadable(String),
-}
-
-/// Whether journals of earlier runs exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Journals {
-    /// None.
-    None,
-    /// Some; the highest epoch that their headers name, so that no id repeats after a lost state file.
-    Present {
-        /// The highest epoch found, 0 where none could be read.
-        epoch_max: u32,
-    },
 }
 
 /// Why the state cannot be kept; nothing may trade without it.
@@ -124,46 +113,39 @@ struct Disk {
 const EPOCH_END: u32 = 1 << 24;
 
 impl StateStore {
-    /// Returns a state that lives in memory only, ACTIVE, for replay, backtest and verify.
-    pub fn in_memory() -> Self {
-        Self {
-            state: State::first(),
-            disk: None,
-        }
-    }
-
     /// Opens the data directory's state; creates it on a first start.
     ///
-    /// A state file that is missing beside a journal, empty, truncated or foreign latches KILLED; the
-    /// unreadable file is kept beside the new one under another name.
+    /// A state file that is missing although earlier starts left traces, empty, truncated or foreign latches
+    /// KILLED; the unreadable file is kept beside the new one under another name. `look` finds the traces; it is
+    /// called where there is no state to read.
     ///
     /// # Errors
     /// See [`StateError`]; the caller must not trade.
     pub fn open(
         directory: &Path,
-        journals: Journals,
+        look: impl FnOnce() -> Result<Traces, StateError>,
         who: &str,
         now: WallNs,
     ) -> Result<(Self, Found), StateError> {
         let disk = Disk::lock(directory)?;
         let (state, found) = match file::read(directory) {
             file::Content::State(state) => (state, Found::State),
-            file::Content::Missing if journals == Journals::None => {
-                (State::first(), Found::FirstStart)
-            }
             file::Content::Missing => {
-                let what = "is missing, but journals of earlier runs exist".to_owned();
-                unreadable(directory, &what, journals, now)
+                let traces = look()?;
+                if traces.places.is_empty() {
+                    (State::first(), Found::FirstStart)
+                } else {
+                    let what = format!("is missing, but earlier starts left {}", traces.words());
+                    unreadable(directory, &what, &traces, now)
+                }
             }
             file::Content::Unreadable(what) => {
+                let traces = look()?;
                 file::set_aside(directory, now)?;
-                unreadable(directory, &what, journals, now)
+                unreadable(directory, &what, &traces, now)
             }
         };
-        let store = Self {
-            state,
-            disk: Some(disk),
-        };
+        let store = Self { state, disk };
         match &found {
             Found::FirstStart => store.save("initialized", "ACTIVE, epoch 0", who, now)?,
             Found::Unreadable(what) => store.save("killed", what, who, now)?,
@@ -177,7 +159,7 @@ impl StateStore {
     /// # Errors
     /// See [`StateError`]; without a new epoch no order may be sent.
     pub fn next_epoch(&mut self, who: &str, now: WallNs) -> Result<u32, StateError> {
-        let epoch = self.state.epoch.saturating_add(1);
+        let epoch = self.epoch_next();
         if epoch >= EPOCH_END {
             return Err(StateError::EpochEnd);
         }
@@ -222,6 +204,11 @@ impl StateStore {
         })
     }
 
+    /// Returns the epoch that [`Self::next_epoch`] makes the present one.
+    pub const fn epoch_next(&self) -> u32 {
+        self.state.epoch.saturating_add(1)
+    }
+
     /// Returns the state.
     pub const fn state(&self) -> &State {
         &self.state
@@ -244,11 +231,8 @@ impl StateStore {
     }
 
     fn save(&self, what: &str, detail: &str, who: &str, now: WallNs) -> Result<(), StateError> {
-        let Some(disk) = &self.disk else {
-            return Ok(());
-        };
-        file::write(&disk.directory, &self.state)?;
-        audit::append(&disk.directory, what, detail, who, now)
+        file::write(&self.disk.directory, &self.state)?;
+        audit::append(&self.disk.directory, what, detail, who, now)
     }
 }
 
@@ -267,6 +251,9 @@ impl State {
 impl Cause {
     /// The code of a state that could not be read.
     pub const STATE_UNREADABLE: &str = "STATE_UNREADABLE";
+
+    /// The code of a run that lost a stage.
+    pub const STAGE_DIED: &str = "STAGE_DIED";
 
     /// Returns a cause.
     pub fn new(
@@ -308,11 +295,7 @@ impl Disk {
 }
 
 /// Returns the KILLED state of a start that could not read its state, and the message for people.
-fn unreadable(directory: &Path, what: &str, journals: Journals, now: WallNs) -> (State, Found) {
-    let epoch = match journals {
-        Journals::None => 0,
-        Journals::Present { epoch_max } => epoch_max,
-    };
+fn unreadable(directory: &Path, what: &str, traces: &Traces, now: WallNs) -> (State, Found) {
     let message = format!(
         "{} {what}: KILLED. Check open orders and positions at the venue, then lift it with \
          `claire init --lift REASON`",
@@ -322,7 +305,7 @@ fn unreadable(directory: &Path, what: &str, journals: Journals, now: WallNs) -> 
         trading_state: TradingState::Killed,
         cause: Some(Cause::new(Cause::STATE_UNREADABLE, what, "start", now)),
         is_kill_switch_active: true,
-        epoch,
+        epoch: traces.epoch_max,
     };
     (state, Found::Unreadable(message))
 }

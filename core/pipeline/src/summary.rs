@@ -63,6 +63,8 @@ pub struct ReplaySummary {
     pub denied_first: BTreeMap<String, DeniedExample>,
     /// Orders that the (paper) venue rejected.
     pub rejected: u64,
+    /// The same by reason; reasons that did not occur are absent.
+    pub rejected_reasons: BTreeMap<String, u64>,
     /// The first alerts of the engine and of strategies; `alerts_count` says how many there were.
     pub alerts: Vec<AlertSummary>,
     /// How many alerts there were.

@@ -50,21 +50,12 @@ pub struct RunSettings<'a> {
     pub wait: WaitStrategy,
     /// How long the stages after a dead one may drain.
     pub drain_ns_max: u64,
-    /// What follows a death.
-    pub after_death: AfterDeath,
+    /// How long after a death a stage may hang in a turn before the process aborts.
+    pub hang_ns_max: u64,
     /// Set from outside, as by Ctrl-C: the first stage stops, the others drain and finish.
     pub stop: &'a AtomicBool,
-    /// Called first when a stage died, on its thread, before anything is printed or drained. Must not block.
+    /// Called first when a stage died, on its thread, before anything is printed or drained. Must not wait for a stage.
     pub on_death: &'a (dyn Fn(&PipelineDown) + Sync),
-}
-
-/// What follows the death of a stage, when the others have drained and left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterDeath {
-    /// [`run`] returns the error. A stage that hangs in its turn hangs `run`.
-    Return,
-    /// The process aborts, at the latest `drain_ns_max` after the death, even if a stage hangs.
-    Abort,
 }
 
 /// A stage died, and the pipeline with it.
@@ -94,7 +85,8 @@ pub enum DeathCause {
 /// Runs the stages, given in flow order, until all are done.
 ///
 /// # Errors
-/// [`PipelineDown`] where a stage died and [`AfterDeath::Return`] was chosen.
+/// [`PipelineDown`] where a stage died and the others have drained and left. Where one of them hangs instead, the process
+/// aborts.
 ///
 /// # Panics
 /// Where there is no stage or more than [`STAGES_MAX`].
@@ -116,7 +108,6 @@ pub fn run(
     let down = shared.down.into_inner();
     match down.unwrap_or_else(|poisoned| poisoned.into_inner()) {
         None => Ok(()),
-        Some(_) if settings.after_death == AfterDeath::Abort => std::process::abort(),
         Some(down) => Err(down),
     }
 }
@@ -170,12 +161,12 @@ impl<'a> Placed<'a> {
 }
 
 impl<'a> RunSettings<'a> {
-    /// Returns settings with the defaults: parking, one second to drain, errors returned.
+    /// Returns settings with the defaults: parking, one second to drain, ten to hang.
     pub fn new(stop: &'a AtomicBool, on_death: &'a (dyn Fn(&PipelineDown) + Sync)) -> Self {
         Self {
             wait: WaitStrategy::default(),
             drain_ns_max: DRAIN_NS_MAX,
-            after_death: AfterDeath::Return,
+            hang_ns_max: HANG_NS_MAX,
             stop,
             on_death,
         }
@@ -194,12 +185,12 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Waits until all stages have left; aborts a hanging process where that was chosen.
+    /// Waits until all stages have left; aborts the process where one hangs after a death.
     fn watch(&self) {
         while !self.vitals.have_all_left() {
             std::thread::park_timeout(WATCH_INTERVAL);
-            let may_abort = self.settings.after_death == AfterDeath::Abort;
-            if may_abort && self.vitals.is_dead() && self.is_drain_over() {
+            let hang_ns_max = self.settings.hang_ns_max;
+            if self.vitals.is_dead() && self.since_death_ns() > hang_ns_max {
                 eprintln!("claire: a stage did not leave in time; aborting");
                 std::process::abort();
             }
@@ -218,8 +209,11 @@ impl<'a> Shared<'a> {
     }
 
     fn is_drain_over(&self) -> bool {
-        let died = MonoNs(self.vitals.died());
-        self.clock.mono().since(died) > self.settings.drain_ns_max
+        self.since_death_ns() > self.settings.drain_ns_max
+    }
+
+    fn since_death_ns(&self) -> u64 {
+        self.clock.mono().since(MonoNs(self.vitals.died()))
     }
 
     #[cold]
@@ -378,6 +372,8 @@ fn spawn<'scope, 'a: 'scope>(
 pub const STAGES_MAX: usize = 32;
 /// How long the stages after a dead one may drain, unless a setting says otherwise.
 pub const DRAIN_NS_MAX: u64 = NS_PER_S as u64;
+/// How long a stage may hang after a death: a disk that is slow to sync takes seconds.
+pub const HANG_NS_MAX: u64 = 10 * DRAIN_NS_MAX;
 /// How often the waiting caller looks whether a dead pipeline hangs.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 

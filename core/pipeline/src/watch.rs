@@ -5,11 +5,15 @@
 
 use crate::latency::{LatencyLog, LatencySet};
 use crate::sidecar::Sink;
+use crate::topology::PipelineDown;
 use claire_sidecar::{JournalError, Recorder};
 use claire_types::Cells;
 
 /// Counts committed messages that are not in the store.
 pub type Behind = Box<dyn Fn() -> u64 + Send>;
+
+/// What is done at once when a stage dies.
+pub type OnDeath = Box<dyn Fn(&PipelineDown) + Send + Sync>;
 
 /// Looks on.
 pub trait Watch: Send {
@@ -18,6 +22,11 @@ pub trait Watch: Send {
 
     /// Learns that the run is over and waits for the store, and why, in words.
     fn waiting(&mut self, _words: &str) {}
+
+    /// Returns what is done at once when a stage dies, on its thread. Must not wait for a stage.
+    fn on_death(&self) -> OnDeath {
+        Box::new(|_| {})
+    }
 
     /// Sees the next message; it is not committed yet.
     fn see(&mut self, message: &Cells<'_>);
@@ -58,6 +67,10 @@ impl<W: Watch> Sink for Watched<W> {
         self.recorder.commit()?;
         self.watch.committed();
         Ok(())
+    }
+
+    fn on_death(&self) -> OnDeath {
+        self.watch.on_death()
     }
 
     fn collect(&mut self, set: &LatencySet) {

@@ -4,7 +4,40 @@
 
 use claire_engine::risk::funds::funds_currency;
 use claire_types::record::Decision;
-use claire_types::{Amount, Contract, GateCode, Instrument, Qty, TradingState};
+use claire_types::{Amount, Contract, FrameFault, GateCode, Instrument, Qty, TradingState};
+
+/// Returns a count with its noun, as in `1 frame` and `2 frames`.
+pub fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+/// Returns what is wrong with a frame, in a few words.
+pub const fn frame_fault(fault: FrameFault) -> &'static str {
+    use FrameFault as F;
+    match fault {
+        F::Json => "this is no JSON, or it is cut off",
+        F::UnknownStream => "nobody here decodes this stream",
+        F::MissingField => "a field is missing",
+        F::WrongType => "a field is of another type",
+        F::NumberSyntax => "a text that is no decimal number",
+        F::NumberExponent => "a number with an exponent",
+        F::NumberNegative => "a negative number",
+        F::NumberTooFine => "a number with more digits than the instrument has",
+        F::NumberTooLarge => "a number that is too large",
+        F::Symbol => {
+            "no symbol: none in the frame, and before it not one depth stream that it could belong to"
+        }
+        F::TooManyLevels => "more levels than a frame may have",
+        F::Utf8 => "this is no UTF-8",
+        F::Line => "no receive time, or no frame",
+        F::VenueError => "the venue answered with an error",
+        F::TooManyInstruments => "more instruments than the engine holds",
+        F::DuplicateField => "a name stands twice in one object",
+    }
+}
 
 /// Returns what a denial with this code says, in a few words.
 pub const fn meaning(code: GateCode) -> &'static str {
@@ -76,6 +109,8 @@ pub fn measured(decision: &Decision, facts: Option<&Instrument>, currency: &str)
             "asked for {} at {}",
             decision.qty_asked, decision.price_asked
         ),
+        // Its number is that of a switch.
+        C::KillSwitch => meaning(decision.code).to_owned(),
         _ if !has_numbers => meaning(decision.code).to_owned(),
         C::TradingState => format!("{}, needs {}", state_of(*measured), state_of(*limit)),
         C::DataStale | C::DataSilence => format!("{measured} s old, limit {limit} s"),

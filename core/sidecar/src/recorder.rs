@@ -49,6 +49,8 @@ pub struct Summary {
     pub alerts_count: u64,
     /// Number of orders that reached a final state, by state.
     pub orders_ended: BTreeMap<&'static str, u64>,
+    /// Number of orders that the (paper) venue rejected, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
     /// Number of order events that name a reason, by reason.
     pub order_reasons: BTreeMap<&'static str, u64>,
     /// Number of fills that made liquidity.
@@ -161,11 +163,6 @@ impl Summary {
         self.fills_maker + self.fills_taker
     }
 
-    /// Returns the number of denied orders.
-    pub fn denied_total(&self) -> u64 {
-        self.denied.values().sum()
-    }
-
     fn tally(
         &mut self,
         kind: u8,
@@ -214,6 +211,9 @@ impl Summary {
     fn tally_event(&mut self, to: OrderStatus, reason: OrderReason) {
         if to.is_final() {
             count(&mut self.orders_ended, to.as_str());
+        }
+        if to == OrderStatus::Rejected {
+            count(&mut self.rejected, reason.as_str());
         }
         if reason != OrderReason::None {
             count(&mut self.order_reasons, reason.as_str());
@@ -303,11 +303,9 @@ mod tests {
         assert_eq!((summary.counts["fill"], summary.fills()), (fills, fills));
         assert_eq!(summary.orders_ended["filled"], fills);
         assert_eq!(summary.counts["decision"], 48);
-        assert_eq!(summary.denied_total(), summary.denied["EXPOSURE"]);
-        assert_eq!(
-            summary.approved + summary.trimmed + summary.denied_total(),
-            48
-        );
+        let denied: u64 = summary.denied.values().sum();
+        assert_eq!(denied, summary.denied["EXPOSURE"]);
+        assert_eq!(summary.approved + summary.trimmed + denied, 48);
         assert_eq!(summary.risk_events["DAILY_LOSS"], 9);
         assert_eq!(summary.counts.get("unknown"), None);
         assert_eq!(summary.digest.len(), 64);

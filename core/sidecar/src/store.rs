@@ -24,9 +24,10 @@ pub use url::unknown_scheme;
 
 use crate::journal::{EndMark, JournalHeader, Place, RunId};
 use crate::latencies::StageLatency;
-use claire_types::{InstrumentId, Scale};
+use claire_types::{InstrumentId, Mode, Scale};
 use schema::{Dialect, Migration};
 use std::collections::BTreeMap;
+use std::path::Path;
 use url::{StoreUrl, without_password};
 
 /// An open store.
@@ -70,6 +71,8 @@ pub enum RunState {
     Running,
     /// It was stopped before its end, and can be resumed.
     Interrupted,
+    /// Rows are missing that the journal cannot make any more, its first segments being gone: it never is finished here.
+    Incomplete,
 }
 
 /// Why a statement failed; the store adds its address.
@@ -141,6 +144,17 @@ impl Store {
             }),
             Err(cause) => Err(StoreError::Open { url: shown, cause }),
         }
+    }
+
+    /// Returns the highest epoch of the runs in these modes in an SQLite file that is there; `None` without any. Only reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] for what is no store or cannot be read.
+    pub fn epoch_max_of_file(path: &Path, modes: &[Mode]) -> Result<Option<u32>, StoreError> {
+        sqlite::epoch_max(path, modes).map_err(|cause| StoreError::Open {
+            url: format!("sqlite:{}", path.display()),
+            cause: cause.to_string(),
+        })
     }
 
     /// Brings the tables up to this program's version and returns the names of the migrations it applied.
@@ -304,6 +318,22 @@ impl Store {
         self.named(result).map(|()| end)
     }
 
+    /// Returns whether the run is marked as one of which rows are missing for good.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub fn is_incomplete(&mut self, run_id: RunId) -> Result<bool, StoreError> {
+        let mut is_incomplete = false;
+        let mut take = |texts: &[Option<String>]| {
+            let word = texts.first().and_then(Option::as_deref);
+            is_incomplete = word == Some(RunState::Incomplete.as_str());
+        };
+        let result = self
+            .database
+            .read("runs", &["state"], &run_id.to_string(), &mut take);
+        self.named(result).map(|()| is_incomplete)
+    }
+
     /// Returns whether the store is a file of this program's own, which it may migrate unasked.
     pub fn is_file(&self) -> bool {
         self.database.dialect() == Dialect::Sqlite
@@ -341,6 +371,7 @@ impl RunState {
         match self {
             Self::Running => "running",
             Self::Interrupted => "interrupted",
+            Self::Incomplete => "incomplete",
         }
     }
 }

@@ -169,6 +169,8 @@ codes! {
         TooLate = 9, "TOO_LATE";
         /// A recorded session started over: its books and clocks begin again.
         SessionReset = 10, "SESSION_RESET";
+        /// A table of the paper venue was full: raise `tables.paper_fills_max` or `tables.paper_debits_max`.
+        Capacity = 11, "CAPACITY";
     }
 }
 

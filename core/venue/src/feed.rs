@@ -131,6 +131,28 @@ impl MarketFeed {
         Input::SessionReset.encode(&Header::of_time(self.seq, recv), out);
     }
 
+    /// Gives up every book that is proven: what came so far may be wrong.
+    pub fn lose_books(&mut self, recv: WallNs, out: &mut CellBuffer) {
+        let mut writer = Writer {
+            out,
+            seq: &mut self.seq,
+        };
+        let stamp = Stamp {
+            recv,
+            venue_time: VenueNs::NONE,
+        };
+        for (instrument, book) in (0..).map(InstrumentId).zip(&mut self.books) {
+            if book.is_synced() {
+                let mut to = SyncOutput {
+                    writer: &mut writer,
+                    instrument,
+                    counters: &mut self.counters.sync,
+                };
+                book.lose(BookReason::FrameError, stamp, &mut to);
+            }
+        }
+    }
+
     /// Returns what was counted.
     pub const fn counters(&self) -> &FeedCounters {
         &self.counters

@@ -15,6 +15,9 @@ use claire_types::{BookReason, Cell, InstrumentId, Venue};
 pub const DEPTH_BUFFER_EVENTS_MAX: usize = 4_096;
 /// Most levels kept while a snapshot is awaited: 1 MiB.
 pub const DEPTH_BUFFER_CELLS_MAX: usize = 65_536;
+/// Most changes in a row that a snapshot may be ahead of: a minute of the slowest stream. Past it the
+/// snapshot's id is not of this stream, and a book that no change ever reaches would pass for proven.
+pub const SNAPSHOT_LEAD_CHANGES_MAX: u32 = 600;
 
 /// How a venue numbers the changes of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct BookSync {
     state: State,
     has_diffs: bool,
     has_overrun: bool,
+    /// Old changes since the snapshot, none having followed it.
+    old_since_snapshot: u32,
     buffer: Vec<Kept>,
     cells: Vec<Cell>,
 }
@@ -139,6 +144,7 @@ impl BookSync {
             state: State::Unproven,
             has_diffs: false,
             has_overrun: false,
+            old_since_snapshot: 0,
             buffer: Vec::new(),
             cells: Vec::new(),
         }
@@ -164,12 +170,10 @@ impl BookSync {
                 self.state = State::Proven(diff.last_id);
                 to.writer.diff(diff, levels, to.instrument, stamp);
             }
+            Fit::Old if self.is_far_ahead() => self.gap(diff, levels, stamp, to),
+            Fit::Old if matches!(self.state, State::Placed(_)) => to.counters.superseded += 1,
             Fit::Old => to.counters.duplicates += 1,
-            Fit::Gap => {
-                to.counters.gaps += 1;
-                self.lose(BookReason::Gap, stamp, to);
-                self.keep(diff, levels, stamp, to);
-            }
+            Fit::Gap => self.gap(diff, levels, stamp, to),
         }
     }
 
@@ -188,6 +192,7 @@ impl BookSync {
         to.writer.image(image, levels, to.instrument, stamp);
         self.state = State::Placed(image.last_id);
         self.has_overrun = false;
+        self.old_since_snapshot = 0;
         self.write_kept(to);
     }
 
@@ -244,6 +249,28 @@ impl BookSync {
     /// Returns how many changes are kept for a snapshot.
     pub const fn kept(&self) -> usize {
         self.buffer.len()
+    }
+
+    #[cold]
+    fn gap(
+        &mut self,
+        diff: &DepthDiff,
+        levels: &[Cell],
+        stamp: Stamp,
+        to: &mut SyncOutput<'_, '_>,
+    ) {
+        to.counters.gaps += 1;
+        self.lose(BookReason::Gap, stamp, to);
+        self.keep(diff, levels, stamp, to);
+    }
+
+    /// Counts an old change; returns whether the snapshot before it is ahead of too many.
+    fn is_far_ahead(&mut self) -> bool {
+        let State::Placed(_) = self.state else {
+            return false;
+        };
+        self.old_since_snapshot += 1;
+        self.old_since_snapshot > SNAPSHOT_LEAD_CHANGES_MAX
     }
 
     #[cold]

@@ -7,7 +7,10 @@ use claire_types::{
 };
 use claire_venue::MarketFeed;
 use claire_venue::event::{DepthDiff, DepthImage};
-use claire_venue::sync::{BookSync, DEPTH_BUFFER_EVENTS_MAX, SyncCounters, SyncOutput, SyncRule};
+use claire_venue::sync::{
+    BookSync, DEPTH_BUFFER_EVENTS_MAX, SNAPSHOT_LEAD_CHANGES_MAX, SyncCounters, SyncOutput,
+    SyncRule,
+};
 use claire_venue::write::{DEPTH_PART_LEVELS_MAX, Stamp, Writer};
 
 /// What comes: changes as (first, last, previous), snapshots and best levels by id.
@@ -101,7 +104,7 @@ const CASES: &[Case] = &[
             Diff(103, 103, 0),
         ],
         written: &[Book(100), Change(101, 102), Change(103, 103)],
-        counted: [0, 2, 0, 0],
+        counted: [0, 1, 1, 0],
         is_synced: true,
     },
     Case {
@@ -129,7 +132,7 @@ const CASES: &[Case] = &[
             Diff(120, 121, 0),
         ],
         written: &[Book(100), Change(101, 110), Book(120), Change(120, 121)],
-        counted: [0, 1, 0, 1],
+        counted: [0, 0, 1, 1],
         is_synced: true,
     },
     Case {
@@ -368,6 +371,26 @@ fn changes_without_a_snapshot_are_kept_up_to_a_limit_and_said_once() {
             Change(count, count)
         ]
     );
+}
+
+#[test]
+fn a_snapshot_that_no_change_reaches_is_given_up() {
+    for rule in [SPOT, FUTURES] {
+        let mut run = Run::new(rule);
+        run.step(Snapshot(u64::MAX - 9), &levels(2));
+        for id in 1..=u64::from(SNAPSHOT_LEAD_CHANGES_MAX) {
+            run.step(Diff(id, id, id - 1), &levels(2));
+        }
+        assert!(run.book.is_synced(), "still within the lead");
+        let last = u64::from(SNAPSHOT_LEAD_CHANGES_MAX) + 1;
+        run.step(Diff(last, last, last - 1), &levels(2));
+        assert!(!run.book.is_synced());
+        assert_eq!(run.counters.gaps, 1);
+        assert_eq!(run.written()[1..], [Stale(BookReason::Gap)]);
+        // The change that ended it is kept, so the next snapshot proves the book.
+        run.step(Snapshot(last), &levels(2));
+        assert!(run.book.is_synced());
+    }
 }
 
 #[test]

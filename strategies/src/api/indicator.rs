@@ -12,6 +12,7 @@ use crate::lending::with_desk;
 use crate::names::did_you_mean;
 use crate::token::{Bars, Indicator, Market, Outputs};
 use claire_engine::indicator::{ArgumentDefinition, DEFINITIONS, IndicatorDefinition, SourceKind};
+use claire_engine::market::KEPT_BARS_MAX;
 use claire_engine::strategy::{Desk, DeskFault, IndicatorSource, IndicatorView};
 use rhai::Dynamic;
 
@@ -20,6 +21,9 @@ pub(super) fn definitions() -> Vec<Definition> {
     let mut all = define! { Indicators;
         /// Bars of the market; the interval is a whole number of s, m or h, or 1d, as in "30s", "5m", "1h".
         declares method bars(m: Market, interval "bars' interval": Text) -> Fallible<Bars> = bars;
+        /// Lets handlers begin after so many closed bars of each of the strategy's bars, 0 being at once, instead of
+        /// when all its indicators are warm.
+        declares function warmup(bars "warm-up's bars": i64) -> Fallible<()> = warmup;
     };
     all.extend(constructors());
     all.extend(values());
@@ -35,6 +39,16 @@ fn bars(desk: &mut dyn Desk, m: Market, interval: &str) -> Fallible<Bars> {
     };
     let bars = desk.bars(m.0, interval_ms).map(Bars);
     bars.map_err(|fault| format!("bars of {interval}: {fault}").into())
+}
+
+fn warmup(desk: &mut dyn Desk, bars: i64) -> Fallible<()> {
+    desk.warmup(bars).map_err(|fault| match fault {
+        DeskFault::Argument => {
+            format!("the warm-up must be 0 to {KEPT_BARS_MAX} bars, not {bars}").into()
+        }
+        DeskFault::OutsideInit => "only `init` may say when handlers begin".into(),
+        fault => format!("warm-up: {fault}").into(),
+    })
 }
 
 /// Returns a constructor per kind as a method of bars, and as one of the market where it is computed on

@@ -177,16 +177,24 @@ impl Shown for Tagged {
             Passed::Int(value) => write!(words, "{value}"),
             Passed::Float(value) => write!(words, "{}", FloatWrapper::new(value)),
             Passed::Text(value) => words.write_str(value),
-            Passed::Market(_) => words.write_str(type_name::<Market>()),
-            Passed::Bars(_) => words.write_str(type_name::<Bars>()),
-            Passed::Indicator(_) => words.write_str(type_name::<Indicator>()),
-            Passed::Order(_) => words.write_str(type_name::<Order>()),
-            Passed::Trade(_) => words.write_str(type_name::<Trade>()),
-            Passed::Bar(_) => words.write_str(type_name::<Bar>()),
-            Passed::Fill(_) => words.write_str(type_name::<Fill>()),
+            Passed::Token(of) => words.write_str(token_name(of)),
             Passed::Ints(items) => words.list(items.ints()),
             Passed::Floats(items) => words.list(items.floats().map(FloatWrapper::new)),
         }
+    }
+}
+
+/// Returns how the interpreter shows a value of our own types: by the type's name.
+fn token_name(of: Type) -> &'static str {
+    match of {
+        Type::Market => type_name::<Market>(),
+        Type::Bars => type_name::<Bars>(),
+        Type::Indicator => type_name::<Indicator>(),
+        Type::Order => type_name::<Order>(),
+        Type::Trade => type_name::<Trade>(),
+        Type::Bar => type_name::<Bar>(),
+        Type::Fill => type_name::<Fill>(),
+        _ => "",
     }
 }
 

@@ -434,12 +434,6 @@ impl<'a> Body<'a> {
 
     fn unknown_function(&mut self, name: &str, count: usize, at: Position, receiver: Receiver) {
         let known = self.known;
-        if LATER_FUNCTIONS.contains(&name) {
-            let hint =
-                "it is part of the interface, but this version does not have it yet".to_owned();
-            self.tell(at, format!("unknown function `{name}`"), Some(hint));
-            return;
-        }
         if let Some(counts) = self.known_counts(name, receiver) {
             let message = format!("`{name}` takes {counts}, not {count}");
             let hint = if known.functions.contains_key(name) {
@@ -538,6 +532,3 @@ const LANGUAGE_FUNCTIONS: [&str; 7] = [
     "is_def_fn",
     "is_anonymous",
 ];
-
-/// Functions of the interface that come with later versions.
-const LATER_FUNCTIONS: [&str; 1] = ["warmup"];

@@ -90,11 +90,6 @@ impl<'call> Context<'call> {
         self.desk
     }
 
-    /// Returns the market that the handler was called for.
-    pub(crate) fn market(&self) -> InstrumentId {
-        market_of(self.market)
-    }
-
     /// Returns the word of that market.
     pub(crate) fn market_word(&self) -> u64 {
         self.market
@@ -151,17 +146,20 @@ impl<'call> Context<'call> {
     }
 
     /// Takes the next turns from the budget, asks the poll, and tells by the exit whether the call goes on.
+    ///
+    /// The turns that were taken beyond the last are of the next ones.
     pub(crate) fn look(&mut self) {
         if sandbox::is_told_to_stop() {
-            self.leave(Exit::Cut);
-        } else if self.fuel == 0 {
-            // The interpreter needs an operation for a turn at least: it runs out, too, and says where.
-            self.leave(Exit::Side);
+            return self.leave(Exit::Cut);
         }
-        let turns = self.fuel.min(TURNS_UNTIL_LOOK);
+        let beyond = self.turns.min(0).unsigned_abs();
+        let turns = self.fuel.min(beyond.max(TURNS_UNTIL_LOOK));
+        if turns < beyond {
+            // The interpreter runs out of operations, too, and says where; or it does not, and runs on.
+            return self.leave(Exit::Side);
+        }
         self.fuel -= turns;
-        // The turn that looks is one of them.
-        self.turns = turns as i64 - 1;
+        self.turns += turns as i64;
     }
 }
 

@@ -78,6 +78,62 @@ impl Plan {
     }
 }
 
+/// Returns the turns that a block costs each time it runs, loops within it left out: one, and one for each call
+/// of the interface. A call may take long, and the budget's clock is asked by turns.
+pub(super) fn turns(blocks: &[&Block]) -> i64 {
+    let of_blocks = blocks.iter().copied().flatten();
+    1 + of_blocks.map(natives).sum::<i64>()
+}
+
+/// Returns how many calls of the interface a statement makes at most, those in loops left out.
+fn natives(statement: &Statement) -> i64 {
+    let all = |block: &Block| block.iter().map(natives).sum::<i64>();
+    match statement {
+        Statement::Loop { .. } => 0,
+        Statement::If(condition, yes, no) => natives_in(condition) + all(yes).max(all(no)),
+        Statement::Switch {
+            of,
+            blocks,
+            otherwise,
+            ..
+        } => {
+            let longest = blocks.iter().chain([otherwise]).map(all).max();
+            natives_in(of) + longest.unwrap_or(0)
+        }
+        Statement::Do(value)
+        | Statement::Set(_, value)
+        | Statement::SetField(_, value)
+        | Statement::Return(Some(value)) => natives_in(value),
+        Statement::SetItem {
+            array,
+            index,
+            value,
+        } => natives_in(array) + natives_in(index) + natives_in(value),
+        Statement::Break | Statement::Continue | Statement::Return(None) | Statement::SideExit => 0,
+    }
+}
+
+fn natives_in(of: &Expression) -> i64 {
+    let mut count = 0;
+    walk::expression(of, &mut |seen| {
+        if let Seen::Expression(of) = seen {
+            count += i64::from(matches!(of.kind, Kind::Native(..) | Kind::NativeMany(..)));
+        }
+    });
+    count
+}
+
+/// Returns whether an expression makes arrays that last until the end of its statement.
+pub(super) fn expression_makes_arrays(of: &Expression) -> bool {
+    let mut makes = false;
+    walk::expression(of, &mut |seen| {
+        if let Seen::Expression(of) = seen {
+            makes |= is_fresh(of) || passes_arrays(of);
+        }
+    });
+    makes
+}
+
 /// Returns whether a statement makes arrays that last until its end.
 pub(super) fn makes_arrays(statement: &Statement) -> bool {
     let mut makes = false;

@@ -5,10 +5,7 @@
 #![allow(unsafe_code, reason = "machine code passes the address of the values")]
 
 use super::array::Array;
-use super::context::{market_of, order_of};
 use super::ir::Type;
-use claire_engine::strategy::{BarView, BarsId, FillView, IndicatorId, OrderHandle, TradeView};
-use claire_types::InstrumentId;
 use std::mem::offset_of;
 
 /// A value as machine code lays it down.
@@ -34,20 +31,8 @@ pub(crate) enum Passed<'a> {
     Float(f64),
     /// A text.
     Text(&'a str),
-    /// A market.
-    Market(InstrumentId),
-    /// Declared bars.
-    Bars(BarsId),
-    /// A declared indicator.
-    Indicator(IndicatorId),
-    /// An order's handle.
-    Order(OrderHandle),
-    /// The call's trade.
-    Trade(&'a TradeView),
-    /// The call's bar.
-    Bar(&'a BarView),
-    /// The call's fill.
-    Fill(&'a FillView),
+    /// A market, an order, ...: a text shows its type only.
+    Token(Type),
     /// Integers.
     Ints(&'a Array),
     /// Floats.
@@ -72,7 +57,8 @@ impl Tagged {
         unsafe { std::slice::from_raw_parts(first, count as usize) }
     }
 
-    /// Returns a value for tests and for calls that are not machine code's.
+    /// Returns a value that is not machine code's.
+    #[cfg(test)]
     pub(crate) fn new(of: Type, word: u64) -> Self {
         Self {
             of: of as u64,
@@ -90,15 +76,9 @@ impl Tagged {
             Type::Int => Passed::Int(word as i64),
             Type::Float => Passed::Float(f64::from_bits(word)),
             Type::Text => Passed::Text(self.text()),
-            Type::Market => Passed::Market(market_of(word)),
-            Type::Bars => Passed::Bars(BarsId(word as u16)),
-            Type::Indicator => Passed::Indicator(IndicatorId(word as u16)),
-            Type::Order => Passed::Order(order_of(word)),
-            Type::Trade => Passed::Trade(self.place()),
-            Type::Bar => Passed::Bar(self.place()),
-            Type::Fill => Passed::Fill(self.place()),
             Type::Ints => Passed::Ints(self.place()),
             Type::Floats => Passed::Floats(self.place()),
+            token => Passed::Token(token),
         }
     }
 
@@ -109,8 +89,8 @@ impl Tagged {
 
     /// Returns what the word is the address of; the tag says that it is a `T`.
     fn place<T>(&self) -> &T {
-        // SAFETY: the emitter tags a word by the type it has in the typed form: the address of the
-        // event that the runtime passed, or of an array of the state or the pool. Both outlive the call.
+        // SAFETY: the emitter tags a word by the type it has in the typed form: the address of an array of
+        // the state or the pool, which outlives the call.
         unsafe { &*(self.word as usize as *const T) }
     }
 }
@@ -138,17 +118,24 @@ mod tests {
     use super::super::text::TextWord;
     use super::*;
 
+    fn tagged(of: Type, word: u64) -> Tagged {
+        Tagged {
+            of: of as u64,
+            word,
+        }
+    }
+
     #[test]
     fn a_value_comes_back_by_its_tag() {
         let text = TextWord::of(&"name");
         let mut array = Array::default();
         array.push(7);
         let values = [
-            Tagged::new(Type::Bool, 1),
-            Tagged::new(Type::Int, -3_i64 as u64),
-            Tagged::new(Type::Float, 0.5_f64.to_bits()),
-            Tagged::new(Type::Text, text.word()),
-            Tagged::new(Type::Ints, std::ptr::from_ref(&array) as usize as u64),
+            tagged(Type::Bool, 1),
+            tagged(Type::Int, -3_i64 as u64),
+            tagged(Type::Float, 0.5_f64.to_bits()),
+            tagged(Type::Text, text.word()),
+            tagged(Type::Ints, std::ptr::from_ref(&array) as usize as u64),
         ];
         let passed = Tagged::passed(values.as_ptr(), values.len() as u64);
         assert!(matches!(passed[0].value(), Passed::Bool(true)));

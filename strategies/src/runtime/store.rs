@@ -4,7 +4,7 @@
 //! What has no slot stays in the map. Engine thread only.
 
 use crate::compile::array::Array;
-use crate::compile::context::{Scratch, market_of, market_word, order_of, order_word};
+use crate::compile::context::{market_of, market_word, order_of, order_word};
 use crate::compile::ir::{Field, Type};
 use crate::compile::text::{Interner, TextWord};
 use crate::token::{Bars, Indicator, Market, Order};

@@ -3,6 +3,7 @@
 mod backends;
 mod desk;
 mod diagnostics;
+mod indicators;
 mod interface;
 mod page;
 mod reference;

@@ -140,11 +140,11 @@ impl Made {
 
     fn book(&mut self) {
         self.book_id += 1;
-        let mut levels = |sign: i64, weight: i64| -> Vec<Cell> {
+        let levels = |sign: i64, weight: i64| -> Vec<Cell> {
             (0..5)
                 .map(|rank| Cell {
                     low: (self.mid + sign * (1 + rank)) as u64,
-                    high: (2_000 * weight + 100 * ((self.seed >> rank) % 8) as i64) as u64,
+                    high: (20_000 * weight + 100 * ((self.seed >> rank) % 8) as i64) as u64,
                 })
                 .collect()
         };
@@ -169,7 +169,11 @@ impl Made {
             // A triangle of two hours, 2 % high, and noise around it.
             let at = (step * step_ms / 1_000) % 7_200;
             let wave = at.min(7_200 - at) / 18;
-            self.mid = 10_000 + wave + self.draw(5) - 2;
+            let noise = match self.draw(10) {
+                0 => self.draw(21) - 10,
+                _ => self.draw(5) - 2,
+            };
+            self.mid = 10_000 + wave + noise;
             if self.draw(12) == 0 {
                 self.lean = self.draw(19) - 9;
             }
@@ -179,7 +183,7 @@ impl Made {
             } else {
                 Side::Sell
             };
-            let reach = 1 + self.draw(7);
+            let reach = 1 + self.draw(12);
             let trade = Trade {
                 trade_id: self.seq,
                 price: Price(self.mid + side.sign() * reach),

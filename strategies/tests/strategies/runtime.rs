@@ -541,109 +541,11 @@ fn a_call_after_a_cut_runs_as_if_nothing_had_been() {
 
 #[test]
 fn errors_say_line_and_column() {
-    let cases = [
-        (
-            "  let x = 1 / 0;",
-            "line 3, column 13: Division by zero: 1 / 0",
-        ),
-        (
-            "  m.buy(0.0 / 0.0);",
-            "line 3, column 5: the quantity is NaN",
-        ),
-        (
-            "  m.buy_limit(1, 1.0 / 0.0);",
-            "line 3, column 5: the price is inf",
-        ),
-        (
-            "  m.target_position(-1.0 / 0.0);",
-            "line 3, column 5: the target position is -inf",
-        ),
-        (
-            "  m.buy(\"1\");",
-            "line 3, column 5: the quantity must be a number, not string",
-        ),
-        (
-            "  m.buy_limit(1, 2, 77);",
-            "line 3, column 5: 77 is no combination of order flags",
-        ),
-        (
-            "  m.buy_limit(1, 2, 1.5);",
-            "line 3, column 5: the flags must be an integer, not float",
-        ),
-        (
-            "  market(\"sim:NONE\");",
-            "line 3, column 3: this run has no market `sim:NONE`",
-        ),
-        (
-            "  m.imbalance(0);",
-            "line 3, column 5: imbalance needs at least 1 level, not 0",
-        ),
-        (
-            "  m.bid(-1);",
-            "line 3, column 5: levels count from 0, not from -1",
-        ),
-        (
-            "  m.every(0, \"x\");",
-            "line 3, column 5: a timer of 0 ms is too short or too long",
-        ),
-        (
-            "  m.bars(\"5x\");",
-            "line 3, column 5: `5x` is no interval; as in \"30s\", \"5m\", \"1h\", \"1d\"",
-        ),
-        (
-            "  m.bars(\"5m\");",
-            "line 3, column 5: bars of 5m: only `init` may declare bars and indicators",
-        ),
-        (
-            "  m.quote(BUY, 99, 1, -1);",
-            "line 3, column 5: the ticks to keep must be 0 or more, not -1",
-        ),
-        (
-            "  m.quote(BUY, 99, 1, 0, 65536);",
-            "line 3, column 5: the level must be 0 to 65535, not 65536",
-        ),
-        (
-            "  m.quote(2, 99, 1, 0);",
-            "line 3, column 5: the side must be BUY or SELL, not 2",
-        ),
-        (
-            "  m.protect(0.0 / 0.0);",
-            "line 3, column 5: the stop price is NaN",
-        ),
-        (
-            "  m.replace(5, 1, 1);",
-            "line 3, column 5: the order must be an order, not integer",
-        ),
-        (
-            "  m.buy_limit(1, \"why\");",
-            "line 3, column 5: the price must be a number, not string",
-        ),
-        (
-            "  m.buy_limit(1, 2, \"why\", IOC);",
-            "line 3, column 5: the flags must be an integer, not string",
-        ),
-        (
-            "  crossed_up(1, \"x\");",
-            "line 3, column 3: the line must be a number, not string",
-        ),
-        (
-            "  market(5);",
-            "line 3, column 3: the market's name must be a string, not integer",
-        ),
-        (
-            "  alert(\"loud\", \"x\");",
-            "line 3, column 3: the alert's level must be one of info, warning, error, critical",
-        ),
-        (
-            "  signal(0, 1, \"x\");",
-            "line 3, column 3: the side must be BUY or SELL, not 0",
-        ),
-    ];
-    for (body, want) in cases {
+    for (body, want) in ERRORS {
         let fault = failure(body);
         assert_eq!(
             (fault.kind, fault.text.as_str()),
-            (FaultKind::Error, want),
+            (FaultKind::Error, *want),
             "{body}"
         );
     }
@@ -799,3 +701,103 @@ fn two_runs_of_one_script_do_the_same() {
         runs[0].0
     );
 }
+
+/// Bodies of a handler, and what is said of each.
+const ERRORS: &[(&str, &str)] = &[
+    (
+        "  let x = 1 / 0;",
+        "line 3, column 13: Division by zero: 1 / 0",
+    ),
+    (
+        "  m.buy(0.0 / 0.0);",
+        "line 3, column 5: the quantity is NaN",
+    ),
+    (
+        "  m.buy_limit(1, 1.0 / 0.0);",
+        "line 3, column 5: the price is inf",
+    ),
+    (
+        "  m.target_position(-1.0 / 0.0);",
+        "line 3, column 5: the target position is -inf",
+    ),
+    (
+        "  m.buy(\"1\");",
+        "line 3, column 5: the quantity must be a number, not string",
+    ),
+    (
+        "  m.buy_limit(1, 2, 77);",
+        "line 3, column 5: 77 is no combination of order flags",
+    ),
+    (
+        "  m.buy_limit(1, 2, 1.5);",
+        "line 3, column 5: the flags must be an integer, not float",
+    ),
+    (
+        "  market(\"sim:NONE\");",
+        "line 3, column 3: this run has no market `sim:NONE`",
+    ),
+    (
+        "  m.imbalance(0);",
+        "line 3, column 5: imbalance needs at least 1 level, not 0",
+    ),
+    (
+        "  m.bid(-1);",
+        "line 3, column 5: levels count from 0, not from -1",
+    ),
+    (
+        "  m.every(0, \"x\");",
+        "line 3, column 5: a timer of 0 ms is too short or too long",
+    ),
+    (
+        "  m.bars(\"5x\");",
+        "line 3, column 5: `5x` is no interval; as in \"30s\", \"5m\", \"1h\", \"1d\"",
+    ),
+    (
+        "  m.bars(\"5m\");",
+        "line 3, column 5: bars of 5m: only `init` may declare bars and indicators",
+    ),
+    (
+        "  m.quote(BUY, 99, 1, -1);",
+        "line 3, column 5: the ticks to keep must be 0 or more, not -1",
+    ),
+    (
+        "  m.quote(BUY, 99, 1, 0, 65536);",
+        "line 3, column 5: the level must be 0 to 65535, not 65536",
+    ),
+    (
+        "  m.quote(2, 99, 1, 0);",
+        "line 3, column 5: the side must be BUY or SELL, not 2",
+    ),
+    (
+        "  m.protect(0.0 / 0.0);",
+        "line 3, column 5: the stop price is NaN",
+    ),
+    (
+        "  m.replace(5, 1, 1);",
+        "line 3, column 5: the order must be an order, not integer",
+    ),
+    (
+        "  m.buy_limit(1, \"why\");",
+        "line 3, column 5: the price must be a number, not string",
+    ),
+    (
+        "  m.buy_limit(1, 2, \"why\", IOC);",
+        "line 3, column 5: the flags must be an integer, not string",
+    ),
+    (
+        "  crossed_up(1, \"x\");",
+        "line 3, column 3: the line must be a number, not string",
+    ),
+    (
+        "  market(5);",
+        "line 3, column 3: the market's name must be a string, not integer",
+    ),
+    (
+        "  alert(\"loud\", \"x\");",
+        "line 3, column 3: the alert's level must be one of info, warning, error, critical",
+    ),
+    (
+        "  signal(0, 1, \"x\");",
+        "line 3, column 3: the side must be BUY or SELL, not 0",
+    ),
+];

@@ -4,9 +4,10 @@ use super::Outcome;
 use crate::cli::Cli;
 use crate::envelope::Envelope;
 use crate::exit::{Exit, Failure};
-use claire_pipeline::config::{Config, Override};
+use claire_pipeline::config::Override;
 use claire_sidecar::projector::{Rebuilt, Rows, TableRows, rebuild};
 use claire_sidecar::{JournalReader, ProjectError, Store};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -28,7 +29,8 @@ Examples:
   claire db rebuild --journal run1 --store sqlite:run1.db --fresh
 
 Rows that are there stay and what is missing is added; --fresh removes the run's rows first, which in a
-server takes a role that may delete (claire_admin). Other runs are not touched. Exit status 3 where a table then has other rows, or other values, than the journal: --fresh mends it.")]
+server takes a role that may delete (claire_admin). Other runs are not touched. Exit status 3 where a table then has other rows, or other values, than the journal: --fresh mends it. So it ends
+where the journal's first segments were removed and the database has not their rows: those are lost to it.")]
     Rebuild(Rebuild),
 }
 
@@ -36,7 +38,7 @@ server takes a role that may delete (claire_admin). Other runs are not touched. 
 #[derive(Clone, Debug, Args)]
 pub struct Migrate {
     /// The database, instead of the configured one.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
     /// Print one JSON object instead of text.
     #[arg(long)]
@@ -50,7 +52,7 @@ pub struct Rebuild {
     #[arg(long, value_name = "DIR")]
     pub journal: PathBuf,
     /// The database, instead of the configured one.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
     /// Remove the run's rows first.
     #[arg(long)]
@@ -72,13 +74,14 @@ pub fn run(cli: &Cli, action: &Action, envelope: Envelope) -> Result<Outcome, Fa
 }
 
 fn migrate(cli: &Cli, arguments: &Migrate, envelope: Envelope) -> Result<Outcome, Failure> {
-    let (config, mut store) = open(cli, arguments.store.as_deref())?;
+    let mut store = open(cli, arguments.store.as_deref())?;
     let applied = store.migrate().map_err(failed)?;
-    let body = json!({ "store": config.store.url.to_string(), "applied": applied });
+    let url = store.url();
     let text = match applied.len() {
-        0 => format!("{}: the schema is up to date\n", config.store.url),
-        _ => format!("{}: applied {}\n", config.store.url, applied.join(", ")),
+        0 => format!("{url}: the schema is up to date\n"),
+        _ => format!("{url}: applied {}\n", applied.join(", ")),
     };
+    let body = json!({ "store": url, "applied": applied });
     Ok(Outcome::done(text, envelope.with_body(&body)))
 }
 
@@ -86,7 +89,7 @@ fn make_again(cli: &Cli, arguments: &Rebuild, envelope: Envelope) -> Result<Outc
     let broken = |error: &dyn std::fmt::Display| Failure::failed("JOURNAL", error.to_string());
     // Before a file is made for rows that no journal has.
     drop(JournalReader::open(&arguments.journal).map_err(|error| broken(&error))?);
-    let (_, store) = open(cli, arguments.store.as_deref())?;
+    let store = open(cli, arguments.store.as_deref())?;
     let url = store.url().to_owned();
     let rows = if arguments.fresh {
         Rows::Fresh
@@ -107,7 +110,9 @@ fn make_again(cli: &Cli, arguments: &Rebuild, envelope: Envelope) -> Result<Outc
 fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope) -> Outcome {
     let journal = arguments.journal.display();
     let added = rebuilt.applied.messages - rebuilt.before.messages;
+    let is_incomplete = rebuilt.is_incomplete;
     let end = match rebuilt.end {
+        Some(_) if is_incomplete => "finished, but not in this store",
         Some(_) => "finished",
         None => "never finished",
     };
@@ -130,7 +135,8 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{table:<20} {stored:>9} rows{difference}");
     }
-    let is_equal = rebuilt.is_equal();
+    // A run that never was finished is not marked so either: its rows alone do not show what is missing.
+    let is_equal = rebuilt.is_equal() && !is_incomplete;
     if rebuilt.first_segment > 1 {
         let first = rebuilt.first_segment;
         let _ = writeln!(
@@ -138,7 +144,10 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
             "the journal begins at segment {first}: values were not compared"
         );
     }
-    if !is_equal {
+    if is_incomplete {
+        text.push_str("rows of removed segments are missing and cannot be made again from this journal: the run stays unfinished here\n");
+    }
+    if !is_equal && rebuilt.first_segment == 1 {
         text.push_str("--fresh removes the run's rows and makes them again\n");
     }
     let by_table = |rows: fn(&TableRows) -> u64| -> BTreeMap<_, _> {
@@ -150,7 +159,8 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
         "store": url,
         "journal": journal.to_string(),
         "first_segment": rebuilt.first_segment,
-        "finished": rebuilt.end.is_some(),
+        "finished": rebuilt.end.is_some() && !is_incomplete,
+        "incomplete": is_incomplete,
         "digest": rebuilt.end.map(|mark| mark.digest.to_string()),
         "messages": rebuilt.applied.messages,
         "messages_added": added,
@@ -167,15 +177,14 @@ fn answer(url: &str, arguments: &Rebuild, rebuilt: &Rebuilt, envelope: Envelope)
 }
 
 /// Opens the named store, or the configured one.
-fn open(cli: &Cli, url: Option<&str>) -> Result<(Config, Store), Failure> {
+fn open(cli: &Cli, url: Option<&str>) -> Result<Store, Failure> {
     let options = url.map(|url| Override::of_option("--store", "store.url", url));
     let config = cli.load(options.into_iter().collect())?;
     let Some(url) = config.store_url() else {
         let failure = Failure::usage("NO_STORE", "no store is configured");
         return Err(failure.with_hint("name one: --store sqlite:claire.db or --store postgres://…"));
     };
-    let store = Store::open(&url).map_err(failed)?;
-    Ok((config, store))
+    Store::open(&url).map_err(failed)
 }
 
 fn failed(error: claire_sidecar::StoreError) -> Failure {

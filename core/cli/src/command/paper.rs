@@ -1,10 +1,12 @@
 //! `claire paper`: the bundled market at real speed, on a screen.
 
-use super::replay::{Places, Strategies, failure_of, lagging, stop_on_signals, topology_of};
+use super::replay::{
+    Places, Strategies, exit_of, failure_of, lagging, places_of, stop_on_signals, topology_of,
+};
 use super::{Outcome, init};
 use crate::cli::Cli;
 use crate::envelope::Envelope;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::screen::{PAGE_INTERVAL, View, Wish};
 use claire_pipeline::config::section::Speed;
 use claire_pipeline::config::{Config, Override};
@@ -15,6 +17,7 @@ use claire_pipeline::run::RunError;
 use claire_pipeline::status::StatusCell;
 use claire_types::{Mode, TradingState};
 use clap::Args;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, park_timeout};
@@ -101,7 +104,7 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
         mode: Some(mode),
         ..envelope
     };
-    answer(ended.map_err(failure_of)?, envelope)
+    Ok(answer(ended.map_err(failure_of)?, envelope))
 }
 
 type Running = JoinHandle<Result<Papered, RunError>>;
@@ -136,32 +139,34 @@ fn watch(running: &Running, shown: &StatusCell, stop: &AtomicBool, is_json: bool
     }
 }
 
-fn answer(ended: Papered, envelope: Envelope) -> Result<Outcome, Failure> {
-    if let Some(lag) = ended.store_lag {
-        return Err(lagging(&lag, ended.summary.run.journal.as_deref()));
-    }
+fn answer(ended: Papered, envelope: Envelope) -> Outcome {
     let run = &ended.summary.run;
+    let lag = ended.store_lag.as_deref();
     let mut text = ended.summary.to_string();
-    for (name, place) in [("journal", &run.journal), ("database", &run.store)] {
-        if let Some(place) = place {
-            text.push_str(&format!("{name:<9} {place}\n"));
-        }
-    }
+    let run_id = ended.run_id.to_string();
+    text.push_str(&places_of(Some(&run_id), run));
     if ended.state.trading_state != TradingState::Active {
         let state = ended.state.trading_state;
+        let cause = ended.state.cause.as_ref();
+        let cause = cause.map_or_else(String::new, |cause| {
+            format!(" at {}: {} {}", cause.at, cause.code, cause.measured)
+        });
         text.push_str(&format!(
-            "state     {state}, latched; `claire init --lift REASON` lifts it\n"
+            "state     {state}, latched{cause}; `claire init --lift REASON` lifts it\n"
         ));
     }
     let envelope = Envelope {
-        run_id: Some(ended.run_id.to_string()),
+        run_id: Some(run_id),
         config_hash: Some(ended.config_hash),
         script_hashes: ended.script_hashes,
+        failure: lag.map(|lag| lagging(lag, run.journal.as_deref())),
         ..envelope
     };
-    Ok(Outcome {
-        exit: Exit::Done,
+    Outcome {
+        exit: exit_of(&envelope),
         text,
-        envelope: envelope.with_body(&ended.summary),
-    })
+        envelope: envelope
+            .with_body(&ended.summary)
+            .with_body(&json!({ "latched": ended.state.cause })),
+    }
 }

@@ -9,10 +9,12 @@ use claire_pipeline::config::{Config, Override, Selection};
 use claire_pipeline::feed::replay::Speed as ReplaySpeed;
 use claire_pipeline::replay::{ReplayRequest, Replayed, replay};
 use claire_pipeline::run::{RecordPlan, RunError};
+use claire_pipeline::summary::RunFigures;
 use claire_pipeline::topology::Topology;
 use claire_types::Mode;
 use claire_types::{InstrumentKey, Venue};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +28,8 @@ Examples:
   claire replay day1.gz day2.gz --venue binance-spot --strategy ema --set ema.fast=20
   claire replay session.txt.gz --strategy my.rhai --market binance-usdm:BTCUSDT --json
 
-Several files are one session, in the order given.
+Several files are one session, in the order of their receive times; where files overlap, their lines are merged
+by them. The order in which they are named decides between equal times.
 
 Ctrl-C or TERM interrupts (exit 1): the summary is that of the part, and says so. The journal stays open; the
 same command continues it to the end that it would have had.")]
@@ -84,7 +87,7 @@ pub struct Strategies {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Places {
     /// The database: none, sqlite:PATH, postgres://… or the path of an SQLite file.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
     /// The journal's folder.
     #[arg(long, value_name = "DIR")]
@@ -156,61 +159,87 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop);
     let replayed = replay(config, &request, stop).map_err(failure_of)?;
-    answer(
+    Ok(answer(
         arguments,
         &replayed,
         Envelope {
             mode: Some(mode),
             ..envelope
         },
-    )
+    ))
 }
 
-fn answer(
-    arguments: &Arguments,
-    replayed: &Replayed,
-    envelope: Envelope,
-) -> Result<Outcome, Failure> {
+fn answer(arguments: &Arguments, replayed: &Replayed, envelope: Envelope) -> Outcome {
     for text in &replayed.fault_texts {
         tracing::warn!("{text}");
     }
-    let is_interrupted = replayed.summary.run.interrupted;
-    if let Some(lag) = replayed.store_lag.as_ref().filter(|_| !is_interrupted) {
-        let journal = replayed.summary.run.journal.as_deref();
-        return Err(lagging(lag, journal));
-    }
-    let errors = replayed.summary.errors;
-    if arguments.strict && errors > 0 {
-        let text = format!("{errors} frames or lines could not be read");
-        return Err(
-            Failure::failed("FRAMES", text).with_hint("without --strict they are only counted")
-        );
-    }
-    let steps = replayed.summary.clock_steps;
-    if arguments.strict && steps > 0 {
-        let first = replayed.summary.clock_steps_first.join("\n");
-        let text = format!("the recorded clock makes {steps} steps:\n{first}");
-        return Err(
-            Failure::failed("CLOCK", text).with_hint("without --strict they are only counted")
-        );
-    }
+    let run = &replayed.summary.run;
     let envelope = Envelope {
+        // A run that is written nowhere has no name that anybody could ask for.
+        run_id: run.journal.as_ref().map(|_| replayed.run_id.to_string()),
         config_hash: Some(replayed.config_hash.clone()),
         script_hashes: replayed.script_hashes.clone(),
         data_hash: replayed.data_hash.clone(),
-        failure: match is_interrupted {
-            true => Some(interrupted(arguments, replayed)),
-            false => broken(replayed),
-        },
+        failure: failure(arguments, replayed),
         ..envelope
     };
-    Ok(Outcome {
-        exit: match envelope.failure {
-            Some(_) => Exit::Failed,
-            None => Exit::Done,
-        },
-        text: replayed.summary.to_string(),
+    Outcome {
+        exit: exit_of(&envelope),
+        text: replayed.summary.to_string() + places_of(envelope.run_id.as_deref(), run).as_str(),
         envelope: envelope.with_body(&replayed.summary),
+    }
+}
+
+/// Says the run's name and where it is written down, a line each; nothing of a run that is written nowhere.
+pub(super) fn places_of(run_id: Option<&str>, run: &RunFigures) -> String {
+    let (journal, store) = (run.journal.as_deref(), run.store.as_deref());
+    let lines = [("run", run_id), ("journal", journal), ("database", store)];
+    let lines = lines.into_iter().filter_map(|(name, value)| {
+        let value = value?;
+        Some(format!("{name:<9} {value}\n"))
+    });
+    lines.collect()
+}
+
+/// Returns why a replay that came to its end is no success; what it came to is said all the same.
+fn failure(arguments: &Arguments, replayed: &Replayed) -> Option<Failure> {
+    let run = &replayed.summary.run;
+    if run.interrupted {
+        return Some(interrupted(arguments, replayed));
+    }
+    let lag = replayed.store_lag.as_ref();
+    lag.map(|lag| lagging(lag, run.journal.as_deref()))
+        .or_else(|| not_strict(replayed).filter(|_| arguments.strict))
+        .or_else(|| broken(replayed))
+}
+
+/// Returns how a run that came to its end leaves the process.
+pub(super) const fn exit_of(envelope: &Envelope) -> Exit {
+    match envelope.failure {
+        Some(_) => Exit::Failed,
+        None => Exit::Done,
+    }
+}
+
+/// Returns what `--strict` fails for.
+fn not_strict(replayed: &Replayed) -> Option<Failure> {
+    let (errors, steps) = (replayed.summary.errors, replayed.summary.clock_steps);
+    let hint = "without --strict they are only counted";
+    if errors > 0 {
+        let text = match errors {
+            1 => "1 frame or line could not be read".to_owned(),
+            _ => format!("{errors} frames or lines could not be read"),
+        };
+        let failure = Failure::failed("FRAMES", text).with_hint(hint);
+        return Some(match &replayed.fault_first {
+            Some(place) => failure.at(&place.file, place.line),
+            None => failure,
+        });
+    }
+    (steps > 0).then(|| {
+        let first = replayed.summary.clock_steps_first.join("\n");
+        let text = format!("the recorded clock makes {steps} steps:\n{first}");
+        Failure::failed("CLOCK", text).with_hint(hint)
     })
 }
 

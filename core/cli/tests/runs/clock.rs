@@ -1,6 +1,7 @@
 //! Recorded clocks that step, stand or cannot be: told with their place and counted, and no book breaks.
 
 use crate::input::{Case, FRAMES, check, lines, spoilt, trade};
+use crate::place::{Place, complaint};
 
 #[test]
 fn a_clock_that_is_wrong_breaks_no_book() {
@@ -49,9 +50,46 @@ fn a_clock_that_is_wrong_breaks_no_book() {
             0 => strict,
             _ => strict
                 .exit(1)
+                .counts(&whole)
                 .says(words)
                 .says(&["the recorded clock makes", "--strict"]),
         });
+    }
+}
+
+#[test]
+fn each_pass_is_later_than_all_of_the_one_before() {
+    // The last line is stamped before the first.
+    let mut lines = lines();
+    let last = lines.len() - 1;
+    lines[last] = format!("1723161200000000000{}", &lines[last][19..]);
+    let one = check(&Case::of("one pass", lines.concat()));
+    let three = Case::of("three passes", lines.concat()).with(&["--loop", "3"]);
+    let three = check(&three.counts(&[("frames", 3 * FRAMES)]));
+    let [once, thrice] = [&one, &three].map(|value| value["last_recv_ns"].as_i64().expect("ns"));
+    let first = one["first_recv_ns"].as_i64().expect("ns");
+    assert!(once >= first, "{one}");
+    let pass = once - first + 1_000_000_000;
+    assert_eq!(thrice, once + 2 * pass, "{three}");
+}
+
+#[test]
+fn receive_times_of_another_unit_are_told_once() {
+    for (digits, unit) in [(13, "ms"), (16, "us"), (10, "s")] {
+        let cut = |line: String| format!("{}{}", &line[..digits], &line[19..]);
+        let lines: String = lines().into_iter().map(cut).collect();
+        let place = Place::new();
+        std::fs::write(place.path("session.txt"), lines).expect("written");
+        let arguments = ["replay", "session.txt", "--venue", "binance-spot"];
+        let output = place.claire(&arguments).output().expect("started");
+        assert!(output.status.success(), "{unit}");
+        let said = complaint(&output);
+        let words = format!("and these look like {unit};");
+        assert_eq!(said.matches(&words).count(), 1, "{said}");
+        assert!(
+            said.contains("session.txt: its first receive time is 1970-01-"),
+            "{said}"
+        );
     }
 }
 

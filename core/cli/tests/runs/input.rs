@@ -405,11 +405,13 @@ fn frames_with_wrong_contents_are_counted_and_named() {
         ];
         check(&case.counts(&counts).says(&["session.txt:5: "]));
         let strict = Case::of(name, spoilt_frame(&frame)).with(&["--strict"]);
-        check(
-            &strict
-                .exit(1)
-                .says(&["session.txt:5: ", "1 frames or lines", "--strict"]),
-        );
+        let value = check(&strict.exit(1).counts(&counts).says(&[
+            "session.txt:5: ",
+            "1 frame or line could",
+            "--strict",
+        ]));
+        let place = (&value["error"]["file"], &value["error"]["line"]);
+        assert_eq!(place, (&"session.txt".into(), &5.into()), "{name}");
     }
     // No venue writes exponents: one is refused by its name, not read by a rule that nobody tests.
     let exponent = Case::of("an exponent", spoilt_frame(&number_of("6.1e4")));
@@ -507,25 +509,33 @@ fn archives_that_are_damaged_give_what_came_before_the_damage() {
     gzip.write_all(&session).expect("memory");
     let gzip = gzip.finish().expect("memory");
     let zstd = zstd::encode_all(&session[..], 1).expect("memory");
-    let flipped = |packed: &[u8]| {
+    let garbled = |packed: &[u8]| {
         let mut packed = packed.to_owned();
         let middle = packed.len() / 2;
-        packed[middle] ^= 0x55;
+        let garbage = b"this is no archive any more, and it is not a part of one either!";
+        packed[middle..middle + garbage.len()].copy_from_slice(garbage);
         packed
     };
     let whole = [("errors", 0), ("last_id", 3_999)];
     for (file, packed) in [("session.txt.gz", &gzip), ("session.txt.zst", &zstd)] {
         check(&Case::of("whole", &packed[..]).file(file).counts(&whole));
         check(&Case::of("whole under another name", &packed[..]).counts(&whole));
-        let damages = [
+        let mut damages = vec![
             ("truncated", packed[..packed.len() - 9].to_owned()),
             ("half", packed[..packed.len() / 2].to_owned()),
-            ("flipped", flipped(packed)),
             (
                 "with a tail",
                 [&packed[..], b"tail of something else"].concat(),
             ),
         ];
+        // zstd notices within a block; what gzip unpacks of garbage is told apart by its checksum alone.
+        match file.ends_with("zst") {
+            true => damages.push(("garbled", garbled(packed))),
+            false => {
+                let wrong = Case::of("garbled", garbled(packed)).file(file).exit(1);
+                check(&wrong.says(&[file, "checksum", "nothing of it is read"]));
+            }
+        }
         for (name, bytes) in damages {
             let value = check(
                 &Case::of(name, bytes)
@@ -533,6 +543,10 @@ fn archives_that_are_damaged_give_what_came_before_the_damage() {
                     .says(&[file, "is damaged at byte"]),
             );
             assert!(value["errors"].as_u64() > Some(0), "{file} {name}: {value}");
+            // What only ends early is right up to its end; else any byte before the damage may be wrong.
+            let is_cut = matches!(name, "truncated" | "half");
+            let is_synced = value["books"]["binance-spot:BTCUSDT"]["synced"].as_bool();
+            assert_eq!(is_synced, Some(is_cut), "{file} {name}: {value}");
         }
         let cut = Case::of("only its head", &packed[..6]).file(file).exit(1);
         check(&cut.says(&[file, "damaged"]));

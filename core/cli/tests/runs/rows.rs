@@ -1,6 +1,7 @@
 //! Rows: as many as the journal says, the same in both databases, and there again after `db rebuild`.
 
 use crate::place::{Database, Place, answer, complaint, journaled, recording, replay, texts};
+use claire_sidecar::{JournalReader, Store};
 use serde_json::json;
 use std::fs;
 
@@ -23,6 +24,42 @@ fn both_databases_hold_the_rows_of_the_journal_table_by_table() {
         }
         assert!(seen.get_or_insert(rows.clone()) == &rows, "{database:?}");
     }
+}
+
+#[test]
+fn a_replay_names_its_run_and_where_it_is_written_down() {
+    let place = Place::new();
+    let name = recording().display().to_string();
+    let url = place.url();
+    let journal = place.journal().display().to_string();
+    let places = ["--journal", journal.as_str(), "--store", url.as_str()];
+    for (kept, has_store) in [
+        (&places[..], true),
+        (&places[2..], true),
+        (&places[..2], false),
+    ] {
+        let _ = fs::remove_dir_all(place.journal());
+        let run = |more: &[&str]| {
+            let mut command = place.claire(&["replay", &name, "--venue", "binance-spot"]);
+            command.args(kept).args(more).output().expect("started")
+        };
+        let value = answer(&run(&["--json"]));
+        let journal = value["run"]["journal"].as_str().expect("a journal");
+        let reader = JournalReader::open(&place.path("").join(journal)).expect("a journal");
+        let run_id = reader.header().run_id.to_string();
+        assert_eq!(value["run_id"], run_id.as_str());
+        let store = value["run"]["store"].as_str();
+        assert_eq!(store, has_store.then_some(url.as_str()));
+        let _ = fs::remove_dir_all(place.journal());
+        let shown = String::from_utf8_lossy(&run(&[]).stdout).into_owned();
+        for (word, is_there) in [("run ", true), ("journal ", true), ("database ", has_store)] {
+            let found = shown.lines().any(|line| line.starts_with(word));
+            assert_eq!(found, is_there, "{word} in {shown}");
+        }
+    }
+    let output = place.claire(&["replay", &name, "--json"]).output();
+    let value = answer(&output.expect("started"));
+    assert_eq!(value["run_id"], serde_json::Value::Null, "{value}");
 }
 
 #[test]
@@ -124,6 +161,48 @@ fn rows_that_are_not_the_journals_are_named() {
     assert!(text.contains("fills") && text.contains("--fresh"), "{text}");
     assert_eq!(rebuild(&["--fresh"]).status.code(), Some(0));
     assert_eq!(place.stored(&url), journaled(&place.journal()).0);
+}
+
+#[test]
+fn a_run_whose_first_segments_are_gone_stays_unfinished_in_a_new_store() {
+    for database in Database::all() {
+        let place = Place::new();
+        let arguments = replay(&place, recording(), None);
+        let mut command = place.claire(&texts(&arguments));
+        command.env("CLAIRE_JOURNAL__SEGMENT_MB", "0.1");
+        let output = command.output().expect("started");
+        assert!(output.status.success(), "{}", complaint(&output));
+        let first = place.path("journal/journal-000001.claire.zst");
+        fs::remove_file(first).expect("there are several");
+        let journal = place.journal().display().to_string();
+        let url = database.url(&place);
+        // The second time nothing is new: what was missing is missing still.
+        for added in [true, false] {
+            let mut command = place.claire(&["db", "rebuild", "--journal", &journal, "--json"]);
+            let output = command.args(["--store", &url]).output().expect("started");
+            let value = answer(&output);
+            assert_eq!(output.status.code(), Some(3), "{value}");
+            assert_eq!(value["messages_added"] != 0, added, "{value}");
+            assert_eq!(
+                (&value["finished"], &value["incomplete"]),
+                (&json!(false), &json!(true))
+            );
+            let mut store = Store::open(&url).expect("a store");
+            let run_id = value["run_id"].as_str().expect("a run").parse();
+            let end = store.end_of(run_id.expect("an id")).expect("readable");
+            assert_eq!(end, None, "{value}");
+        }
+        let mut command = place.claire(&["db", "rebuild", "--journal", &journal]);
+        let output = command.args(["--store", &url]).output().expect("started");
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(shown.contains("stays unfinished"), "{shown}");
+        assert!(!shown.contains("--fresh"), "{shown}");
+        let again = place
+            .claire(&texts(&replay(&place, recording(), Some(&url))))
+            .output();
+        let complained = complaint(&again.expect("started"));
+        assert!(!complained.contains("holds all of it"), "{complained}");
+    }
 }
 
 /// Returns the content of a closed segment.

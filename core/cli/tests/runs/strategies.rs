@@ -45,19 +45,19 @@ fn strategies_that_are_wrong_are_named_with_their_place() {
             "a throw",
             "fn init(m) { #{} }\nfn on_trade(m, t) { throw \"enough\"; }\n",
             0,
-            &["wrong", "calls failed", "enough"],
+            &["wrong", "failed, the last", "enough"],
         ),
         (
             "an endless loop",
             "fn init(m) { #{} }\nfn on_trade(m, t) { loop { } }\n",
             0,
-            &["wrong", "calls failed", "it was stopped"],
+            &["wrong", "failed, the last", "it was stopped"],
         ),
         (
             "endless calls",
             "fn init(m) { #{} }\nfn again() { again() }\nfn on_trade(m, t) { again(); }\n",
             0,
-            &["wrong", "calls failed"],
+            &["wrong", "failed, the last"],
         ),
     ];
     for (name, script, exit, words) in scripts {
@@ -148,6 +148,23 @@ fn a_stale_book_says_why_and_the_proof_says_what_it_ignored() {
     let late = [&all[..], &all[1..2]].concat().concat();
     let (_, sync) = told("an old snapshot", &late);
     assert_eq!(sync["stale_snapshots"], 1, "{sync}");
+}
+
+#[test]
+fn rejected_orders_say_why() {
+    let crossing =
+        "fn init(m) { #{} }\nfn on_trade(m, t) { m.buy_limit(0.001, m.ask, POST_ONLY, \"x\"); }\n";
+    // The orders take their time to the venue, and its answers as long: the last order has none.
+    let mut later = lines().concat();
+    for (ms, id) in [(300, 3), (600, 4)] {
+        later += &line(ms, &trade(id, r#""61000.00000000""#, r#""0.10000000""#));
+    }
+    let (value, _) = with_script("crossing", &later, crossing, &[], 0);
+    let expected = serde_json::json!({ "POST_ONLY_CROSS": 3 });
+    assert_eq!(
+        (&value["rejected"], &value["rejected_reasons"]),
+        (&3.into(), &expected)
+    );
 }
 
 #[test]

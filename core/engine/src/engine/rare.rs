@@ -194,6 +194,7 @@ impl Engine {
         }
         let floor = self.floor_mut();
         floor.closings.clear();
+        floor.forget_protections();
         floor.end_orders(OrderReason::RunEnd, header.recv);
         // What happened at the venue happened, also where its report is still on its way.
         floor.take_last_reports();

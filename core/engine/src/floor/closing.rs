@@ -8,8 +8,8 @@ use super::ordering::Exit;
 use crate::market::BookView;
 use crate::risk::Intent;
 use claire_types::{
-    Amount, DurationNs, InstrumentId, Note, OrderFlags, OrderKind, Price, Qty, Side, StrategyId,
-    WallNs,
+    Amount, DurationNs, InstrumentId, Note, OrderFlags, OrderId, OrderKind, Price, Qty, Side,
+    StrategyId, WallNs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,23 @@ pub(crate) struct Closing {
     due: WallNs,
     /// Exits sent so far.
     tries: u32,
+    goal: Goal,
+}
+
+/// When a closing has done its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Goal {
+    /// When the position is flat, whatever comes to it: a halt, an operator.
+    Flat,
+    /// When what was held at a script's `flatten` is closed: what the script opens after it stays.
+    Part {
+        /// The side of the exits.
+        side: Side,
+        /// What is not closed yet.
+        left: Qty,
+        /// The exit on its way; [`OrderId::NONE`] where none is.
+        exit: OrderId,
+    },
 }
 
 impl Floor {
@@ -41,24 +58,49 @@ impl Floor {
         &mut self,
         strategy: StrategyId,
         market: InstrumentId,
+        goal: Goal,
         reason: Note,
     ) {
-        let is_known = self
-            .closings
-            .iter()
-            .any(|closing| closing.strategy == strategy && closing.market == market);
         let is_flat = self.portfolio.position(strategy, market).qty.0 == 0;
-        if is_known || is_flat || self.closings.len() >= CLOSINGS_MAX {
+        if is_flat {
             return;
         }
-        self.closings.push(Closing {
-            strategy,
-            market,
-            reason,
-            stale_since: None,
-            due: self.now,
-            tries: 0,
-        });
+        let is_it = |closing: &Closing| closing.strategy == strategy && closing.market == market;
+        if let Some(closing) = self.closings.iter_mut().find(|closing| is_it(closing)) {
+            // A halt takes over what a script began.
+            if goal == Goal::Flat {
+                closing.goal = goal;
+            }
+            return;
+        }
+        if self.closings.len() < CLOSINGS_MAX {
+            self.closings.push(Closing {
+                strategy,
+                market,
+                reason,
+                stale_since: None,
+                due: self.now,
+                tries: 0,
+                goal,
+            });
+        }
+    }
+
+    /// Returns whether what the strategy holds in the market is being closed.
+    pub(super) fn is_closing(&self, strategy: StrategyId, market: InstrumentId) -> bool {
+        self.closings
+            .iter()
+            .any(|closing| closing.strategy == strategy && closing.market == market)
+    }
+
+    /// Returns what a `flatten` of the caller has to close; `None` where it is flat.
+    pub(super) fn part_to_close(&self, market: InstrumentId) -> Option<Goal> {
+        let position = self.portfolio.position(self.caller, market);
+        position.closing_side().map(|side| Goal::Part {
+            side,
+            left: Qty(position.qty.0.saturating_abs()),
+            exit: OrderId::NONE,
+        })
     }
 
     /// Begins to close every position of a strategy, or with [`StrategyId::NONE`] of all.
@@ -73,7 +115,7 @@ impl Floor {
                     for side in [Side::Buy, Side::Sell] {
                         self.cancel_resting_exits(seat, market, side);
                     }
-                    self.begin_closing(seat, market, reason);
+                    self.begin_closing(seat, market, Goal::Flat, reason);
                 }
             }
         }
@@ -111,6 +153,7 @@ impl Floor {
     /// Tries one closing; `None` where nothing is left to be ordered.
     fn work_closing(&mut self, closing: &Closing) -> Option<Closing> {
         let (strategy, market) = (closing.strategy, closing.market);
+        let closing = &self.after_its_exit(closing)?;
         let facts = self.instrument(market)?;
         let step = facts.step.0.max(1);
         let side = self.portfolio.position(strategy, market).closing_side()?;
@@ -121,6 +164,14 @@ impl Floor {
         let later = Closing {
             due: self.now.after(DurationNs::from_ms(RETRY_MS_MIN)),
             ..*closing
+        };
+        let most = match closing.goal {
+            Goal::Flat => Qty(i64::MAX),
+            // The script turned its position round: that is its own now.
+            Goal::Part { side: begun, .. } if begun != side => return None,
+            Goal::Part { exit, .. } if exit != OrderId::NONE => return Some(later),
+            Goal::Part { left, .. } if left.0 < step => return None,
+            Goal::Part { left, .. } => left,
         };
         if self.room_to_close(strategy, market, side).0 < step {
             // What works on this side may fill first: this goes on the moment that it has ended.
@@ -134,11 +185,16 @@ impl Floor {
             .market_of(market)
             .is_some_and(|market| market.book.is_proven())
         {
-            self.act_as(strategy, |floor| floor.exit(market, closing.reason));
-            return Some(tried(Closing {
+            let exit = Exit {
+                most,
+                ..Exit::at_market(closing.reason)
+            };
+            let exit = self.act_as(strategy, |floor| floor.exit_with(market, &exit));
+            let sent = Closing {
                 stale_since: None,
-                ..later
-            }));
+                ..later.with_exit(exit.order)
+            };
+            return Some(tried(sent));
         }
         let since = closing.stale_since.unwrap_or(self.now);
         let waits = Closing {
@@ -148,21 +204,44 @@ impl Floor {
         if self.now.since(since) < STALE_WAIT_MAX {
             return Some(waits);
         }
-        self.exit_blind(closing, side);
-        Some(tried(waits))
+        let exit = self.exit_blind(closing, side, most);
+        Some(tried(waits.with_exit(exit)))
+    }
+
+    /// Counts what a script's exit did, once it ended; `None` where that was all.
+    fn after_its_exit(&self, closing: &Closing) -> Option<Closing> {
+        let Goal::Part { side, left, exit } = closing.goal else {
+            return Some(*closing);
+        };
+        if exit == OrderId::NONE {
+            return Some(*closing);
+        }
+        // One that is forgotten ended long ago, and whole: it would have been followed else.
+        let order = self.orders.order(exit)?;
+        if order.is_working() {
+            return Some(*closing);
+        }
+        let goal = Goal::Part {
+            side,
+            left: Qty(left.0.saturating_sub(order.filled.0)),
+            exit: OrderId::NONE,
+        };
+        Some(Closing { goal, ..*closing })
     }
 
     /// Sends a marketable limit order at the last proven price and 2 % beyond it, with an alert.
-    fn exit_blind(&mut self, closing: &Closing, side: Side) {
+    fn exit_blind(&mut self, closing: &Closing, side: Side, most: Qty) -> OrderId {
         let (strategy, market) = (closing.strategy, closing.market);
         let Some(price) = self.blind_price_told(strategy, market, side) else {
-            return;
+            return OrderId::NONE;
         };
         let exit = Exit {
             price: Some(price),
+            most,
             ..Exit::at_market(closing.reason)
         };
-        self.act_as(strategy, |floor| floor.exit_with(market, &exit));
+        let sent = self.act_as(strategy, |floor| floor.exit_with(market, &exit));
+        sent.order
     }
 
     /// Returns the price of a marketable limit order that exits over a stale book, and alerts that it goes.
@@ -193,10 +272,15 @@ impl Floor {
     }
 
     /// Acts on the desk for a strategy outside of its handlers, and lets it take effect.
-    pub(super) fn act_as<T>(&mut self, strategy: StrategyId, act: impl FnOnce(&mut Self) -> T) {
+    pub(super) fn act_as<T>(
+        &mut self,
+        strategy: StrategyId,
+        act: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         self.begin_call(strategy);
-        act(self);
+        let done = act(self);
         self.commit_call();
+        done
     }
 
     /// Returns the intent of an exit of the caller.
@@ -213,6 +297,25 @@ impl Floor {
             qty: Qty::ZERO,
             price: exit.price.unwrap_or(Price(0)),
             purpose: exit.purpose,
+        }
+    }
+}
+
+impl Goal {
+    /// Returns the goal with this exit on its way.
+    pub(super) fn with_exit(self, exit: OrderId) -> Self {
+        match self {
+            Self::Flat => Self::Flat,
+            Self::Part { side, left, .. } => Self::Part { side, left, exit },
+        }
+    }
+}
+
+impl Closing {
+    fn with_exit(self, exit: OrderId) -> Self {
+        Self {
+            goal: self.goal.with_exit(exit),
+            ..self
         }
     }
 }

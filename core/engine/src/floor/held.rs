@@ -19,15 +19,15 @@ use claire_types::{
 use serde::{Deserialize, Serialize};
 
 /// Quotes that a strategy may have: both sides of 32 levels.
-pub const QUOTES_MAX: usize = 64;
+pub(super) const QUOTES_MAX: usize = 64;
 /// Protections that a strategy may have: long and short in every market that it may look at.
-pub const PROTECTIONS_MAX: usize = 2 * super::seat::MARKETS_MAX;
+pub(super) const PROTECTIONS_MAX: usize = 2 * super::seat::MARKETS_MAX;
 /// Orders of a strategy that may wait in the engine: stops, and what follows a cancelled order.
-pub const WAITING_MAX: usize = 128;
+pub(super) const WAITING_MAX: usize = 128;
 
 /// All that is held for one strategy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub(super) struct Held {
     pub(super) quotes: Vec<Quote>,
     pub(super) protections: Vec<Protection>,
     /// In the order of placing.

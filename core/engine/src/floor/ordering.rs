@@ -35,6 +35,8 @@ pub(super) struct Asked {
 pub(super) struct Exit {
     /// Limit price; `None` for a market order.
     pub price: Option<Price>,
+    /// Closes no more than this.
+    pub most: Qty,
     /// Flags beside REDUCE_ONLY.
     pub flags: OrderFlags,
     pub purpose: Purpose,
@@ -46,6 +48,7 @@ impl Exit {
     pub(super) const fn at_market(reason: Note) -> Self {
         Self {
             price: None,
+            most: Qty(i64::MAX),
             flags: OrderFlags::NONE,
             purpose: Purpose::Flatten,
             reason,
@@ -121,19 +124,29 @@ impl Floor {
             waiting.market == market
         });
         let has_resting = self.stage_resting_exits(market);
-        if !self
-            .market_of(market)
-            .is_some_and(|market| market.book.is_proven())
-        {
-            // Nothing can be matched now: the exit goes as soon as the book is proven, or after 2 s.
-            self.begin_closing(self.caller, market, reason);
+        // What is being closed goes on by itself: a second exit beside it would close what came later.
+        if self.is_closing(self.caller, market) {
             return OrderHandle::NONE;
         }
-        if has_resting || self.is_exit_side_busy(market) {
-            // What works on the side of the exit is in the way until its cancel is through: the rest goes then.
-            self.begin_closing(self.caller, market, reason);
+        let Some(part) = self.part_to_close(market) else {
+            return OrderHandle::NONE;
+        };
+        let is_proven = self
+            .market_of(market)
+            .is_some_and(|market| market.book.is_proven());
+        if !is_proven {
+            // Nothing can be matched now: the exit goes as soon as the book is proven, or after 2 s.
+            self.begin_closing(self.caller, market, part, reason);
+            return OrderHandle::NONE;
         }
-        self.exit(market, reason)
+        // What works on the side of the exit is in the way until its cancel is through: the rest goes then.
+        let is_hindered = has_resting || self.is_exit_side_busy(market);
+        let exit = self.exit(market, reason);
+        if is_hindered || exit.order != OrderId::NONE {
+            // What the venue does not fill is sent again.
+            self.begin_closing(self.caller, market, part.with_exit(exit.order), reason);
+        }
+        exit
     }
 
     /// Returns whether orders of the caller work on the side that closes what it holds.
@@ -170,7 +183,7 @@ impl Floor {
         let Some(side) = position.closing_side() else {
             return OrderHandle::NONE;
         };
-        let room = self.room_to_close(self.caller, market, side);
+        let room = self.room_to_close(self.caller, market, side).min(exit.most);
         self.clear_exit_side(market, side);
         let Some(facts) = self.instrument(market) else {
             return OrderHandle::NONE;

@@ -13,6 +13,7 @@
 //! Stops go off by the last price: Binance, support FAQ "What Is a Stop Market Order?" (read 2026-11-28).
 
 use super::Floor;
+use super::closing::Goal;
 use super::closing::pause_after;
 use super::held::{PROTECTIONS_MAX, Protection};
 use super::ordering::Exit;
@@ -183,6 +184,13 @@ impl Floor {
         });
     }
 
+    /// Forgets all protections: the run is over, and nothing must be sent any more.
+    pub(crate) fn forget_protections(&mut self) {
+        for seat in &mut self.seats {
+            seat.held.protections.clear();
+        }
+    }
+
     /// Takes back resting exits of a strategy that are beyond what it holds now, the latest first.
     pub(super) fn trim_exits(&mut self, strategy: StrategyId, market: InstrumentId) {
         for side in [Side::Buy, Side::Sell] {
@@ -268,7 +276,7 @@ impl Floor {
             }
             // Goes on where a closing was already under way, and begins anew where one was given up.
             let reason = self.leg_reason(protection, "protection stop", protection.stop);
-            self.begin_closing(strategy, market, reason);
+            self.begin_closing(strategy, market, Goal::Flat, reason);
             return;
         }
         if let Some(take) = protection.take

@@ -3,6 +3,7 @@
 //! Called by the indicators, on the engine thread. An error fades with the weight of what brought it, so
 //! nothing builds up.
 
+use super::rolling::{Ring, WindowSum};
 use serde::{Deserialize, Serialize};
 
 /// An exponential average: each new value has the same weight, older ones fade.
@@ -17,8 +18,8 @@ pub(super) struct Average {
 /// Kaufman's average: its weight follows how straight the last values ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Adaptive {
-    window: super::rolling::Ring,
-    moves: super::rolling::WindowSum,
+    window: Ring,
+    moves: WindowSum,
     fast: f64,
     slow: f64,
     /// The value before, and the average: until warm, the value before too.
@@ -62,8 +63,8 @@ impl Adaptive {
     /// Returns an average that measures `length` values, between the weights of two exponential ones.
     pub fn new(length: u32, fast: u32, slow: u32) -> Self {
         Self {
-            window: super::rolling::Ring::new(length),
-            moves: super::rolling::WindowSum::new(length),
+            window: Ring::new(length),
+            moves: WindowSum::new(length),
             fast: exponential_weight(fast),
             slow: exponential_weight(slow),
             last: None,
@@ -73,9 +74,7 @@ impl Adaptive {
     /// Adds a value and returns the average once as many moves were seen.
     pub fn push(&mut self, value: f64) -> Option<f64> {
         let oldest = self.window.push(value);
-        let Some((before, average)) = self.last.replace((value, value)) else {
-            return None;
-        };
+        let (before, average) = self.last.replace((value, value))?;
         let path = self.moves.push((value - before).abs())?;
         let way = (value - oldest?).abs();
         // Rounding may make the path shorter than the way.

@@ -130,9 +130,15 @@ impl Book {
     }
 
     /// Says that the book is no longer proven, and why; a snapshot proves it again.
+    ///
+    /// The first cause stays: what comes after it changes nothing. A full buffer is no cause of its own,
+    /// it only means that no snapshot came for long.
     pub fn mark_stale(&mut self, reason: BookReason) {
+        let is_new = self.stale.is_none() && reason != BookReason::BufferFull;
+        if self.is_synced || is_new {
+            self.stale = Some(reason);
+        }
         self.is_synced = false;
-        self.stale = Some(reason);
     }
 
     /// Moves the windows after the touch where that has come near their ends; changes no level.

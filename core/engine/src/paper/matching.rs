@@ -141,27 +141,36 @@ impl PaperVenue {
             number: arrival.number,
             queue: Queue::default(),
         };
-        if view.is_proven() {
-            self.cross(&mut resting, view, moment);
-        }
-        self.settle(resting, view, moment);
+        let crossed = match view.is_proven() {
+            true => self.cross(&mut resting, view, moment),
+            false => Crossed::Nothing,
+        };
+        self.settle(resting, crossed, view, moment);
     }
 
     /// Rests what is left of an order that arrived, or ends it.
-    fn settle(&mut self, mut resting: Resting, view: &dyn BookView, moment: Moment) {
+    fn settle(
+        &mut self,
+        mut resting: Resting,
+        crossed: Crossed,
+        view: &dyn BookView,
+        moment: Moment,
+    ) {
         if resting.left.0 <= 0 {
             return;
         }
         let order = resting.order;
         if is_immediate(&order) {
-            let reason = match order.flags.has(OrderFlags::FOK) {
-                true => OrderReason::FokUnfilled,
-                false => OrderReason::Unfilled,
+            let reason = match crossed {
+                Crossed::NoRoom => OrderReason::Capacity,
+                _ if order.flags.has(OrderFlags::FOK) => OrderReason::FokUnfilled,
+                _ => OrderReason::Unfilled,
             };
             self.report(&order, ReportKind::Expired(reason), moment);
             return;
         }
-        if view.is_proven() {
+        // Without room the rest still crosses: it meets the next change of the book as if it arrived then.
+        if view.is_proven() && crossed != Crossed::NoRoom {
             resting.queue = self.queue_behind(&order, view);
         }
         let index = self
@@ -171,19 +180,49 @@ impl PaperVenue {
     }
 
     /// Takes what the book displays within the order's limit, less debits, level by level as taker.
-    fn cross(&mut self, resting: &mut Resting, view: &dyn BookView, moment: Moment) {
-        let takes = self.takes(&resting.order, resting.left, view);
-        let total: i64 = takes.iter().map(|take| take.qty.0).sum();
-        let is_whole = total >= resting.left.0;
-        if is_whole || !resting.order.flags.has(OrderFlags::FOK) {
-            for take in &takes {
-                self.debit(&resting.order, *take, view, moment);
-                let fill = deal(resting, *take, Liquidity::Taker, FillRule::Crossed);
-                self.report(&resting.order, ReportKind::Fill(fill), moment);
-                resting.left.0 -= take.qty.0;
+    /// The caller made sure of room for one walk.
+    fn cross(&mut self, resting: &mut Resting, view: &dyn BookView, moment: Moment) -> Crossed {
+        let order = resting.order;
+        if order.flags.has(OrderFlags::FOK) {
+            let Some(levels) = self.levels_for(&order, resting.left, view) else {
+                return Crossed::Nothing;
+            };
+            if !self.has_room_for(levels) {
+                return Crossed::NoRoom;
             }
         }
-        self.give_back(takes);
+        loop {
+            let takes = self.takes(&order, resting.left, view);
+            for take in &takes {
+                self.debit(&order, *take, view, moment);
+                let fill = deal(resting, *take, Liquidity::Taker, FillRule::Crossed);
+                self.report(&order, ReportKind::Fill(fill), moment);
+                resting.left.0 -= take.qty.0;
+            }
+            let may_be_more = takes.len() == WALK_LEVELS_MAX && resting.left.0 > 0;
+            self.give_back(takes);
+            if !may_be_more {
+                return Crossed::AllThereWas;
+            }
+            if !self.has_room_for(WALK_LEVELS_MAX) {
+                return Crossed::NoRoom;
+            }
+        }
+    }
+
+    /// Returns how many levels within the order's limit hold this much together; `None` where they do not.
+    fn levels_for(&self, order: &PaperOrder, want: Qty, view: &dyn BookView) -> Option<usize> {
+        let (side, mut left, mut levels) = (order.side.opposite(), want.0, 0);
+        view.walk(side, &mut |level| {
+            if !is_within_limit(order, level.price) {
+                return false;
+            }
+            let qty = self.debits.left(order.instrument, side, level).0;
+            levels += usize::from(qty > 0);
+            left = left.saturating_sub(qty);
+            left > 0
+        });
+        (left <= 0).then_some(levels)
     }
 
     fn follow_book(&mut self, resting: &mut Resting, view: &dyn BookView, moment: Moment) {
@@ -196,6 +235,7 @@ impl PaperVenue {
         if !would_cross(&order, view) || !self.has_room() {
             return;
         }
+        // What more than one walk takes comes with the next change of the book.
         let takes = self.takes(&order, resting.left, view);
         let mut total = 0;
         for take in &takes {
@@ -222,7 +262,9 @@ impl PaperVenue {
             if !self.has_room() {
                 return;
             }
-            self.cross(resting, view, moment);
+            if self.cross(resting, view, moment) == Crossed::NoRoom {
+                return;
+            }
         }
         resting.queue = self.queue_behind(&order, view);
     }
@@ -346,9 +388,14 @@ impl PaperVenue {
             .push(order, kind, moment, known.max(moment.recv));
     }
 
-    /// Returns whether one more walk of the book fits: its fills, and the debits that they leave.
+    /// Returns whether an order can arrive: its ack, one walk of the book, and its end.
     fn has_room(&self) -> bool {
-        self.reports.has_room(WALK_LEVELS_MAX + 2) && self.debits.has_room(WALK_LEVELS_MAX)
+        self.has_room_for(WALK_LEVELS_MAX + 1)
+    }
+
+    /// Returns whether so many fills and an end fit, and the debits that they leave.
+    fn has_room_for(&self, fills: usize) -> bool {
+        self.reports.has_room(fills + 1) && self.debits.has_room(fills)
     }
 
     fn range(&self, instrument: InstrumentId, side: Side) -> Range<usize> {
@@ -361,6 +408,17 @@ impl PaperVenue {
             .partition_point(|resting| place(resting) <= (instrument, side));
         start..end
     }
+}
+
+/// What crossing the book came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crossed {
+    /// The order was not tried, or may be filled whole only and could not.
+    Nothing,
+    /// All that was within its limit, or all it wanted.
+    AllThereWas,
+    /// The tables are full before it had all.
+    NoRoom,
 }
 
 /// Whether the order never rests.

@@ -142,6 +142,63 @@ fn check_6_a_silent_venue_takes_no_entries_after_five_seconds() {
 }
 
 #[test]
+fn check_7_a_venue_that_says_nothing_takes_no_entries() {
+    // By default check 6 speaks first: a venue has one connection here, and its limit is shorter.
+    for (silent_ms, code) in [(900, GateCode::Ok), (1_100, GateCode::DataSilence)] {
+        let mut settings = config(1);
+        settings.risk.data_stale_ms = Some(60_000);
+        settings.risk.data_silence_ms = Some(1_000);
+        let timed =
+            Actor::with_init(|desk| desk.every(100, "t").map_err(|_| crate::play::fault("")));
+        let mut play = Play::with(settings, vec![timed]);
+        play.pass(silent_ms - 100);
+        play.hand(0, |desk| {
+            desk.place(&usual());
+            Ok(())
+        });
+        play.pass(100);
+        let last = play.decisions().last().map(|decision| decision.code);
+        assert_eq!(last, Some(code), "{silent_ms}");
+    }
+}
+
+#[test]
+fn check_14_so_many_orders_work_at_once_and_no_more() {
+    let mut settings = config(1);
+    settings.risk.orders_open_max = Some(2);
+    let mut play = Play::new(settings);
+    let small = || limit(Side::Buy, 0.5, 99.0);
+    let first = play.place(small());
+    assert_eq!(first.denied, GateCode::Ok);
+    assert_eq!(play.place(small()).denied, GateCode::Ok);
+    play.assert_denied(small(), GateCode::OpenCount);
+    play.act(0, move |desk| desk.cancel(first));
+    play.settle(10_000);
+    assert_eq!(play.place(small()).denied, GateCode::Ok);
+}
+
+#[test]
+fn check_15_orders_a_second_have_a_limit() {
+    let mut settings = config(1);
+    settings.risk.orders_open_max = Some(100);
+    let mut play = Play::new(settings);
+    let codes = play.act(0, |desk| {
+        let small = limit(Side::Buy, 0.2, 99.0);
+        (0..21)
+            .map(|_| desk.place(&small).denied)
+            .collect::<Vec<_>>()
+    });
+    assert!(
+        codes[..20].iter().all(|code| *code == GateCode::Ok),
+        "{codes:?}"
+    );
+    assert_eq!(codes[20], GateCode::Rate);
+    play.pass(1_100);
+    play.book(BTC, 10_000);
+    assert_eq!(play.place(limit(Side::Buy, 0.2, 99.0)).denied, GateCode::Ok);
+}
+
+#[test]
 fn check_9_too_little_to_order_or_to_leave_is_denied() {
     let mut play = Play::new(config(1));
     let decision = play.assert_denied(limit(Side::Buy, 0.099, 100.0), GateCode::Precision);

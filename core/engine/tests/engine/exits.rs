@@ -121,8 +121,8 @@ fn a_flatten_on_a_stale_book_goes_as_soon_as_the_book_is_proven() {
     assert_eq!(play.position(0), 0);
 }
 
-#[test]
-fn an_operator_s_flatten_goes_on_until_nothing_is_left() {
+/// Limits so wide that one order takes more than the book shows.
+fn wide() -> claire_engine::config::EngineConfig {
     let mut settings = config(1);
     let all = Some(claire_types::Amount(claire_types::Amount::ONE.0 * 100));
     settings.risk.order_size_share = all;
@@ -130,7 +130,66 @@ fn an_operator_s_flatten_goes_on_until_nothing_is_left() {
     settings.risk.exposure_share = all;
     settings.risk.collar_crossing_share = all;
     settings.risk.margin_share = Some(claire_types::Amount::ZERO);
-    let mut play = Play::new(settings);
+    settings
+}
+
+#[test]
+fn a_script_s_flatten_goes_on_until_what_was_held_is_closed() {
+    let mut play = Play::new(wide());
+    play.buy(300.0);
+    play.pass(1_000);
+    play.book(BTC, 10_000);
+    play.buy(200.0);
+    assert_eq!(play.position(0), 500_000, "the book shows 300 at a time");
+    play.pass(1_000);
+    let exit = play.act(0, |desk| desk.flatten(BTC, "out"));
+    assert_eq!(exit.denied, GateCode::Ok);
+    for _ in 0..30 {
+        play.pass(200);
+        play.settle(10_000);
+    }
+    assert_eq!(play.position(0), 0);
+}
+
+#[test]
+fn a_flatten_whose_exit_meets_an_unproven_book_is_sent_again() {
+    let mut play = Play::new(config(1));
+    play.buy(4.0);
+    let exit = play.act(0, |desk| desk.flatten(BTC, "out"));
+    play.put(BTC, &Input::BookStale(BookReason::FrameError));
+    // Nothing of the market comes any more: the venue's time goes by the clock, a little behind.
+    play.pass(2_000);
+    let end = play.events_of(exit).last().copied().expect("an event");
+    assert_eq!(
+        (end.to, end.reason),
+        (OrderStatus::Rejected, OrderReason::NoBook)
+    );
+    assert_eq!(play.position(0), 4_000);
+    play.pass(3_000);
+    play.settle(9_900);
+    assert_eq!(
+        play.position(0),
+        0,
+        "the book came back, and the exit met it"
+    );
+}
+
+#[test]
+fn a_flatten_leaves_alone_what_the_script_opens_after_it() {
+    let mut play = Play::new(config(1));
+    play.buy(4.0);
+    play.act(0, |desk| desk.flatten(BTC, "out"));
+    play.buy(3.0);
+    for _ in 0..20 {
+        play.pass(200);
+        play.settle(10_000);
+    }
+    assert_eq!(play.position(0), 3_000);
+}
+
+#[test]
+fn an_operator_s_flatten_goes_on_until_nothing_is_left() {
+    let mut play = Play::new(wide());
     play.buy(300.0);
     play.pass(1_000);
     play.book(BTC, 10_000);

@@ -135,8 +135,8 @@ fn a_take_profit_is_sent_when_the_book_pays_it() {
     }
 }
 
-#[test]
-fn what_a_take_profit_leaves_is_protected_on() {
+/// Returns a market that holds 150 of 250: one of the book's three levels paid the take profit.
+fn partly_taken() -> Play {
     let mut settings = config(1);
     let all = Some(claire_types::Amount(claire_types::Amount::ONE.0 * 100));
     settings.risk.order_size_share = all;
@@ -146,10 +146,29 @@ fn what_a_take_profit_leaves_is_protected_on() {
     let mut play = Play::new(settings);
     play.buy(250.0);
     assert_eq!(protect(&mut play, 90.0, Some(101.0)), GateCode::Ok);
-    // One of the three levels of 100 pays it.
     play.book(BTC, 10_101);
     play.settle(10_101);
     assert_eq!(play.position(0), 150_000);
+    play
+}
+
+#[test]
+fn nothing_is_sent_after_the_end() {
+    let mut play = partly_taken();
+    play.wait(200);
+    let sent = play.orders().len();
+    play.put(claire_types::InstrumentId::NONE, &Input::End);
+    assert_eq!(
+        play.orders().len(),
+        sent,
+        "the book still pays the take profit"
+    );
+    assert!(play.engine.floor().orders().is_released());
+}
+
+#[test]
+fn what_a_take_profit_leaves_is_protected_on() {
+    let mut play = partly_taken();
     // It is tried again, and the stop stands for the rest.
     play.pass(300);
     play.book(BTC, 10_101);

@@ -50,6 +50,9 @@ impl Config {
         for (index, strategy) in strategies.iter().enumerate() {
             add(&mut faults, of_strategy(&tree, index, strategy));
         }
+        if let Ok(config) = &config {
+            add(&mut faults, crate::paper::check(config));
+        }
         match config {
             Ok(config) if faults.is_empty() => Ok(config),
             _ => Err(ConfigFaults(faults)),
@@ -159,7 +162,7 @@ fn path_of(key: &str) -> Vec<String> {
 }
 
 /// Returns where the key's value was written, or what holds it.
-fn origin_of(tree: &Node, key: &str) -> Origin {
+pub(super) fn origin_of(tree: &Node, key: &str) -> Origin {
     let path = path_of(key);
     let nodes = (0..=path.len()).rev();
     let mut nodes = nodes.filter_map(|depth| tree.at(&path[..depth]));

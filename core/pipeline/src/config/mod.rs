@@ -237,10 +237,7 @@ impl Config {
 
     /// Returns where a dotted key's value was written, the file's or built-in origin if nowhere.
     pub fn origin_of(&self, key: &str) -> Origin {
-        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
-        let node = (0..=path.len()).rev();
-        let mut node = node.filter_map(|depth| self.tree.at(&path[..depth]));
-        node.next().unwrap_or(&self.tree).origin.clone()
+        check::origin_of(&self.tree, key)
     }
 
     /// Returns a fault at a dotted key, for checks that only the key's user can make.
@@ -284,10 +281,7 @@ impl Config {
     /// Returns the database's address with its password, or `None` where none is wanted.
     pub fn store_url(&self) -> Option<String> {
         match self.store.url {
-            StoreUrl::Auto => Some(format!(
-                "sqlite:{}",
-                self.data_dir.join(STORE_FILE).display()
-            )),
+            StoreUrl::Auto => Some(format!("sqlite:{}", self.data_store().display())),
             _ => self.store.url.reveal(),
         }
     }
@@ -295,10 +289,20 @@ impl Config {
     /// Returns the folder of journals.
     pub fn journal_dir(&self) -> PathBuf {
         if self.journal.dir.as_os_str().is_empty() {
-            self.data_dir.join("journal")
+            self.data_journals()
         } else {
             self.journal.dir.clone()
         }
+    }
+
+    /// Returns the database in the data directory, which is filled unless another one is named.
+    pub fn data_store(&self) -> PathBuf {
+        self.data_dir.join(STORE_FILE)
+    }
+
+    /// Returns the folder of journals in the data directory, used unless another one is named.
+    pub fn data_journals(&self) -> PathBuf {
+        self.data_dir.join("journal")
     }
 }
 

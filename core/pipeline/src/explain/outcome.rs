@@ -145,5 +145,8 @@ fn why(reason: OrderReason, new: &NewOrder) -> &'static str {
         OrderReason::NoBook => "the venue had no proven book to match against",
         OrderReason::TooLate => "the cancel came too late",
         OrderReason::SessionReset => "the recorded session started over",
+        OrderReason::Capacity => {
+            "a table of the paper venue was full: raise tables.paper_fills_max or tables.paper_debits_max"
+        }
     }
 }

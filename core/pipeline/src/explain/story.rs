@@ -118,7 +118,11 @@ impl Story {
             let (text, facts) = self.texts.stay(&stay, &market);
             let seq = self.end.final_seq.unwrap_or(self.last_seq);
             let time = self.end.final_time.unwrap_or(WallNs(0));
-            self.note_of_end = Some(Step::new(seq, None, time, "rested", text).with(facts));
+            let kind = match stay.ended == Some(stay.arrived) {
+                true => "arrived",
+                false => "rested",
+            };
+            self.note_of_end = Some(Step::new(seq, None, time, kind, text).with(facts));
         }
     }
 

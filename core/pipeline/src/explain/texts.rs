@@ -215,11 +215,12 @@ impl Texts {
             VenueNs::NONE => String::new(),
             time => format!(" at venue time {}", WallNs(time.0)),
         };
-        let text = format!(
-            "{} → {}{reason}{at}",
-            event.from.as_str(),
-            event.to.as_str()
-        );
+        // A second cancel of the same order, say: the state stays.
+        let states = match event.from == event.to {
+            true => format!("still {}", event.to.as_str()),
+            false => format!("{} → {}", event.from.as_str(), event.to.as_str()),
+        };
+        let text = format!("{states}{reason}{at}");
         let facts = json!({
             "from": event.from.as_str(),
             "to": event.to.as_str(),
@@ -230,7 +231,10 @@ impl Texts {
     }
 
     pub(super) fn fill(&self, id: InstrumentId, fill: &Fill, known: WallNs) -> Told {
-        let rested = fill.venue_time.since(fill.arrived).0;
+        let since_arrival = match fill.venue_time.since(fill.arrived).0 {
+            0 => "on arrival".to_owned(),
+            rested => format!("{} after arrival", span(rested)),
+        };
         let queue = match fill.rule {
             FillRule::Crossed => String::new(),
             _ => format!(
@@ -241,7 +245,7 @@ impl Texts {
             ),
         };
         let text = format!(
-            "fill f{}: {} {} @ {} as {}: {}{queue}; decided by input {}, {} after arrival, latency {} ms out and {} ms back; fee {} {}, realized {}",
+            "fill f{}: {} {} @ {} as {}: {}{queue}; decided by input {}, {}, latency {} ms out and {} ms back; fee {} {}, realized {}",
             fill.fill_id,
             fill.side.as_str(),
             self.qty(id, fill.qty),
@@ -249,7 +253,7 @@ impl Texts {
             fill.liquidity.as_str(),
             rule_words(fill.rule),
             fill.decided_by,
-            span(rested),
+            since_arrival,
             self.entry_latency_ms,
             self.response_latency_ms,
             fill.fee,
@@ -316,6 +320,13 @@ impl Texts {
         let mut text = format!("at the venue since {}", WallNs(stay.arrived.0));
         if let Some(opposite) = price(opposite) {
             text += &format!(", the best {other} then {opposite} by the last ticker");
+        }
+        if stay.ended == Some(stay.arrived) {
+            let facts = json!({
+                "arrived_ns": stay.arrived.0,
+                "best_opposite_on_arrival": price(opposite),
+            });
+            return (text + "; it did not rest", facts);
         }
         let qty = self.instruments.get(&id).map(|facts| {
             claire_types::number::Decimal {

@@ -9,6 +9,7 @@ use crate::stage::{Stage, StageName, Turn};
 use claire_types::time::NS_PER_S;
 use claire_types::{DurationNs, MonoNs, Venue, WallNs};
 use claire_venue::detect_url;
+use std::fmt;
 
 /// Frames taken in one turn before others get theirs; at full speed they are one commit.
 const FRAMES_PER_TURN: u32 = 32;
@@ -33,6 +34,8 @@ pub struct ReplayCounts {
     pub faults: u64,
     /// The first of them, in words.
     pub fault_texts: Vec<String>,
+    /// Where the very first of them, or the first bad frame, is.
+    pub fault_first: Option<FaultPlace>,
     /// Steps of the clocks that stamped the frames.
     pub clock: ClockSteps,
     /// Receive time of the first frame, as recorded.
@@ -43,6 +46,15 @@ pub struct ReplayCounts {
     pub frames: Vec<u64>,
     /// When the first frame was taken.
     pub started: Option<MonoNs>,
+}
+
+/// Where something could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultPlace {
+    /// The file as it was named.
+    pub file: String,
+    /// The line in it, from 1; `None` for a file that ends early.
+    pub line: Option<u64>,
 }
 
 /// Words kept of lines that were no frame.
@@ -150,18 +162,22 @@ impl ReplayFeed {
                 let errors = line.feed.counters().errors;
                 line.take(entry.frame, entry.recv, symbol);
                 if line.feed.counters().errors > errors {
-                    let place = place_of(names, entry.file, entry.number);
-                    counts.note(|| format!("{place}: {}", line.error_text()));
+                    let place = FaultPlace::of_line(names, entry.file, entry.number);
+                    counts.note(place, |place| format!("{place}: {}", line.error_text()));
                 }
                 true
             }
             Some(Entry::Fault(fault)) => {
-                let name = names.get(usize::from(fault.file));
-                counts.fault(|| format!("{}:{fault}", name.map_or("", String::as_str)));
+                let place = FaultPlace::of_line(names, fault.file, fault.line);
+                counts.fault(place, |place| format!("{}:{fault}", place.file));
                 true
             }
             Some(Entry::Damage(damage)) => {
-                counts.fault(|| damage.to_string());
+                if !damage.is_cut {
+                    line.lose_books();
+                }
+                let file = damage.file.display().to_string();
+                counts.fault(FaultPlace { file, line: None }, |_| damage.to_string());
                 true
             }
             None => self.next_pass(),
@@ -264,8 +280,8 @@ impl ReplayFeed {
         let errors = line.feed.counters().errors;
         line.take(&held.frame, held.recv, symbol);
         if line.feed.counters().errors > errors {
-            let place = place_of(names, held.file, held.number);
-            counts.note(|| format!("{place}: {}", line.error_text()));
+            let place = FaultPlace::of_line(names, held.file, held.number);
+            counts.note(place, |place| format!("{place}: {}", line.error_text()));
         }
         held.is_full = false;
         true
@@ -333,31 +349,45 @@ impl ReplayCounts {
     }
 
     #[cold]
-    fn fault(&mut self, text: impl Fn() -> String) {
+    fn fault(&mut self, place: FaultPlace, text: impl Fn(&FaultPlace) -> String) {
         self.faults += 1;
-        self.note(text);
+        self.note(place, text);
     }
 
     /// Keeps the words of something that the feed counted.
     #[cold]
-    fn note(&mut self, text: impl Fn() -> String) {
+    fn note(&mut self, place: FaultPlace, text: impl Fn(&FaultPlace) -> String) {
         if self.fault_texts.len() < FAULT_TEXTS_MAX {
-            self.fault_texts.push(text());
+            self.fault_texts.push(text(&place));
+        }
+        self.fault_first.get_or_insert(place);
+    }
+}
+
+impl FaultPlace {
+    /// Returns the place of a line in one of the files, as they were named.
+    #[cold]
+    pub(super) fn of_line(names: &[String], file: u16, line: u64) -> Self {
+        let name = names.get(usize::from(file));
+        Self {
+            file: name.cloned().unwrap_or_default(),
+            line: Some(line),
         }
     }
 }
 
-/// Returns `file:line`.
-#[cold]
-pub(super) fn place_of(names: &[String], file: u16, line: u64) -> String {
-    let name = names.get(usize::from(file)).map_or("", String::as_str);
-    format!("{name}:{line}")
+/// Shows `file:line`.
+impl fmt::Display for FaultPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        self.line.map_or(Ok(()), |line| write!(f, ":{line}"))
+    }
 }
 
 /// Returns how much later each pass is than the one before it; `None` for a recording without times.
 pub(crate) fn pass_span(recording: &Recording) -> Option<DurationNs> {
-    let (first, last) = recording.first_recv().zip(recording.last_recv())?;
-    Some(DurationNs(last.since(first).0.saturating_add(PASS_GAP.0)))
+    let (first, latest) = recording.first_recv().zip(recording.latest_recv())?;
+    Some(DurationNs(latest.since(first).0.saturating_add(PASS_GAP.0)))
 }
 
 #[inline]

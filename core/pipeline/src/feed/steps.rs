@@ -3,7 +3,7 @@
 //! Called by the replay's feed stage for each frame, on the feed thread. Engine time never goes back (it is the
 //! latest receive time so far), so a clock that does stops it: that is counted, and said with its place.
 
-use super::replay::place_of;
+use super::replay::FaultPlace;
 use crate::source::Line;
 use claire_types::time::NS_PER_S;
 use claire_types::{DurationNs, WallNs};
@@ -60,7 +60,7 @@ impl ClockSteps {
         if let Some((file, number)) = self.stands.take()
             && self.texts.len() <= TEXTS_MAX
         {
-            let (place, latest) = (place_of(names, file, number), self.latest);
+            let (place, latest) = (FaultPlace::of_line(names, file, number), self.latest);
             self.texts.push(format!(
                 "{place}: from here to the end engine time stands still at {latest}: no timer fires and no delay passes"
             ));
@@ -80,7 +80,7 @@ impl ClockSteps {
         if self.texts.len() >= TEXTS_MAX {
             return;
         }
-        let place = place_of(names, line.file, line.number);
+        let place = FaultPlace::of_line(names, line.file, line.number);
         let span_s = seconds(recv.since(before));
         self.texts.push(match is_back {
             true => format!(

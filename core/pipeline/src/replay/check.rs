@@ -7,7 +7,11 @@ use crate::feed::replay::pass_span;
 use crate::run::RunError;
 use crate::source::{RECV_MAX, Recording};
 use crate::summary::seconds;
-use claire_types::DurationNs;
+use claire_types::time::NS_PER_S;
+use claire_types::{DurationNs, WallNs};
+
+/// 2000-01-01 UTC: no venue is older.
+const VENUES_FROM: WallNs = WallNs(946_684_800 * NS_PER_S);
 
 /// Refuses what cannot be meant: a file named twice, and a journal that refers to what cannot be read again.
 pub(super) fn check_files(request: &ReplayRequest) -> Result<(), RunError> {
@@ -38,7 +42,11 @@ pub(super) fn check_files(request: &ReplayRequest) -> Result<(), RunError> {
 
 /// Refuses more passes than there is time for.
 pub(super) fn check_passes(recording: &Recording, passes: u32) -> Result<(), RunError> {
-    let (Some(DurationNs(span)), Some(last)) = (pass_span(recording), recording.last_recv()) else {
+    if passes == 1 {
+        return Ok(());
+    }
+    let (Some(DurationNs(span)), Some(last)) = (pass_span(recording), recording.latest_recv())
+    else {
         return Ok(());
     };
     let later = i64::from(passes.saturating_sub(1)).checked_mul(span);
@@ -50,6 +58,27 @@ pub(super) fn check_passes(recording: &Recording, passes: u32) -> Result<(), Run
     Err(RunError::Usage(format!(
         "--loop {passes}: that many passes of {span_s:.0} s each end after {RECV_MAX}"
     )))
+}
+
+/// Says that receive times are older than any venue, and what they may be instead of nanoseconds.
+pub(super) fn old_times(recording: &Recording) -> Option<String> {
+    let (file, first) = recording.earliest()?;
+    if first >= VENUES_FROM {
+        return None;
+    }
+    let is_possible = |ns_per_unit: &i64| {
+        let ns = first.0.checked_mul(*ns_per_unit);
+        ns.is_some_and(|ns| (VENUES_FROM..RECV_MAX).contains(&WallNs(ns)))
+    };
+    let mut units = [(1_000, "us"), (1_000_000, "ms"), (NS_PER_S, "s")].into_iter();
+    let unit = units.find(|(ns, _)| is_possible(ns));
+    let unit = unit.map_or_else(String::new, |(_, unit)| {
+        format!(", and these look like {unit}")
+    });
+    Some(format!(
+        "{}: its first receive time is {first}: lines begin with ns since 1970{unit}; all times and timers follow them",
+        file.path().display()
+    ))
 }
 
 /// Refuses files with lines of which none is a frame, where nobody said what they are. With a venue such lines are counted

@@ -43,6 +43,9 @@ pub enum SourceError {
     /// The archive gave not one byte; it is damaged from its beginning or no archive at all.
     #[error("{0}")]
     Damaged(Damage),
+    /// The archive's checksum is not that of its content: any byte of it may be wrong. Fetch it again.
+    #[error("{}: {}: any of its {} unpacked bytes may be wrong, so nothing of it is read; fetch it again, or unpack it yourself to read it as it is", .0.file.display(), .0.cause, .0.unpacked_bytes)]
+    Untrusted(Damage),
 }
 
 /// A file in which no line holds a frame.
@@ -67,6 +70,8 @@ pub struct Damage {
     pub offset_bytes: u64,
     /// Bytes of content before the damage.
     pub unpacked_bytes: u64,
+    /// The archive only ends too early; else what came before the damage may be wrong, too.
+    pub is_cut: bool,
     /// What the unpacker said.
     pub cause: String,
 }

@@ -22,6 +22,7 @@ pub struct RecordedFile {
     unpacked: Option<Vec<u8>>,
     damage: Option<Damage>,
     span: Option<Span>,
+    latest: OnceLock<Option<WallNs>>,
     sha256: OnceLock<[u8; 32]>,
 }
 
@@ -67,12 +68,17 @@ impl RecordedFile {
             None => (None, None),
         };
         let content_bytes = unpacked.as_ref().map_or(0, Vec::len) as u64;
+        let is_untrusted = matches!(&damage, Some((_, cause)) if unpack::is_wrong_checksum(cause));
         let damage = damage.map(|(offset_bytes, cause)| Damage {
             file: path.to_owned(),
             offset_bytes,
             unpacked_bytes: content_bytes,
+            is_cut: unpack::is_cut(&cause),
             cause: cause.to_string(),
         });
+        if let (Some(damage), true) = (&damage, is_untrusted) {
+            return Err(SourceError::Untrusted(damage.clone()));
+        }
         if let (Some(damage), 0) = (&damage, content_bytes) {
             return Err(SourceError::Damaged(damage.clone()));
         }
@@ -82,6 +88,7 @@ impl RecordedFile {
             unpacked,
             damage,
             span: None,
+            latest: OnceLock::new(),
             sha256: OnceLock::new(),
         };
         file.span = file.find_span(settings);
@@ -118,6 +125,21 @@ impl RecordedFile {
     /// Returns the receive times of the first and the last line; `None` where no line has one.
     pub(super) fn span(&self) -> Option<Span> {
         self.span
+    }
+
+    /// Returns the latest receive time of all lines: not the last line's where the clock went back. Computed on the first
+    /// call, which reads the whole file.
+    pub(super) fn latest(&self, settings: &SourceSettings) -> Option<WallNs> {
+        *self.latest.get_or_init(|| {
+            let mut cursor = Cursor::at_start(0);
+            let mut latest = None;
+            while let Some(head) = cursor.read(self, settings) {
+                if let Head::Line(line) = head {
+                    latest = latest.max(Some(line.recv));
+                }
+            }
+            latest
+        })
     }
 
     /// Returns the content.

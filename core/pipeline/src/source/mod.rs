@@ -234,16 +234,23 @@ impl Recording {
         self.files.iter().filter_map(RecordedFile::damage)
     }
 
-    /// Returns the earliest receive time; `None` where no line has one.
+    /// Returns the earliest receive time of the files' first lines; `None` where no line has one.
     pub fn first_recv(&self) -> Option<WallNs> {
-        let spans = self.files.iter().filter_map(RecordedFile::span);
-        spans.map(|span| span.first).min()
+        self.earliest().map(|(_, first)| first)
     }
 
-    /// Returns the latest receive time; `None` where no line has one.
-    pub fn last_recv(&self) -> Option<WallNs> {
-        let spans = self.files.iter().filter_map(RecordedFile::span);
-        spans.map(|span| span.last).max()
+    /// Returns the file that begins earliest, and when.
+    pub fn earliest(&self) -> Option<(&RecordedFile, WallNs)> {
+        let files = self.files.iter();
+        let begun = files.filter_map(|file| Some((file, file.span()?.first)));
+        begun.min_by_key(|(_, first)| *first)
+    }
+
+    /// Returns the latest receive time of all lines, `None` for a recording without times. Reads all of it on the first
+    /// call: where the clock goes back, that is not the last line's.
+    pub fn latest_recv(&self) -> Option<WallNs> {
+        let files = self.files.iter();
+        files.filter_map(|file| file.latest(&self.settings)).max()
     }
 
     /// Returns how long opening took, in ns: mapping, unpacking and finding first and last times.

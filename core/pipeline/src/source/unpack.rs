@@ -26,6 +26,16 @@ pub(super) struct Unpacked {
     pub(super) damage: Option<(u64, io::Error)>,
 }
 
+/// Returns whether the content came whole but is not what was packed.
+pub(super) fn is_wrong_checksum(fault: &io::Error) -> bool {
+    fault.to_string().contains("checksum")
+}
+
+/// Returns whether the archive only ends too early: what came out of it is what was packed.
+pub(super) fn is_cut(fault: &io::Error) -> bool {
+    fault.kind() == io::ErrorKind::UnexpectedEof
+}
+
 /// The content is larger than the bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooLarge;

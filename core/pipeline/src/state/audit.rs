@@ -8,8 +8,8 @@ use claire_types::WallNs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 /// One line of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,31 @@ pub struct AuditLine {
 }
 
 const NAME: &str = "audit.jsonl";
+/// What a line is about that raises the epoch; the number ends its words.
+const EPOCH: &str = "epoch";
 /// Longest line that is looked for at the end of the log.
 const LINE_BYTES_MAX: u64 = 65_536;
+
+/// Returns the log's path.
+pub fn path(directory: &Path) -> PathBuf {
+    directory.join(NAME)
+}
+
+/// Returns the highest epoch that the log tells of, 0 where it tells of none; `None` where nothing was ever logged.
+pub fn epoch_max(directory: &Path) -> Result<Option<u32>, StateError> {
+    let path = path(directory);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(failed(&path, "read", cause)),
+    };
+    let lines = bytes.split(|byte| *byte == b'\n');
+    // A line that was cut off tells nothing.
+    let lines = lines.filter_map(|line| serde_json::from_slice::<AuditLine>(line).ok());
+    let lines = lines.filter(|line| line.what == EPOCH);
+    let epochs = lines.filter_map(|line| line.detail.rsplit(' ').next()?.parse().ok());
+    Ok((!bytes.is_empty()).then(|| epochs.max().unwrap_or(0)))
+}
 
 /// Appends a line and has the disk take it.
 pub fn append(
@@ -40,7 +63,7 @@ pub fn append(
     who: &str,
     now: WallNs,
 ) -> Result<(), StateError> {
-    let path = directory.join(NAME);
+    let path = path(directory);
     let write = || -> std::io::Result<()> {
         let mut log = File::options()
             .create(true)

@@ -18,8 +18,8 @@ impl Folder {
         Self(std::env::temp_dir().join(name))
     }
 
-    fn open(&self, journals: Journals) -> Result<(StateStore, Found), StateError> {
-        StateStore::open(&self.0, journals, "test", NOW)
+    fn open(&self, traces: &Traces) -> Result<(StateStore, Found), StateError> {
+        StateStore::open(&self.0, || Ok(traces.clone()), "test", NOW)
     }
 
     fn audit(&self) -> Vec<AuditLine> {
@@ -37,6 +37,13 @@ impl Drop for Folder {
     }
 }
 
+fn traces(epoch_max: u32) -> Traces {
+    Traces {
+        places: vec![PathBuf::from("journal")],
+        epoch_max,
+    }
+}
+
 fn cause(code: &str) -> Cause {
     Cause::new(code, "measured 6 %, limit 5 %", "monitor", NOW)
 }
@@ -44,12 +51,12 @@ fn cause(code: &str) -> Cause {
 #[test]
 fn first_start_is_active_and_audited() {
     let folder = Folder::new();
-    let (store, found) = folder.open(Journals::None).expect("a writable folder");
+    let (store, found) = folder.open(&Traces::default()).expect("a writable folder");
     assert_eq!(found, Found::FirstStart);
     assert_eq!(store.state(), &State::first());
     drop(store);
     assert_eq!(folder.audit()[0].what, "initialized");
-    let (_, found) = folder.open(Journals::None).expect("again");
+    let (_, found) = folder.open(&Traces::default()).expect("again");
     assert_eq!(found, Found::State);
     assert_eq!(folder.audit().len(), 1, "opening changes nothing");
 }
@@ -58,7 +65,7 @@ fn first_start_is_active_and_audited() {
 fn what_is_no_state_is_killed_and_kept_aside() {
     let good = {
         let folder = Folder::new();
-        folder.open(Journals::None).expect("a first start");
+        folder.open(&Traces::default()).expect("a first start");
         std::fs::read_to_string(folder.0.join("state.json")).expect("written")
     };
     let half = &good[..good.len() / 2];
@@ -79,11 +86,11 @@ fn what_is_no_state_is_killed_and_kept_aside() {
         (&flipped, "is damaged (its checksum differs)"),
         (&milder, "is damaged (its checksum differs)"),
     ] {
-        for journals in [Journals::None, Journals::Present { epoch_max: 4 }] {
+        for traces in [Traces::default(), traces(4)] {
             let folder = Folder::new();
             std::fs::create_dir_all(&folder.0).expect("a writable folder");
             std::fs::write(folder.0.join("state.json"), content).expect("a writable folder");
-            let (store, found) = folder.open(journals).expect("KILLED is no error");
+            let (store, found) = folder.open(&traces).expect("KILLED is no error");
             let Found::Unreadable(message) = found else {
                 panic!("{content:?} was read as a state");
             };
@@ -100,7 +107,7 @@ fn what_is_no_state_is_killed_and_kept_aside() {
 #[test]
 fn every_cut_of_a_state_file_is_killed() {
     let folder = Folder::new();
-    folder.open(Journals::None).expect("a first start");
+    folder.open(&Traces::default()).expect("a first start");
     let path = folder.0.join("state.json");
     let good = std::fs::read(&path).expect("written");
     // The line break at the end is the only byte that carries nothing.
@@ -117,8 +124,8 @@ fn every_cut_of_a_state_file_is_killed() {
 #[test]
 fn a_missing_state_beside_a_journal_is_killed_and_stays_killed() {
     let folder = Folder::new();
-    let journals = Journals::Present { epoch_max: 12 };
-    let (store, found) = folder.open(journals).expect("KILLED is no error");
+    let traces = traces(12);
+    let (store, found) = folder.open(&traces).expect("KILLED is no error");
     assert!(matches!(found, Found::Unreadable(_)), "{found:?}");
     let code = store
         .state()
@@ -127,7 +134,7 @@ fn a_missing_state_beside_a_journal_is_killed_and_stays_killed() {
         .map(|cause| cause.code.as_str());
     assert_eq!(code, Some(Cause::STATE_UNREADABLE));
     drop(store);
-    let (mut store, found) = folder.open(journals).expect("reads");
+    let (mut store, found) = folder.open(&traces).expect("reads");
     assert_eq!(found, Found::State);
     assert_eq!(store.state().trading_state, TradingState::Killed);
     assert_eq!(
@@ -140,14 +147,14 @@ fn a_missing_state_beside_a_journal_is_killed_and_stays_killed() {
 #[test]
 fn latches_only_get_stricter_and_survive_restarts() {
     let folder = Folder::new();
-    let (mut store, _) = folder.open(Journals::None).expect("a first start");
+    let (mut store, _) = folder.open(&Traces::default()).expect("a first start");
     store
         .latch(TradingState::Halted, cause("DAILY_LOSS"), NOW)
         .expect("stricter");
     let milder = store.latch(TradingState::Reducing, cause("ERROR_RATE"), NOW);
     assert!(matches!(milder, Err(StateError::Lift { .. })), "{milder:?}");
     drop(store);
-    let (mut store, _) = folder.open(Journals::None).expect("reads");
+    let (mut store, _) = folder.open(&Traces::default()).expect("reads");
     assert_eq!(store.state().trading_state, TradingState::Halted);
     assert_eq!(store.state().cause.as_ref(), Some(&cause("DAILY_LOSS")));
     store
@@ -164,7 +171,7 @@ fn latches_only_get_stricter_and_survive_restarts() {
         .expect("with a reason");
     assert_eq!(store.state().trading_state, TradingState::Active);
     drop(store);
-    let (store, _) = folder.open(Journals::None).expect("reads");
+    let (store, _) = folder.open(&Traces::default()).expect("reads");
     assert_eq!(store.state(), &State::first());
     let what: Vec<_> = folder.audit().into_iter().map(|line| line.what).collect();
     assert_eq!(what, ["initialized", "latched", "latched", "lifted"]);
@@ -174,7 +181,7 @@ fn latches_only_get_stricter_and_survive_restarts() {
 fn each_start_has_a_higher_epoch_on_disk() {
     let folder = Folder::new();
     for expected in 1..=3 {
-        let (mut store, _) = folder.open(Journals::None).expect("reads");
+        let (mut store, _) = folder.open(&Traces::default()).expect("reads");
         assert_eq!(store.next_epoch("test", NOW).expect("written"), expected);
         // The file has it while the process lives: a crash right now loses nothing.
         let file::Content::State(on_disk) = file::read(&folder.0) else {
@@ -182,15 +189,13 @@ fn each_start_has_a_higher_epoch_on_disk() {
         };
         assert_eq!(on_disk.epoch, expected);
     }
-    let mut memory = StateStore::in_memory();
-    assert_eq!(memory.next_epoch("test", NOW).expect("no disk"), 1);
 }
 
 #[test]
 fn two_processes_cannot_share_a_data_directory() {
     let folder = Folder::new();
-    let (_store, _) = folder.open(Journals::None).expect("the first");
-    let second = folder.open(Journals::None);
+    let (_store, _) = folder.open(&Traces::default()).expect("the first");
+    let second = folder.open(&Traces::default());
     assert!(matches!(second, Err(StateError::Locked(_))), "{second:?}");
 }
 
@@ -199,7 +204,7 @@ fn a_folder_that_cannot_be_made_is_an_error_that_names_it() {
     let folder = Folder::new();
     std::fs::write(&folder.0, "a file").expect("writable");
     let error = folder
-        .open(Journals::None)
+        .open(&Traces::default())
         .expect_err("a file is no folder");
     assert!(
         error.to_string().contains(&folder.0.display().to_string()),
@@ -211,7 +216,7 @@ fn a_folder_that_cannot_be_made_is_an_error_that_names_it() {
 #[test]
 fn a_failed_write_keeps_the_old_epoch() {
     let folder = Folder::new();
-    let (mut store, _) = folder.open(Journals::None).expect("a first start");
+    let (mut store, _) = folder.open(&Traces::default()).expect("a first start");
     // A folder in the temporary file's place makes the write fail, also for root.
     std::fs::create_dir(folder.0.join("state.json.tmp")).expect("writable");
     assert!(store.next_epoch("test", NOW).is_err());
@@ -228,7 +233,7 @@ fn a_failed_write_keeps_the_old_epoch() {
 #[test]
 fn audit_lines_chain() {
     let folder = Folder::new();
-    let (mut store, _) = folder.open(Journals::None).expect("a first start");
+    let (mut store, _) = folder.open(&Traces::default()).expect("a first start");
     store.next_epoch("test", NOW).expect("written");
     store.next_epoch("test", NOW).expect("written");
     let text = std::fs::read_to_string(folder.0.join("audit.jsonl")).expect("a log");

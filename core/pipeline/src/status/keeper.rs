@@ -1,20 +1,22 @@
 //! Keeps the trading state on the disk while a run goes on: what the engine latches is latched there.
 //!
-//! Sidecar thread, behind the journal. Where the disk refuses, the run stops with the reason.
+//! Sidecar thread, behind the journal; a stage that dies latches on its own thread. Where the disk refuses, the run stops
+//! with the reason.
 
 use super::board::Board;
+use crate::clock::Clock;
 use crate::latency::LatencySet;
 use crate::state::{Cause, State, StateError, StateStore};
-use crate::watch::{Behind, Watch};
+use crate::watch::{Behind, OnDeath, Watch};
 use claire_types::cell::Tag;
 use claire_types::record::{RecordHeader, RiskRecord};
-use claire_types::{Cells, Record, StrategyId};
-use std::sync::Arc;
+use claire_types::{Cells, Record, StrategyId, TradingState};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The state's keeper, with the board that it shows on the way.
 pub struct Keeper {
-    state: StateStore,
+    state: Arc<Mutex<StateStore>>,
     board: Board,
     stop: Arc<AtomicBool>,
     /// Changes of the account's state that are not committed yet.
@@ -26,7 +28,7 @@ impl Keeper {
     /// Returns the keeper; `stop` ends the run where the state cannot be kept.
     pub fn new(state: StateStore, board: Board, stop: Arc<AtomicBool>) -> Self {
         Self {
-            state,
+            state: Arc::new(Mutex::new(state)),
             board,
             stop,
             seen: Vec::new(),
@@ -42,23 +44,25 @@ impl Keeper {
         self.board.publish_last();
         match self.failure {
             Some(failure) => Err(failure),
-            None => Ok(self.state.state().clone()),
+            None => Ok(locked(&self.state).state().clone()),
         }
     }
 
     /// Latches what got stricter; lifts what the engine left by its own rules, as a new day's.
     fn keep(&mut self, header: RecordHeader, risk: RiskRecord) -> Result<(), StateError> {
         let now = header.time;
-        let kept = self.state.state().trading_state;
+        let mut state = locked(&self.state);
+        let kept = state.state().trading_state;
         let code = risk.code.as_str();
         if risk.to > kept {
             let measured = format!("{} of {} {}", risk.measured, risk.limit, risk.note);
             let cause = Cause::new(code, measured.trim(), "engine", now);
-            return self.state.latch(risk.to, cause, now);
+            return state.latch(risk.to, cause, now);
         }
-        if risk.to < kept && risk.to == claire_types::TradingState::Active {
+        // What latched meanwhile, and not by the engine, is not the engine's to leave.
+        if risk.from == kept && risk.to == TradingState::Active {
             let reason = format!("{code} {}", risk.note);
-            return self.state.lift(reason.trim(), "engine", now);
+            return state.lift(reason.trim(), "engine", now);
         }
         Ok(())
     }
@@ -67,6 +71,20 @@ impl Keeper {
 impl Watch for Keeper {
     fn store(&mut self, behind: Behind) {
         self.board.store(behind);
+    }
+
+    /// KILLED: nobody knows what the stage left undone.
+    fn on_death(&self) -> OnDeath {
+        let state = Arc::clone(&self.state);
+        Box::new(move |down| {
+            let now = Clock::start().wall();
+            let who = format!("stage {}", down.stage);
+            let cause = Cause::new(Cause::STAGE_DIED, down.to_string(), &who, now);
+            // The stage that dies may be the one that keeps the state: its lock is free by then.
+            if let Err(failure) = locked(&state).latch(TradingState::Killed, cause, now) {
+                tracing::error!(%failure, "KILLED could not be latched");
+            }
+        })
     }
 
     fn waiting(&mut self, words: &str) {
@@ -102,6 +120,11 @@ impl Watch for Keeper {
         }
         self.board.committed();
     }
+}
+
+/// A panic elsewhere leaves the state whole: it is changed before it is written.
+fn locked(state: &Mutex<StateStore>) -> MutexGuard<'_, StateStore> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The kind of a change of trading state.

@@ -70,16 +70,12 @@ pub(crate) fn summarize<F: Feed>(
         signals: count(&finished.summary.counts, "signal"),
         orders: count(&finished.summary.counts, "order"),
         fills: finished.summary.fills(),
-        denied: finished
-            .summary
-            .denied
-            .iter()
-            .map(|(code, n)| ((*code).to_owned(), *n))
-            .collect(),
+        denied: named(&finished.summary.denied),
         denied_first: denied_first(finished),
         alerts: alerts(finished),
         alerts_count: finished.summary.alerts_count,
         rejected: count(&finished.summary.orders_ended, "rejected"),
+        rejected_reasons: named(&finished.summary.rejected),
         pnl: pnl(floor),
         strategies: strategies(finished, handlers),
         state: floor.state().account().as_str().to_owned(),
@@ -92,6 +88,11 @@ pub(crate) fn summarize<F: Feed>(
         add_market(&mut summary, market);
     }
     summary
+}
+
+fn named(counts: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+    let counts = counts.iter();
+    counts.map(|(name, n)| ((*name).to_owned(), *n)).collect()
 }
 
 /// Adds a market's trades and its book.

@@ -1,6 +1,8 @@
 //! The summary as text for people.
 
 use super::{LatencyFigures, ReplaySummary, STAGES};
+use crate::words::counted;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Shows the summary in aligned lines, without colors.
@@ -9,8 +11,8 @@ impl fmt::Display for ReplaySummary {
         if self.run.interrupted {
             writeln!(
                 f,
-                "run       INTERRUPTED after {} frames: all below is of this part",
-                self.frames
+                "run       INTERRUPTED after {}: all below is of this part",
+                counted(self.frames, "frame")
             )?;
         }
         self.write_flow(f)?;
@@ -21,7 +23,8 @@ impl fmt::Display for ReplaySummary {
             let (segments, bytes) = (self.run.segments_removed, self.run.segments_removed_bytes);
             writeln!(
                 f,
-                "journal   {segments} old segments removed, {bytes} bytes"
+                "journal   {} removed, {bytes} bytes",
+                counted(segments, "old segment")
             )?;
         }
         writeln!(f, "digest    {}", self.digest)
@@ -34,8 +37,9 @@ impl ReplaySummary {
             let files = session.files.join(" + ");
             writeln!(
                 f,
-                "session   {}  {files}  {} frames",
-                session.venue, session.frames
+                "session   {}  {files}  {}",
+                session.venue,
+                counted(session.frames, "frame")
             )?;
         }
         if let (Some(first), Some(last)) = (&self.first_recv, &self.last_recv) {
@@ -44,18 +48,18 @@ impl ReplaySummary {
         let rate = per_second(self.frames, self.run.elapsed_s);
         writeln!(
             f,
-            "flow      {} frames, {} events, {} trades, {} errors, {} gaps in {} s ({rate} frames/s, unpacked in {} s)",
-            self.frames,
-            self.events,
-            self.trades,
-            self.errors,
-            self.gaps,
+            "flow      {}, {}, {}, {}, {} in {} s ({rate} frames/s, unpacked in {} s)",
+            counted(self.frames, "frame"),
+            counted(self.events, "event"),
+            counted(self.trades, "trade"),
+            counted(self.errors, "error"),
+            counted(self.gaps, "gap"),
             seconds(self.run.elapsed_s),
             seconds(self.run.unpack_s),
         )?;
         if self.clock_steps > 0 {
-            let steps = self.clock_steps;
-            writeln!(f, "clock     {steps} steps; engine time never goes back")?;
+            let steps = counted(self.clock_steps, "step");
+            writeln!(f, "clock     {steps}; engine time never goes back")?;
         }
         for text in &self.clock_steps_first {
             writeln!(f, "          {text}")?;
@@ -97,38 +101,37 @@ impl ReplaySummary {
         for strategy in &self.strategies {
             writeln!(
                 f,
-                "strategy  {} on {} ({}, {})  {} signals, {} orders, {} fills, {} denied, net {}",
+                "strategy  {} on {} ({}, {})  {}, {}, {}, {} denied, net {}",
                 strategy.name,
                 strategy.market,
                 strategy.backend,
                 strategy.state,
-                strategy.signals,
-                strategy.orders,
-                strategy.fills,
+                counted(strategy.signals, "signal"),
+                counted(strategy.orders, "order"),
+                counted(strategy.fills, "fill"),
                 strategy.denials,
                 strategy.net
             )?;
             if let Some(error) = &strategy.last_error {
-                let failures = strategy.failures;
+                let failures = counted(strategy.failures, "call");
                 writeln!(
                     f,
-                    "failed    {}: {failures} calls, the last: {error}",
+                    "failed    {}: {failures}, the last: {error}",
                     strategy.name
                 )?;
             }
         }
         let denied: u64 = self.denied.values().sum();
-        write!(
+        writeln!(
             f,
-            "trading   {} orders, {} fills, {} rejected, {denied} denied",
-            self.orders, self.fills, self.rejected
+            "trading   {}, {}, {} rejected{}, {denied} denied{}, state {}",
+            counted(self.orders, "order"),
+            counted(self.fills, "fill"),
+            self.rejected,
+            by_code(&self.rejected_reasons),
+            by_code(&self.denied),
+            self.state
         )?;
-        for (index, (code, count)) in self.denied.iter().enumerate() {
-            let lead = if index == 0 { " (" } else { ", " };
-            write!(f, "{lead}{code} {count}")?;
-        }
-        let close = if self.denied.is_empty() { "" } else { ")" };
-        writeln!(f, "{close}, state {}", self.state)?;
         if let Some(cause) = &self.state_cause {
             write!(f, "{:<9} {}: {}", "because", cause.code, cause.meaning)?;
             if let (Some(measured), Some(limit)) = (&cause.measured, &cause.limit) {
@@ -203,6 +206,16 @@ impl ReplaySummary {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Returns the counts in brackets, the names as they sort; nothing where there are none.
+fn by_code(counts: &BTreeMap<String, u64>) -> String {
+    let counts = counts.iter();
+    let counts: Vec<_> = counts.map(|(code, n)| format!("{code} {n}")).collect();
+    match counts.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", counts.join(", ")),
     }
 }
 
@@ -288,6 +301,8 @@ mod tests {
             }],
             ..ReplaySummary::default()
         };
+        summary.rejected = 2;
+        summary.rejected_reasons.insert("NO_BOOK".into(), 2);
         summary.denied.insert("RATE".into(), 4);
         summary.denied.insert("FUNDS".into(), 1);
         summary.denied_first.insert(
@@ -327,7 +342,7 @@ session   binance-spot  spot.gz  41249 frames
 flow      41249 frames, 41250 events, 9757 trades, 0 errors, 0 gaps in 0.500 s (82498 frames/s, unpacked in 0.000 s)
 book      binance-spot:BTCUSDT  synced  bid 3.78826 @ 61837.63  ask none  levels 1000 + 0
 strategy  ema on binance-spot:BTCUSDT (compiled, active)  0 signals, 0 orders, 0 fills, 0 denied, net 1.25
-trading   3 orders, 2 fills, 0 rejected, 5 denied (FUNDS 1, RATE 4), state ACTIVE
+trading   3 orders, 2 fills, 2 rejected (NO_BOOK 2), 5 denied (FUNDS 1, RATE 4), state ACTIVE
 denied    FUNDS 1: the balance does not reach, fees included; needs 0.001, free 0 (c1-7 of ema on binance-spot:BTCUSDT)
 p&l       realized 1.5, unrealized 0, fees 0.25, net 1.25, equity 10001.25 USDT
 latency   stage                       n       p50       p90       p99     p99.9       max
@@ -339,7 +354,7 @@ digest    abababababababababababababababababababababababababababababababab
         summary.run.interrupted = true;
         summary.clock_steps = 1;
         summary.clock_steps_first = vec!["a.txt:5: the clock goes back".into()];
-        let clock = "clock     1 steps; engine time never goes back\n          a.txt:5: the clock goes back\n";
+        let clock = "clock     1 step; engine time never goes back\n          a.txt:5: the clock goes back\n";
         let expected = expected.replace("book ", &format!("{clock}book "));
         let part = "run       INTERRUPTED after 41249 frames: all below is of this part\n";
         assert_eq!(summary.to_string(), format!("{part}{expected}"));

@@ -9,8 +9,10 @@ use crate::engine::Journaling;
 use crate::feed::Feed as _;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::paper::{START_OF_MAX, are_listed, look_first, market_of, traffic_of};
-use crate::replay::{FILE_EPOCH, Onlooker, Replayed, script_hashes, troubles};
-use crate::run::{Assembly, RecordPlan, RunError, header, load_all, prepare_loaded};
+use crate::replay::{FILE_EPOCH, Onlooker, Replayed, troubles};
+use crate::run::{
+    Assembly, RecordPlan, RunError, header, load_all, prepare_loaded, script_hashes,
+};
 use crate::status::StatusCell;
 use crate::summary::{RunFigures, summarize, topology_name};
 use crate::topology::Topology;
@@ -56,7 +58,9 @@ pub(super) fn run<W: Watch>(
     let start = (FILE_EPOCH, None);
     let prepared = prepare_loaded(&config, Mode::Replay, start, loaded.collect())?;
     let shown = StatusCell::new(Mode::Replay);
-    look_first(&config, pace.start, &prepared, &shown)?;
+    for warning in look_first(&config, pace.start, &prepared)? {
+        tracing::warn!("{warning}");
+    }
     let script_hashes = script_hashes(&prepared);
     let header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let handlers = prepared.handlers;
@@ -86,6 +90,7 @@ pub(super) fn run<W: Watch>(
         script_hashes,
         data_hash: None,
         fault_texts: troubles(&finished),
+        fault_first: None,
         store_lag: None,
     };
     Ok((replayed, watch))

@@ -28,6 +28,8 @@ pub struct Rebuilt {
     pub end: Option<EndMark>,
     /// The journal's first segment; behind 1 the older ones were removed, and only numbers of rows can be compared.
     pub first_segment: u32,
+    /// The store lacks rows of segments that were removed: the run stays unfinished there.
+    pub is_incomplete: bool,
     /// How far the store was before.
     pub before: Applied,
     /// How far it is.
@@ -60,13 +62,14 @@ pub fn rebuild(dir: &Path, store: Store, rows: Rows) -> Result<Rebuilt, ProjectE
     };
     let before = session.applied();
     while !session.step(ROWS_MAX)?.is_caught_up {}
-    let applied = session.applied();
+    let (applied, is_incomplete) = (session.applied(), session.is_incomplete());
     let (run_id, mut store) = (session.run_id(), session.into_store());
     let (expected, end) = Expected::read(dir)?;
     Ok(Rebuilt {
         run_id,
         end,
         first_segment: expected.first_segment,
+        is_incomplete,
         before,
         applied,
         tables: expected.compare(&mut store, run_id, end)?,

@@ -59,6 +59,8 @@ pub(super) struct Session {
     /// The reader began in the middle, and has not yet shown that the place is right.
     is_unproven: bool,
     is_finished: bool,
+    /// Rows are missing that no segment makes any more: the run never is finished in this store.
+    is_incomplete: bool,
     latencies: LatencyReader,
 }
 
@@ -121,6 +123,10 @@ impl Session {
         let reader_start = reader.segment_start().messages;
         let applied = store.begin_run(&header)?;
         let scales = store.scales(header.run_id)?;
+        if applied.messages < reader_start {
+            store.mark_run(header.run_id, RunState::Incomplete)?;
+        }
+        let is_incomplete = store.is_incomplete(header.run_id)?;
         let mut session = Self {
             store,
             dir: dir.to_owned(),
@@ -131,6 +137,7 @@ impl Session {
             passed: applied.messages.max(reader_start),
             is_unproven: applied.messages > 0,
             is_finished: false,
+            is_incomplete,
             latencies: LatencyReader::new(dir),
         };
         let place = applied.place;
@@ -140,8 +147,11 @@ impl Session {
         Ok(session)
     }
 
-    /// Says in the store whether the run goes on; one that is finished stays so.
+    /// Says in the store whether the run goes on; one that is finished or incomplete stays so.
     pub fn mark(&mut self, state: RunState) -> Result<(), ProjectError> {
+        if self.is_incomplete {
+            return Ok(());
+        }
         let run_id = self.reader.header().run_id;
         Ok(self.store.mark_run(run_id, state)?)
     }
@@ -177,6 +187,11 @@ impl Session {
     /// Returns whether the run is finished and all of it in the store.
     pub const fn is_finished(&self) -> bool {
         self.is_finished
+    }
+
+    /// Returns whether rows are missing that the journal cannot make any more.
+    pub const fn is_incomplete(&self) -> bool {
+        self.is_incomplete
     }
 
     /// Returns the journal's run.
@@ -250,7 +265,7 @@ impl Session {
             }
         }
         let end = match self.reader.tail() {
-            Tail::Finished(mark) if is_caught_up => Some(mark),
+            Tail::Finished(mark) if is_caught_up && !self.is_incomplete => Some(mark),
             _ => None,
         };
         let row_count = rows.len() as u64;

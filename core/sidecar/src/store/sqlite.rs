@@ -8,9 +8,11 @@ use super::schema::{Dialect, Migration, SCHEMA_VERSION};
 use super::table::{Row, Table, Value};
 use super::{Applied, Batch, Database, Failpoint, Failure, RunState, StageLatency};
 use crate::journal::{EndMark, JournalHeader, Place};
-use claire_types::{InstrumentId, Scale};
+use claire_types::{InstrumentId, Mode, Scale};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,8 +26,9 @@ pub(super) struct Sqlite {
     failpoint: Failpoint,
 }
 
-/// How long a statement waits for another process's lock.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long a statement waits for another process's lock: shorter than the end of a run waits for the store, so that
+/// it can say what it waits for.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
 /// More than there are statements.
 const STATEMENTS_MAX: usize = 64;
 
@@ -81,6 +84,24 @@ impl Sqlite {
             Err(error) => Err(Failure::new("write", table, format!("its file: {error}"))),
         }
     }
+}
+
+/// Returns the highest epoch of the file's runs in these modes, without changing the file.
+pub(super) fn epoch_max(path: &Path, modes: &[Mode]) -> rusqlite::Result<Option<u32>> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    let table = "SELECT count(*) FROM sqlite_schema WHERE name = 'runs'";
+    let found: i64 = connection.query_row(table, [], |row| row.get(0))?;
+    if found == 0 {
+        return Ok(None);
+    }
+    let query = "SELECT max(epoch) FROM runs WHERE mode = ?1";
+    let epochs = modes.iter().map(|mode| {
+        let of_mode = |row: &rusqlite::Row<'_>| row.get::<_, Option<u32>>(0);
+        connection.query_row(query, [mode.as_str()], of_mode)
+    });
+    let epochs = epochs.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(epochs.into_iter().flatten().max())
 }
 
 /// What tells a file from another one that takes its name: device and number.

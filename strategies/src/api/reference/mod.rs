@@ -8,36 +8,62 @@ mod language;
 mod sections;
 
 use super::definition::{Argument, Default, Definition, Effect, Form, Group};
-use super::{constants, definitions};
+use super::{REGIMES, constants, definitions};
+use crate::Limits;
 use crate::check::HANDLERS_HELP;
 use crate::compile::ir::Type;
+use claire_types::{GateCode, OrderReason, OrderStatus};
 use sections::{SECTIONS, Section};
 use std::fmt::Write;
 
 /// Returns the text of `strategies/API.md`.
 pub fn reference() -> String {
     let mut page = sections::HEAD.to_owned();
+    contents(&mut page);
     handlers(&mut page);
     for section in SECTIONS {
         heading(&mut page, section);
         match section.group {
             Group::Indicators => {
-                properties_and_calls(&mut page, Group::Indicators, |of| of.returns == Type::Bars);
+                properties_and_calls(&mut page, Group::Indicators, |of| {
+                    of.returns != Type::Indicator
+                });
                 indicators::tables(&mut page);
             }
             Group::Outputs => properties_and_calls(&mut page, Group::Outputs, is_no_further_output),
             group => properties_and_calls(&mut page, group, |_| true),
         }
-        if section.group == Group::Orders {
-            constants_table(&mut page);
+        match section.group {
+            Group::Market => constants_table(&mut page, |name| !is_of_orders(name)),
+            Group::Orders => constants_table(&mut page, is_of_orders),
+            Group::Handles => names(&mut page),
+            _ => {}
         }
         example(&mut page, section.example);
     }
     page.push_str(sections::PARAMETERS);
     example(&mut page, sections::PARAMETERS_EXAMPLE);
     language::lists(&mut page);
+    limits(&mut page);
     page
 }
+
+/// Writes links to the headings.
+fn contents(page: &mut String) {
+    let titles = SECTIONS.iter().map(|section| section.title);
+    let all = ["Handlers"].into_iter().chain(titles).chain(LAST_TITLES);
+    let links: Vec<String> = all
+        .map(|title| format!("[{title}](#{})", title.to_lowercase().replace(' ', "-")))
+        .collect();
+    let _ = write!(page, "\n{}\n", links.join(" · "));
+}
+
+/// Headings after the groups.
+const LAST_TITLES: [&str; 3] = [
+    "Parameters and constants",
+    "What the language has",
+    "Limits",
+];
 
 fn heading(page: &mut String, section: &Section) {
     let _ = write!(page, "\n## {}\n\n{}\n", section.title, section.words);
@@ -57,10 +83,73 @@ fn handlers(page: &mut String) {
     example(page, sections::HANDLERS_EXAMPLE);
 }
 
-fn constants_table(page: &mut String) {
+/// Regimes are the market's; sides and flags are for orders.
+fn is_of_orders(name: &str) -> bool {
+    !REGIMES.iter().any(|(regime, _)| *regime == name)
+}
+
+fn constants_table(page: &mut String, is_one: fn(&str) -> bool) {
     page.push_str("\n| constant | value | what it is |\n|---|---|---|\n");
-    for (name, value, help) in constants() {
+    for (name, value, help) in constants().filter(|(name, ..)| is_one(name)) {
         let _ = writeln!(page, "| `{name}` | {value} | {help} |");
+    }
+}
+
+/// Writes what a handle's texts can be.
+fn names(page: &mut String) {
+    let quoted = |names: Vec<&str>| -> String {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(" ")
+    };
+    let statuses = OrderStatus::ALL.iter().map(|of| of.as_str());
+    let statuses = statuses.chain(["denied", "none"]).collect();
+    let ends = OrderReason::ALL.iter().map(|of| of.as_str());
+    let ends = ends.filter(|name| !name.is_empty()).collect();
+    let codes = GateCode::ALL.iter().filter(|code| **code != GateCode::Ok);
+    let codes = codes.map(|code| code.as_str()).collect();
+    page.push_str("\n| text | is one of |\n|---|---|\n");
+    let _ = writeln!(page, "| `status` | {} |", quoted(statuses));
+    let _ = writeln!(
+        page,
+        "| `reason` of an order that ended | {} |",
+        quoted(ends)
+    );
+    let _ = writeln!(page, "| `reason` of a denied order | {} |", quoted(codes));
+}
+
+/// Writes what a call may use up.
+fn limits(page: &mut String) {
+    let limits = Limits::default();
+    let rows = [
+        (
+            "operations of an interpreted call, turns of loops of a compiled one",
+            limits.operations_max,
+        ),
+        (
+            "functions calling each other, deep",
+            limits.call_depth_max as u64,
+        ),
+        ("variables alive at one time", limits.variables_max as u64),
+        ("bytes of a text", limits.string_bytes_max as u64),
+        (
+            "items of an array, nested ones included",
+            limits.array_items_max as u64,
+        ),
+        (
+            "fields of a map, nested ones included",
+            limits.map_fields_max as u64,
+        ),
+        (
+            "arrays and maps within one another in `this`, deep",
+            limits.state_depth_max as u64,
+        ),
+        ("functions of a file", limits.functions_max as u64),
+        ("bytes of a file", limits.source_bytes_max),
+    ];
+    page.push_str(sections::LIMITS);
+    page.push_str("\n| what | at most |\n|---|---|\n");
+    for (what, most) in rows {
+        let _ = writeln!(page, "| {what} | {most} |");
     }
 }
 

@@ -112,3 +112,10 @@ set from outside: `--set STRATEGY.name=value`, then the configuration, then the 
 a switch is `param(name, true)`.
 "#;
 pub(super) const PARAMETERS_EXAMPLE: &str = include_str!("examples/parameters.rhai");
+
+pub(super) const LIMITS: &str = r#"
+## Limits
+
+A handler's call that goes beyond one of these, or takes too long, is cut: what it did is undone, no `try` catches it, and the
+strategy is halted. A strategy is halted, too, when ten calls in a row end in an error.
+"#;

@@ -14,6 +14,7 @@ pub(crate) use script::{Script, Source};
 pub(crate) use state::{Slot, join};
 
 use super::ir::{FunctionId, Program, Type};
+use crate::Limits;
 use crate::api::Definition;
 use rhai::{AST, Dynamic};
 use state::Schema;
@@ -42,13 +43,14 @@ pub(crate) fn program(
     ast: &AST,
     constants: &[(String, Dynamic)],
     definitions: &'static [Definition],
+    limits: &Limits,
 ) -> Lowered {
-    let mut script = Script::new(ast, constants, definitions);
+    let mut script = Script::new(ast, constants, definitions, limits);
     let schema = Schema::of_init(&mut script);
     let mut arrays = BTreeMap::new();
     let mut best = handlers(&mut script, &schema, &arrays);
     // An array without items may be one of integers: as more handlers can live with.
-    for path in schema.empty_arrays() {
+    for path in schema.empty_arrays().into_iter().take(ARRAYS_TRIED_MAX) {
         if best.failures() == 0 {
             break;
         }
@@ -93,6 +95,9 @@ impl Lowered {
         failed.count()
     }
 }
+
+/// Arrays without items for which both types are tried; further ones hold floats.
+const ARRAYS_TRIED_MAX: usize = 8;
 
 /// Handlers and the types of their arguments.
 const HANDLERS: [(&str, &[Type]); 8] = [

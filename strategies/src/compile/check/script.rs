@@ -6,7 +6,7 @@ use crate::Limits;
 use crate::api::Definition;
 use crate::compile::ir::{Function, FunctionId, Program, TextId, Type};
 use crate::compile::lower::{Body, Want};
-use rhai::{AST, Dynamic, Position, Stmt};
+use rhai::{AST, Dynamic, Position, ScriptFuncDef, Stmt};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ pub(crate) struct Script<'a> {
     journal: Vec<Signature>,
     /// Functions under way.
     depth: usize,
-    /// Bodies lowered so far.
+    /// Bodies, and rests of bodies, lowered so far.
     bodies: usize,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Source {
     pub parameters: Vec<String>,
     pub statements: Vec<Stmt>,
     pub position: Position,
-    /// It is bound to a type of `this`.
+    /// It, or another of its name and count of arguments, is bound to a type of `this`.
     is_typed: bool,
 }
 
@@ -72,14 +72,22 @@ impl<'a> Script<'a> {
         ast: &AST,
         constants: &'a [(String, Dynamic)],
         definitions: &'static [Definition],
+        limits: &Limits,
     ) -> Self {
+        let is_typed = |function: &ScriptFuncDef| {
+            ast.iter_fn_def().any(|other| {
+                other.this_type.is_some()
+                    && other.name == function.name
+                    && other.params.len() == function.params.len()
+            })
+        };
         let sources = ast.iter_fn_def().map(|function| {
             let source = Source {
                 name: function.name.to_string(),
                 parameters: function.params.iter().map(ToString::to_string).collect(),
                 statements: crate::check::statements(ast, function),
                 position: function.body.start_position(),
-                is_typed: function.this_type.is_some(),
+                is_typed: is_typed(function),
             };
             let key = (source.name.clone(), source.parameters.len());
             (key, Rc::new(source))
@@ -93,7 +101,7 @@ impl<'a> Script<'a> {
             state: State::default(),
             program: Program::default(),
             is_init: false,
-            variables_max: Limits::default().variables_max,
+            variables_max: limits.variables_max,
             sources: sources.collect(),
             known: BTreeMap::new(),
             journal: Vec::new(),
@@ -115,6 +123,7 @@ impl<'a> Script<'a> {
     /// Forgets all functions, for another try with other types.
     pub(crate) fn clear(&mut self) {
         self.program = Program::default();
+        self.bodies = 0;
         self.known.clear();
         self.journal.clear();
     }
@@ -257,8 +266,7 @@ impl<'a> Script<'a> {
         guess: Option<Made>,
         wants: Want,
     ) -> Lowering<Made> {
-        self.bodies += 1;
-        if self.bodies > BODIES_MAX {
+        if !self.may_try() {
             return unsupported(
                 source.position,
                 "the script has too many combinations of types",
@@ -315,6 +323,12 @@ impl<'a> Script<'a> {
         if let Some(place) = self.program.functions.get_mut(id.0 as usize) {
             *place = function;
         }
+    }
+
+    /// Counts a try to lower something; returns whether there may be another.
+    pub(crate) fn may_try(&mut self) -> bool {
+        self.bodies += 1;
+        self.bodies <= BODIES_MAX
     }
 
     /// Returns where the tables end now.
@@ -375,4 +389,4 @@ const GUESSES: [(Type, bool); 11] = [
 const DEPTH_MAX: usize = 24;
 
 /// Bodies lowered for one script: bounds the trying.
-const BODIES_MAX: usize = 4_096;
+const BODIES_MAX: usize = 1_024;

@@ -13,7 +13,7 @@ mod statements;
 
 use super::context::Context;
 use super::ir::{Expression, Function, FunctionId, Kind, Program, Type};
-use super::plan::Plan;
+use super::plan::{Plan, turns};
 use super::support;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -209,7 +209,7 @@ impl<'a> Emitter<'a> {
             self.code.def_var(local, value);
         }
         if !self.function.is_handler {
-            self.charge();
+            self.charge(turns(&[&self.function.body]));
         }
     }
 
@@ -244,13 +244,13 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Takes a turn from the budget.
-    fn charge(&mut self) {
+    /// Takes turns from the budget.
+    fn charge(&mut self, count: i64) {
         let turns = self
             .code
             .ins()
             .load(types::I64, plain(), self.context, Context::TURNS);
-        let left = self.code.ins().iadd_imm_s(turns, -1);
+        let left = self.code.ins().iadd_imm_s(turns, -count);
         self.code
             .ins()
             .store(plain(), left, self.context, Context::TURNS);

@@ -3,7 +3,7 @@
 use super::{Emitter, Path, Turns, fixed, is_array, plain};
 use crate::compile::context::Context;
 use crate::compile::ir::{Block, Expression, FieldId, Kind, Local, Statement, Type};
-use crate::compile::plan::{is_fresh, makes_arrays};
+use crate::compile::plan::{expression_makes_arrays, is_fresh, makes_arrays, turns as cost};
 use crate::compile::support;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Switch;
@@ -59,22 +59,36 @@ impl Emitter<'_> {
         if !makes_arrays(statement) {
             return self.simple(statement);
         }
-        let context = self.context;
-        let mark = self.call(
-            support::mark as *const () as usize,
-            &[types::I64],
-            Some(types::I64),
-            &[context],
-        );
+        let mark = self.pool_mark();
         self.simple(statement);
         if self.is_reachable {
-            self.call(
-                support::release as *const () as usize,
-                &[types::I64, types::I64],
-                None,
-                &[context, mark],
-            );
+            self.release(mark);
         }
+    }
+
+    /// Writes an expression that is no array, and gives back the arrays that it made on the way.
+    fn plain_value(&mut self, of: &Expression) -> Value {
+        if !expression_makes_arrays(of) {
+            return self.expression(of);
+        }
+        let mark = self.pool_mark();
+        let value = self.expression(of);
+        if self.is_reachable {
+            self.release(mark);
+        }
+        value
+    }
+
+    fn pool_mark(&mut self) -> Value {
+        let mark = support::mark as *const () as usize;
+        let context = self.context;
+        self.call(mark, &[types::I64], Some(types::I64), &[context])
+    }
+
+    fn release(&mut self, mark: Value) {
+        let release = support::release as *const () as usize;
+        let arguments = [self.context, mark];
+        self.call(release, &[types::I64; 2], None, &arguments);
     }
 
     fn simple(&mut self, statement: &Statement) {
@@ -134,7 +148,7 @@ impl Emitter<'_> {
     }
 
     fn branch(&mut self, condition: &Expression, yes: &Block, no: &Block) {
-        let condition = self.expression(condition);
+        let condition = self.plain_value(condition);
         let (then, or, after) = (
             self.code.create_block(),
             self.code.create_block(),
@@ -171,7 +185,7 @@ impl Emitter<'_> {
         blocks: &[Block],
         otherwise: &Block,
     ) {
-        let value = self.expression(of);
+        let value = self.plain_value(of);
         let places: Vec<_> = blocks.iter().map(|_| self.code.create_block()).collect();
         let (or, after) = (self.code.create_block(), self.code.create_block());
         let mut switch = Switch::new();
@@ -207,7 +221,7 @@ impl Emitter<'_> {
         let head = self.path();
         self.code.ins().jump(turn, &[]);
         self.code.switch_to_block(turn);
-        self.charge();
+        self.charge(cost(&[body, step]));
         self.loops.push(Turns {
             step: next,
             after,
@@ -249,9 +263,7 @@ impl Emitter<'_> {
                 value = self.call(hand_back, &[types::I64; 3], Some(types::I64), &arguments);
                 self.leave_if_told();
             } else {
-                let release = support::release as *const () as usize;
-                let arguments = [self.context, mark];
-                self.call(release, &[types::I64; 2], None, &arguments);
+                self.release(mark);
             }
         }
         self.return_word(value);

@@ -54,6 +54,9 @@ impl Body<'_, '_> {
         let (frame, mark, length) = (self.frame.clone(), self.script.mark(), out.len());
         let mut furthest: Option<NotCompiled> = None;
         for of in [Type::Floats, Type::Ints] {
+            if !self.script.may_try() {
+                break;
+            }
             self.frame = frame.clone();
             self.script.forget(mark);
             out.truncate(length);

@@ -2,7 +2,7 @@
 
 use super::{
     Block, Body, Expression, Holds, Kind, Loop, Lowering, Outcome, Statement, Type, Want, order,
-    ranges::Turns, unsupported, word,
+    unsupported, word,
 };
 use crate::compile::ir::{Binary, Comparison};
 use rhai::{Expr, FlowControl, Ident, Position, StmtBlock};
@@ -62,27 +62,28 @@ impl Body<'_, '_> {
         wants: Want,
     ) -> Lowering<Outcome> {
         let (name, counter, flow) = of;
-        let Turns {
-            of,
-            mut body,
-            value,
-            mut step,
-        } = self.turns(&flow.expr, out)?;
+        let turns = self.turns(&flow.expr, out)?;
         let outer = self.frame.scope.len();
+        let (mut count, mut step_count) = (Block::new(), Block::new());
         if let Some(counter) = counter {
             let turn = self.local(Type::Int);
             out.push(Statement::Set(turn, Expression::int(0)));
             let shown = self.local(Type::Int);
             let reading = || Expression::new(Type::Int, Kind::Local(turn));
-            body.push(Statement::Set(shown, reading()));
-            step.push(Statement::Set(turn, plus_one(reading())));
+            count.push(Statement::Set(shown, reading()));
+            step_count.push(Statement::Set(turn, plus_one(reading())));
             self.add_variable(counter.as_str(), Holds::Local(shown), false, counter.pos)?;
         }
-        let item = self.local(of);
-        body.push(Statement::Set(item, value));
+        let item = self.local(turns.of);
         self.add_variable(name.as_str(), Holds::Local(item), false, name.pos)?;
-        let (_, left) = self.turn(&flow.body, &mut body, wants)?;
+        let mut inner = Block::new();
+        let (_, left) = self.turn(&flow.body, &mut inner, wants)?;
         self.frame.scope.truncate(outer);
+        let (mut body, value, mut step) = turns.around(&inner, self, out);
+        body.append(&mut count);
+        body.push(Statement::Set(item, value));
+        body.append(&mut inner);
+        step.append(&mut step_count);
         self.finish_loop(body, step, left, false, at, out)
     }
 

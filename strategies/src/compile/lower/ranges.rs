@@ -5,6 +5,7 @@ use super::{
     word,
 };
 use crate::compile::ir::{Binary, Comparison};
+use crate::compile::walk::{self, Seen};
 use crate::{Limits, sandbox};
 use rhai::{Dynamic, Expr, Position, Scope};
 use std::ops;
@@ -13,12 +14,21 @@ use std::ops;
 pub(super) struct Turns {
     /// The variable's type.
     pub of: Type,
-    /// How a turn begins: it may end the loop.
-    pub body: Block,
-    /// The variable's value.
-    pub value: Expression,
-    /// How a turn ends.
-    pub step: Block,
+    over: Over,
+}
+
+/// What the turns are over.
+enum Over {
+    Numbers {
+        /// How a turn begins: it may end the loop.
+        begin: Block,
+        /// The variable's value.
+        value: Expression,
+        /// How a turn ends.
+        step: Block,
+    },
+    /// An array with a name, and the local that counts.
+    Array(Expression, Local),
 }
 
 /// Both ends of a range of integers.
@@ -105,9 +115,11 @@ impl Body<'_, '_> {
         };
         Turns {
             of: Type::Int,
-            body: vec![loops::break_unless(loops::compare(within, here(), end))],
-            value: here(),
-            step,
+            over: Over::Numbers {
+                begin: vec![loops::break_unless(loops::compare(within, here(), end))],
+                value: here(),
+                step,
+            },
         }
     }
 
@@ -181,7 +193,7 @@ impl Body<'_, '_> {
         let is_on = loops::compare(Comparison::NotEqual, the_way(), Expression::int(0));
         let is_up = loops::compare(Comparison::Greater, the_way(), Expression::int(0));
         let ends = |how| vec![Statement::If(is(how, at, end), go(0), Block::new())];
-        let body = vec![
+        let begin = vec![
             loops::break_unless(is_on),
             Statement::Set(value, read(at)),
             Statement::Set(at, sum(at, step)),
@@ -193,13 +205,17 @@ impl Body<'_, '_> {
         ];
         Turns {
             of,
-            body,
-            value: read(value),
-            step: Block::new(),
+            over: Over::Numbers {
+                begin,
+                value: read(value),
+                step: Block::new(),
+            },
         }
     }
 
-    /// Lowers the turns over an array, which is copied first: what the body does to it is not seen.
+    /// Lowers the turns over an array. Rhai copies it first: what the body does to it is not seen.
+    ///
+    /// An array with a name is copied only where the body may change it, which is known when that is lowered.
     fn turns_of_array(
         &mut self,
         array: Expression,
@@ -210,21 +226,73 @@ impl Body<'_, '_> {
             let found = word(array.of);
             return unsupported(position, format!("`for` over {found}"));
         };
-        let of_array = array.of;
-        let (copy, at) = (self.local(of_array), self.local(Type::Int));
-        out.push(Statement::Set(copy, array.owned()));
+        let at = self.local(Type::Int);
         out.push(Statement::Set(at, Expression::int(0)));
-        let items = || Box::new(Expression::new(of_array, Kind::Local(copy)));
-        let here = || Expression::new(Type::Int, Kind::Local(at));
-        let length = Expression::new(Type::Int, Kind::Length(items()));
-        let is_within = loops::compare(Comparison::Less, here(), length);
+        let array = match array.kind {
+            Kind::Local(_) | Kind::Field(_) => array,
+            _ => self.keep(array, out),
+        };
         Ok(Turns {
             of,
-            body: vec![loops::break_unless(is_within)],
-            value: Expression::new(of, Kind::Item(items(), Box::new(here()))),
-            step: vec![Statement::Set(at, loops::plus_one(here()))],
+            over: Over::Array(array, at),
         })
     }
+}
+
+impl Turns {
+    /// Returns how a turn begins, its value, and how it ends, for this body. `out` is what comes before the loop.
+    pub(super) fn around(
+        self,
+        inner: &Block,
+        body: &mut Body<'_, '_>,
+        out: &mut Block,
+    ) -> (Block, Expression, Block) {
+        let (array, at) = match self.over {
+            Over::Numbers { begin, value, step } => return (begin, value, step),
+            Over::Array(array, at) => (array, at),
+        };
+        let read = if may_change(inner, &array) {
+            body.keep(array, out)
+        } else {
+            array
+        };
+        let items = || read.again().unwrap_or_else(Expression::unit);
+        let here = || Expression::new(Type::Int, Kind::Local(at));
+        let length = Expression::new(Type::Int, Kind::Length(Box::new(items())));
+        let is_within = loops::compare(Comparison::Less, here(), length);
+        let item = Kind::Item(Box::new(items()), Box::new(here()));
+        (
+            vec![loops::break_unless(is_within)],
+            Expression::new(self.of, item),
+            vec![Statement::Set(at, loops::plus_one(here()))],
+        )
+    }
+}
+
+/// Returns whether the statements may change the array with this name.
+fn may_change(block: &Block, array: &Expression) -> bool {
+    let is_it = |other: &Expression| match (&array.kind, &other.kind) {
+        (Kind::Local(one), Kind::Local(other)) => one == other,
+        (Kind::Field(one), Kind::Field(other)) => one == other,
+        (Kind::Local(_), Kind::Field(_)) | (Kind::Field(_), Kind::Local(_)) => false,
+        _ => true,
+    };
+    let mut changes = false;
+    walk::block(block, &mut |seen| {
+        changes |= match (seen, &array.kind) {
+            (Seen::Statement(Statement::Set(local, _)), Kind::Local(own)) => local == own,
+            (Seen::Statement(Statement::SetField(field, _)), Kind::Field(own)) => field == own,
+            (Seen::Statement(Statement::SetItem { array, .. }), _) => is_it(array),
+            (Seen::Expression(of), _) => match &of.kind {
+                Kind::ArrayCall(_, arguments) => arguments.first().is_none_or(is_it),
+                // A function of the script may change any field.
+                Kind::Call(..) => matches!(array.kind, Kind::Field(_)),
+                _ => false,
+            },
+            _ => false,
+        };
+    });
+    changes
 }
 
 fn range_constant(value: &Dynamic) -> Option<Range> {

@@ -23,7 +23,7 @@ extern "C" fn mixed(
     text: TextWord,
     market: u64,
 ) -> f64 {
-    assert_eq!(market, u64::from(context.market().0));
+    assert_eq!(market, context.market_word());
     let text = text.as_str().len() as f64;
     if flag {
         whole as f64 * real + text

@@ -99,19 +99,7 @@ impl Desk for Quiet {
     }
     fn plot(&mut self, _: &str, _: &str, _: f64) {}
     fn undo(&mut self) {}
-    fn quote(&mut self, _: &QuoteRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn protect(&mut self, _: &ProtectRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn stop(&mut self, _: &StopRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn bracket(&mut self, _: &BracketRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn replace(&mut self, _: OrderHandle, _: f64, _: f64) -> OrderHandle {
-        OrderHandle::NONE
+    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
+        Err(DeskFault::OutsideInit)
     }
 }

@@ -355,7 +355,7 @@ fn of_ranges(spec: &IndicatorSpec, bars: &[BarF64]) -> Option<Vec<f64>> {
             vec![line, signal, line - signal]
         }
         Kind::Stochastic => {
-            let places = series_of_bars(bars, |seen| {
+            let places = series(bars, |seen| {
                 let (window, close) = (last(seen, n)?, seen.last()?.close);
                 Some(100.0 * (close - lowest(window)) / (highest(window) - lowest(window)))
             });
@@ -364,7 +364,7 @@ fn of_ranges(spec: &IndicatorSpec, bars: &[BarF64]) -> Option<Vec<f64>> {
         }
         Kind::Atr => vec![wilder(&true_ranges(bars), n)?],
         Kind::Adx => {
-            let indices = series_of_bars(bars, |seen| {
+            let indices = series(bars, |seen| {
                 let (plus, minus) = directions(seen, n)?;
                 Some(if plus + minus == 0.0 {
                     0.0
@@ -424,10 +424,6 @@ fn of_ranges(spec: &IndicatorSpec, bars: &[BarF64]) -> Option<Vec<f64>> {
         Kind::BookImbalance => vec![exponential(&closes, second)?],
         other => panic!("{other:?} is not on bars"),
     })
-}
-
-fn series_of_bars(bars: &[BarF64], each: impl Fn(&[BarF64]) -> Option<f64>) -> Vec<f64> {
-    series(bars, each)
 }
 
 /// Kinds on bars, each with several arguments.

@@ -114,7 +114,7 @@ fn ten_million_trades_do_not_drift_in_windows_of_time() {
             now: WallNs(1_700_000_000_000_000_000 + number as i64 * 1_000_000),
             price: bar.close,
             qty: bar.volume,
-            side: if bar.high.to_bits() % 2 == 0 {
+            side: if bar.high.to_bits().is_multiple_of(2) {
                 Side::Buy
             } else {
                 Side::Sell

@@ -2,6 +2,8 @@
 
 use super::snippets::{Exits, check};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use std::cell::Cell;
 
 /// An expression of integers, floats or bools; `depth` bounds it.
 fn ints(depth: u32) -> BoxedStrategy<String> {
@@ -130,16 +132,39 @@ fn statements() -> impl Strategy<Value = String> {
     prop::collection::vec(one, 1..6).prop_map(|all| all.join("\n"))
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-    #[test]
-    fn prop_expressions_are_computed_as_rhai_does(body in prop_oneof![ints(3), floats(3), bools(3)]) {
-        check(&format!("{body} /* fails */"), Exits::OnErrors);
+/// Checks made bodies; fails where hardly any is run to its end, so that nothing was compared.
+fn check_made(bodies: impl Strategy<Value = String>, completed_min: usize) {
+    let config = ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let completed = Cell::new(0);
+    let result = TestRunner::new(config).run(&bodies, |body| {
+        let of_this = check(&format!("{body} /* fails */"), Exits::OnErrors);
+        completed.set(completed.get() + of_this);
+        Ok(())
+    });
+    if let Err(fault) = result {
+        panic!("{fault}");
     }
+    let completed = completed.get();
+    assert!(
+        completed >= completed_min,
+        "{completed} runs came to their end"
+    );
+}
 
-    #[test]
-    fn prop_statements_do_as_rhai_does(body in statements()) {
-        check(&format!("{body} /* fails */"), Exits::OnErrors);
-    }
+/// Made bodies per test; each is run on all inputs.
+const CASES: u32 = 128;
+
+#[test]
+fn prop_expressions_are_computed_as_rhai_does() {
+    let bodies = prop_oneof![ints(3), floats(3), bools(3)];
+    check_made(bodies, CASES as usize * 6);
+}
+
+#[test]
+fn prop_statements_do_as_rhai_does() {
+    check_made(statements(), CASES as usize * 4);
 }

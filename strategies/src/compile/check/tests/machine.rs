@@ -15,6 +15,8 @@ const MAIN: InstrumentId = InstrumentId(0);
 struct Run {
     strategy: RhaiStrategy,
     desk: LentDesk,
+    /// The state after `init`.
+    initial: Vec<u8>,
 }
 
 impl Run {
@@ -22,12 +24,14 @@ impl Run {
         let mut run = Self {
             strategy: RhaiStrategy::with(Arc::clone(script), backend),
             desk: FakeDesk::lent(),
+            initial: Vec::new(),
         };
         let init = run.strategy.call(&StrategyEvent::Init, &mut run.desk);
         init.expect("init runs");
         let fake = desk::fake(&mut run.desk);
         fake.is_init = false;
         fake.log.clear();
+        run.initial = run.saved();
         run
     }
 
@@ -37,9 +41,10 @@ impl Run {
         bytes
     }
 
-    /// Calls the book's handler with these inputs; returns the fault, the state and what the desk was asked.
+    /// Calls the book's handler with these inputs, after nothing but `init`; returns the fault, the state and what the desk was asked.
     fn call(&mut self, inputs: (i64, i64, f64, f64)) -> (Option<String>, Vec<u8>, Vec<String>) {
-        let state = state::read(&self.saved(), 16).expect("these bytes were saved");
+        desk::fake(&mut self.desk).orders.clear();
+        let state = state::read(&self.initial, 16).expect("these bytes were saved");
         let mut state = state.expect("init has run");
         let (a, b, x, y) = inputs;
         let inputs: [(&str, Dynamic); 4] = [
@@ -92,10 +97,83 @@ pub(super) fn check(text: &str, returns: Type) {
 {handlers:?}"
     );
     let script = Arc::new(script);
+    let mut machine = Run::new(&script, Backend::Compiled);
+    let mut interpreted = Run::new(&script, Backend::Interpreted);
     for inputs in INPUTS {
-        let mut machine = Run::new(&script, Backend::Compiled);
-        let mut interpreted = Run::new(&script, Backend::Interpreted);
         let (found, want) = (machine.call(inputs), interpreted.call(inputs));
         assert_eq!(found, want, "{text}\n{inputs:?}");
     }
+}
+
+/// Runs a script's book handler some times on both backends.
+fn same(text: &str, calls: usize) {
+    let script = match Script::compile("test", text, &[]) {
+        Ok(script) => Arc::new(script),
+        Err(faults) => panic!("{text}\n{faults:?}"),
+    };
+    let handlers = &script.compiled().handlers;
+    let is_compiled = handlers.iter().all(|of| of.interpreted.is_none());
+    assert!(is_compiled, "{text}\n{handlers:?}");
+    let mut machine = Run::new(&script, Backend::Compiled);
+    let mut interpreted = Run::new(&script, Backend::Interpreted);
+    for number in 0..calls {
+        let event = StrategyEvent::Book { market: MAIN };
+        let found = machine.strategy.call(&event, &mut machine.desk);
+        let want = interpreted.strategy.call(&event, &mut interpreted.desk);
+        assert_eq!(found, want, "{text}\ncall {number}");
+        assert_eq!(
+            machine.saved(),
+            interpreted.saved(),
+            "{text}\ncall {number}"
+        );
+    }
+}
+
+#[test]
+fn limits_cut_the_same_calls() {
+    let bodies = [
+        "this.n = down(this.n * 4); this.n += 1;",
+        "this.n += 1; for i in 0..this.n * 500 { this.list.push(0.5); }",
+        "this.n += 1; let t = []; for i in 0..this.n * 500 { t.push(i); } this.n += t.len();",
+        "this.n += 1; let t = this.list; for i in 0..900 { this.list.push(1.0); } t.push(2.0); this.list = t;",
+    ];
+    for body in bodies {
+        let text = format!(
+            "fn init(m) {{ #{{ n: 1, list: [], other: [] }} }}\n\
+             fn down(v) {{ if v <= 0 {{ 0 }} else {{ 1 + down(v - 1) }} }}\n\
+             fn on_start(m) {{ this.other.push(1); }}\n\
+             fn on_book(m) {{ {body} }}"
+        );
+        same(&text, 12);
+    }
+}
+
+#[test]
+fn functions_of_the_script_come_before_those_of_the_language() {
+    same(
+        "fn init(m) { #{ n: 1, x: 0.5 } }
+         fn abs(v) { v * 100 }
+         fn max(one, other) { one - other }
+         fn imbalance(levels) { levels }
+         fn on_book(m) {
+             this.n = abs(this.n) + (-3).abs() + max(1, 2) + this.n.min(7);
+             this.x = abs(this.x) + imbalance(2);
+         }",
+        3,
+    );
+}
+
+#[test]
+fn protections_get_the_same_numbers() {
+    same(
+        "const STOP = param(\"stop\", 4, 1, 100);
+         const TAKE = param(\"take\", 6, 1, 100);
+         fn init(m) { #{ n: 0, side: 1 } }
+         fn on_book(m) {
+             this.side = -this.side;
+             m.protect(m.bid - this.side * STOP * m.tick, m.ask + this.side * TAKE * m.tick);
+             m.protect(m.bid);
+         }",
+        4,
+    );
 }

@@ -63,7 +63,12 @@ impl Compiled {
     }
 
     fn lowered(&self) -> Lowered {
-        check::program(&self.ast, &self.constants, api::definitions())
+        check::program(
+            &self.ast,
+            &self.constants,
+            api::definitions(),
+            &Limits::default(),
+        )
     }
 
     /// Calls a function as the interpreter does; returns its value, or the error's words.

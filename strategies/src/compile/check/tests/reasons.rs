@@ -68,6 +68,7 @@ fn texts_maps_and_functions_as_values() {
         ("let t = this;", "`this` as a value of its own", 1, 9),
         ("let t = twice;", "the function `twice` as a value", 1, 9),
         ("let t = |v| v + 1;", "a function as a value", 1, 9),
+        ("let t = 1;\nlet g = |v| v + t;", "closures", 2, 17),
         ("let t = 'c';", "a character", 1, 9),
         ("this.inner.remove(\"n\");", "`remove` of a map", 1, 12),
         (
@@ -265,6 +266,18 @@ fn functions_that_cannot_be_typed() {
         ("a.bump(1);", "`bump` with an integer as its `this`", 1, 3),
         ("halved(a);", "what `halved` returns cannot be told", 0, 0),
         ("twice(nothing());", "() as an argument of `twice`", 1, 1),
+        (
+            "a.scaled();",
+            "`scaled` with an integer as its `this`",
+            1,
+            3,
+        ),
+        (
+            "this.scaled();",
+            "`scaled` belongs to one type of `this`",
+            1,
+            6,
+        ),
         ("this.bump();", "`bump` of a map", 1, 6),
     ]);
 }

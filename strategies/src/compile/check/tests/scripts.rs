@@ -30,7 +30,7 @@ const SHIPPED: [(&str, &str); 6] = [
     ),
 ];
 
-/// Scripts of the page; some of what they call is not there for the interpreter yet.
+/// Scripts of the page.
 const PAGE: [(&str, &str); 3] = [
     (
         "ema_cross_stop",
@@ -128,8 +128,8 @@ fn argument(handler: &str, step: u64) -> Option<(Type, Dynamic)> {
 }
 
 #[test]
-fn shipped_scripts_do_the_same_both_ways() {
-    for (name, text) in SHIPPED {
+fn scripts_do_the_same_both_ways() {
+    for (name, text) in SHIPPED.into_iter().chain(PAGE) {
         let compiled = Compiled::new(text);
         let lowered = compiled.lowered();
         let (mut interpreted, mut machine) = (Side::new(&compiled), Side::new(&compiled));
@@ -279,4 +279,72 @@ fn a_function_has_a_form_for_each_combination_of_types_and_no_more() {
         form("on_start", &[Type::Market]),
     ];
     assert_eq!(forms, want);
+}
+
+/// A chain of functions, each calling the next from within as deep an expression as may be.
+fn chain(length: usize, depth: usize) -> String {
+    let mut text = "fn init(m) { #{ n: 1 } }\nfn on_book(m) { this.n = f0(1); }\n".to_owned();
+    for number in 0..length {
+        let inner = if number + 1 == length {
+            "v".to_owned()
+        } else {
+            format!("f{}(v)", number + 1)
+        };
+        let body = (0..depth).fold(inner, |body, _| {
+            format!("(1 + if v > 0 {{ {body} }} else {{ 2 }})")
+        });
+        text.push_str(&format!("fn f{number}(v) {{ {body} }}\n"));
+    }
+    text
+}
+
+#[test]
+fn deep_scripts_are_lowered_or_refused_within_a_threads_stack() {
+    // Tests run on threads with stacks of 2 MB.
+    let engine = crate::sandbox::engine(&crate::Limits::default());
+    let depth = (1..20)
+        .rev()
+        .find(|depth| engine.compile(chain(2, *depth)).is_ok());
+    let depth = depth.expect("one of them is not too deep");
+    assert!(depth > 2, "{depth}");
+    let lowered = Compiled::new(&chain(12, depth)).lowered();
+    assert!(
+        lowered.handlers[0].compiled.is_ok(),
+        "{:?}",
+        lowered.handlers
+    );
+    let lowered = Compiled::new(&chain(60, depth)).lowered();
+    let fault = lowered.handlers[0].compiled.as_ref().expect_err("too deep");
+    assert!(
+        fault.reason.contains("functions call each other deeper"),
+        "{fault:?}"
+    );
+}
+
+#[test]
+fn trying_types_comes_to_an_end() {
+    let empties: String = (0..40)
+        .map(|number| format!("let t{number} = [];\n"))
+        .collect();
+    let uses: String = (0..40)
+        .map(|number| format!("t{number}.push(1);\n"))
+        .collect();
+    let text = format!(
+        "fn init(m) {{ #{{ n: 1 }} }}\nfn on_book(m) {{\n{empties}{uses}this.n = \"x\";\n}}"
+    );
+    let lowered = Compiled::new(&text).lowered();
+    assert!(lowered.handlers[0].compiled.is_err());
+    let calls: String = (0..30)
+        .map(|number| {
+            format!(
+                "fn g{number}(v) {{ if v > 1 {{ g{0}(v - 1) }} else {{ g{1}(v) }} }}\n",
+                (number + 1) % 30,
+                (number + 7) % 30
+            )
+        })
+        .collect();
+    let text =
+        format!("fn init(m) {{ #{{ n: 1 }} }}\nfn on_book(m) {{ this.n = g0(3); }}\n{calls}");
+    let lowered = Compiled::new(&text).lowered();
+    assert_eq!(lowered.handlers.len(), 1);
 }

@@ -15,8 +15,8 @@ pub(super) enum Exits {
     AlsoElsewhere,
 }
 
-/// Runs `fn f(m, a, b, x, y) { body }` both ways on all inputs.
-pub(super) fn check(body: &str, exits: Exits) {
+/// Runs `fn f(m, a, b, x, y) { body }` both ways on all inputs; returns how many runs came to their end.
+pub(super) fn check(body: &str, exits: Exits) -> usize {
     let text = format!("{PROLOGUE}\nfn f(m, a, b, x, y) {{ {body} }}\n");
     let compiled = Compiled::new(&text);
     let (lowered, id) = lower(&compiled);
@@ -66,6 +66,7 @@ pub(super) fn check(body: &str, exits: Exits) {
         "no input completes: {body}"
     );
     super::machine::check(&text, lowered.program.functions[id.0 as usize].returns);
+    completed
 }
 
 fn after_text(state: &Dynamic) -> String {
@@ -86,7 +87,12 @@ pub(super) fn lowered(
 ) -> Result<(crate::compile::check::Lowered, FunctionId), crate::compile::check::NotCompiled> {
     let types = [Type::Market, Type::Int, Type::Int, Type::Float, Type::Float];
     let constants = &compiled.constants;
-    let mut script = Script::new(&compiled.ast, constants, crate::api::definitions());
+    let mut script = Script::new(
+        &compiled.ast,
+        constants,
+        crate::api::definitions(),
+        &crate::Limits::default(),
+    );
     let id = crate::compile::check::function(&mut script, "f", &types)?;
     let lowered = crate::compile::check::Lowered {
         program: std::mem::take(&mut script.program),
@@ -147,6 +153,8 @@ fn sum(list) { let t = 0.0; for v in list { t += v; } list.push(1.0); t }
 fn first(list) { list[0] }
 fn name_of(v) { if v > 0 { "up" } else { "down" } }
 fn nothing() { }
+fn int.scaled() { this * 10 }
+fn scaled() { this.n * 10 }
 fn halved(n) { if n < 1 { 1 } else { halved(n - 1) * 0.5 } }
 fn tell(m, text) { note("{}", text); m.bid }
 "#;

@@ -292,6 +292,14 @@ fn loops() {
         "let s = 0; for v in this.ints { s += v; } s",
         "let s = 0.0; for v in this.floats { s += v; } s",
         "for v in this.ints { this.ints.push(v * 10); } this.ints.len()",
+        "let s = 0; for v in this.ints { this.ints[2] = 50; s += v; } s",
+        "let s = 0; for v in this.ints { this.ints = [9]; s += v; } s",
+        "let s = 0.0; for v in this.floats { this.grow(v); s += v; } s + this.floats.len()",
+        "let s = 0; let t = [1, 2]; for v in t { t[1] = 9; s += v; } s",
+        "let s = 0; let t = [1, 2]; for v in t { t = [7, 8, 9]; s += v; } s + t.len()",
+        "let s = 0; let t = [1, 2]; for v in t { for w in t { t.push(w); s += v * w; } } s + t.len()",
+        "let s = 0; let t = [1, 2]; for (v, i) in t { let t = [v]; t.push(i); s += t[1]; } s",
+        "let s = 0; let t = [1, 2]; for v in t { if 1 + ({ t.push(v); v }) > 2 { s += t.len(); } } s",
         "let s = 0; for i in 0..3 { for j in 0..i { s += i * j; if j == 1 { continue; } } } s",
         "let s = 0; for i in 0..3 { let i = i * 2; s += i; } s",
         "let s = 0; for i in 0..4 { i += 10; s += i; } s",
@@ -334,6 +342,12 @@ fn fields_of_the_state() {
         "this[\"n\"] = 4; this.n",
         "this.n /= a; this.n",
         "let n = this.n; this.n = 99; n",
+        "this?.n + 1",
+        "this.floats[0].floor + this.floats[1].abs()",
+        "this.inner.deep.list[0].round().to_int()",
+        "this.order?.is_open",
+        "market(\"sim:OTHER\").bid(this.bump(-2))",
+        "market(this.word).bid(this.bump(-2)) /* fails */",
     ]);
 }
 
