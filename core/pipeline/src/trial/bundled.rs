@@ -10,9 +10,7 @@ use crate::feed::Feed as _;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::paper::{START_OF_MAX, are_listed, look_first, market_of, traffic_of};
 use crate::replay::{FILE_EPOCH, Onlooker, Replayed, troubles};
-use crate::run::{
-    Assembly, RecordPlan, RunError, header, load_all, prepare_loaded, script_hashes,
-};
+use crate::run::{Assembly, RecordPlan, RunError, header, load_all, prepare_loaded, script_hashes};
 use crate::status::StatusCell;
 use crate::summary::{RunFigures, summarize, topology_name};
 use crate::topology::Topology;
