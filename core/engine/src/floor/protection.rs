@@ -303,9 +303,10 @@ impl Floor {
         let reason = self.leg_reason(protection, "take profit", take);
         let exit = Exit {
             price: Some(take),
+            most: claire_types::Qty(i64::MAX),
             flags: OrderFlags::IOC,
             purpose: Purpose::Protective,
-            reason,
+            ..Exit::at_market(reason)
         };
         self.act_as(strategy, |floor| floor.exit_with(market, &exit));
         protection.due = self.now.after(pause_after(protection.tries));

@@ -87,8 +87,8 @@ pub(super) fn run<W: Watch>(
         config_hash: config.hash(),
         script_hashes,
         data_hash: None,
-        fault_texts: troubles(&finished),
         fault_first: None,
+        fault_texts: troubles(&finished),
         store_lag: None,
     };
     Ok((replayed, watch))
