@@ -136,8 +136,7 @@ pub fn replay_watched<W: Watch>(
     selection.market = selection.market.or(detected.market);
     config.select(&selection)?;
     let loaded = load_all(&config)?.into_iter().map(onlooker.around);
-    let start = (FILE_EPOCH, None);
-    let prepared = prepare_loaded(&config, Mode::Replay, start, loaded.collect())?;
+    let prepared = prepare_loaded(&config, Mode::Replay, (FILE_EPOCH, None), loaded.collect())?;
     look_first(&mut recording, &detected.venues, &config, &prepared)?;
     let mut header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let plan = with_journal(request.plan.clone(), &config, header.run_id);
@@ -151,10 +150,7 @@ pub fn replay_watched<W: Watch>(
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
     let (journal, store) = plan.shown();
-    let journaling = Journaling {
-        inputs: false,
-        segments: plan.journal.as_ref().map(|_| segment_plan(&config)),
-    };
+    let journaling = journaling_of(&plan, &config);
     let assembly = Assembly {
         config: &config,
         topology: request.topology,
@@ -187,6 +183,14 @@ pub fn replay_watched<W: Watch>(
         store_lag: finished.store_lag,
     };
     Ok((replayed, watch))
+}
+
+/// Returns what of a replay stands in its journal beside its records: its inputs are files.
+fn journaling_of(plan: &RecordPlan, config: &Config) -> Journaling {
+    Journaling {
+        inputs: false,
+        segments: plan.journal.as_ref().map(|_| segment_plan(config)),
+    }
 }
 
 /// Compares limits and scripts with the markets before the start; says at once what will never trade.
