@@ -39,7 +39,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Version of what the engine makes of its inputs; raised with every change of outputs.
-pub const SEMANTICS_VERSION: u32 = 2;
+pub const SEMANTICS_VERSION: u32 = 3;
 
 /// Where a run is written down.
 #[derive(Clone, Debug, Default)]
