@@ -61,6 +61,15 @@ const STRATEGIES: &[(&str, &[&str])] = &[
         &["breakout.bar_s=1", "breakout.range_bps_min=0"],
     ),
     (
+        "momentum",
+        &[
+            "momentum.bar_s=1",
+            "momentum.enter_bps=6",
+            "momentum.leave_bps=1",
+        ],
+    ),
+    ("grid", &["grid.step_bps=6"]),
+    (
         "mean_reversion",
         &["mean_reversion.bar_s=1", "mean_reversion.enter=1.5"],
     ),

@@ -160,7 +160,4 @@ impl Desk for Quiet {
     fn note(&mut self, _: NoteLevel, _: &str) {}
     fn plot(&mut self, _: &str, _: &str, _: f64) {}
     fn undo(&mut self) {}
-    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
-        Ok(())
-    }
 }

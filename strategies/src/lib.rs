@@ -30,7 +30,7 @@ mod token;
 
 pub use api::reference::reference;
 pub use backend::{Backend, HandlerState, Interpreted};
-pub use bundled::{BUNDLED, bundled};
+pub use bundled::{BUNDLED, bundled, bundled_test};
 pub use diagnostic::Diagnostic;
 pub use limits::Limits;
 pub use parameter::{Parameter, Value};

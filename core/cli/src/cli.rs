@@ -1,6 +1,8 @@
 //! The arguments: one struct for the program, one enum entry per command.
 
-use crate::command::{completions, config, db, explain, init, paper, replay, verify};
+use crate::command::{
+    check, completions, config, db, explain, init, new, paper, replay, test, verify,
+};
 use claire_pipeline::config::{Config, ConfigFaults, Override, Sources};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   claire paper                            watch strategies trade; q quits
+  claire new my_idea                      write a strategy and its test; then: claire check, claire test
   claire config check                     find mistakes in the configuration
   CLAIRE_MODE=paper claire config show    print what is in effect, and why
   claire init                             prepare the data directory
@@ -44,6 +47,12 @@ pub enum Command {
     Verify(verify::Arguments),
     /// Print the way of one order, from its decision to its fills, or why it had none.
     Explain(explain::Arguments),
+    /// Write a strategy to start from, and its test.
+    New(new::Arguments),
+    /// Find mistakes in strategies; say how their handlers run and what a call costs.
+    Check(Box<check::Arguments>),
+    /// Run the tests beside strategies.
+    Test(test::Arguments),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Action),
@@ -63,6 +72,9 @@ impl Command {
             Self::Replay(_) => "replay",
             Self::Verify(_) => "verify",
             Self::Explain(_) => "explain",
+            Self::New(_) => "new",
+            Self::Check(_) => "check",
+            Self::Test(_) => "test",
             Self::Db(db::Action::Migrate(_)) => "db migrate",
             Self::Db(db::Action::Rebuild(_)) => "db rebuild",
             Self::Config(config::Action::Check(_)) => "config check",
@@ -79,6 +91,9 @@ impl Command {
             Self::Replay(arguments) => arguments.json,
             Self::Verify(arguments) => arguments.json,
             Self::Explain(arguments) => arguments.json,
+            Self::New(arguments) => arguments.json,
+            Self::Check(arguments) => arguments.json,
+            Self::Test(arguments) => arguments.json,
             Self::Db(db::Action::Migrate(arguments)) => arguments.json,
             Self::Db(db::Action::Rebuild(arguments)) => arguments.json,
             Self::Config(config::Action::Check(output) | config::Action::Show(output)) => {

@@ -1,13 +1,15 @@
 //! One file per command: its arguments, and a thin function that calls the pipeline.
 
+pub mod check;
 pub mod completions;
 pub mod config;
 pub mod db;
-pub mod duration;
 pub mod explain;
 pub mod init;
+pub mod new;
 pub mod paper;
 pub mod replay;
+pub mod test;
 pub mod verify;
 
 use crate::cli::{Cli, Command};
@@ -17,7 +19,7 @@ use crate::exit::{Exit, Failure};
 /// What a finished command says.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Exit status: [`Exit::Done`], [`Exit::No`], or [`Exit::Failed`] where the envelope has a failure.
+    /// Exit status: [`Exit::Done`], [`Exit::No`], or the failure's where the envelope has one.
     pub exit: Exit,
     /// The answer for people.
     pub text: String,
@@ -49,6 +51,9 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Db(action) => db::run(cli, action, Envelope::new(name)),
         Command::Verify(arguments) => verify::run(arguments, Envelope::new(name)),
         Command::Explain(arguments) => explain::run(arguments, Envelope::new(name)),
+        Command::New(arguments) => new::run(arguments, Envelope::new(name)),
+        Command::Check(arguments) => check::run(cli, arguments, Envelope::new(name)),
+        Command::Test(arguments) => test::run(arguments, Envelope::new(name)),
         Command::Config(action) => config::run(cli, action, Envelope::new(name)),
         Command::Completions(arguments) => Ok(completions::run(arguments, Envelope::new(name))),
     }

@@ -73,7 +73,7 @@ pub struct Papered {
 }
 
 /// Start of a run whose time is the market's own: equal seeds give equal runs.
-const START_OF_MAX: WallNs = WallNs(claire_sim::recording::RECORDING_START.0);
+pub(crate) const START_OF_MAX: WallNs = WallNs(claire_sim::recording::RECORDING_START.0);
 
 /// What passes between the start and the market's first frame: it needs some time to be in full swing.
 const START_DELAY: DurationNs = DurationNs::from_ms(500);
@@ -155,6 +155,11 @@ fn select(config: &mut Config, selection: &Selection) -> Result<(), ConfigFaults
     let first = config.paper.symbols.keys().first().copied();
     selection.market = selection.market.or(first);
     config.select(&selection)?;
+    are_listed(config)
+}
+
+/// Refuses a strategy whose market is not on the bundled market.
+pub(crate) fn are_listed(config: &Config) -> Result<(), ConfigFaults> {
     let listed = config.paper.symbols.keys();
     let strangers = config.strategies.iter().enumerate();
     let strangers = strangers.filter(|(_, strategy)| !listed.contains(&strategy.market));
@@ -216,7 +221,7 @@ fn pace_of(config: &Config, request: &PaperRequest, clock: &Clock) -> Pace {
 }
 
 /// Returns the market of the configured symbols, about to open.
-fn market_of(config: &Config, start: WallNs) -> Result<Market, RunError> {
+pub(crate) fn market_of(config: &Config, start: WallNs) -> Result<Market, RunError> {
     let standard = Listing::standard();
     let find = |key: &InstrumentKey| {
         let listing = standard.iter().find(|listing| listing.symbol == key.symbol);
@@ -240,7 +245,7 @@ fn market_of(config: &Config, start: WallNs) -> Result<Market, RunError> {
 
 /// Compares limits and scripts with the market before the start, on a market of its own that runs ahead, and returns
 /// what a user should know.
-fn look_first(
+pub(crate) fn look_first(
     config: &Config,
     start: WallNs,
     prepared: &Prepared,
@@ -362,7 +367,8 @@ fn disk_of(
     (Some(watch), alarm)
 }
 
-fn traffic_of(feed: &PaperFeed, config: &Config) -> Traffic {
+/// Returns what came from the bundled market.
+pub(crate) fn traffic_of(feed: &PaperFeed, config: &Config) -> Traffic {
     Traffic {
         sessions: vec![SessionSummary {
             files: vec![format!("bundled market, seed {}", config.paper.seed)],

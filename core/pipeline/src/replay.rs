@@ -11,16 +11,17 @@ use crate::feed::Feed;
 use crate::feed::replay::{FaultPlace, ReplayFeed, Speed, symbol_of_url, venue_of};
 use crate::inputs;
 use crate::run::{
-    Assembly, Finished, Prepared, RecordPlan, RunError, header, prepare, script_hashes,
-    segment_plan,
+    Assembly, Finished, Prepared, RecordPlan, RunError, header, load_all, prepare_loaded,
+    script_hashes, segment_plan,
 };
 use crate::source::{Entry, Recording};
-use crate::strategy::hex;
+use crate::strategy::{Loaded, hex};
 use crate::summary::{
     ReplaySummary, RunFigures, SessionSummary, Traffic, seconds, summarize, topology_name,
 };
 use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
+use crate::watch::Watch;
 use crate::words::counted;
 use check::{check_files, check_frames, check_passes, old_times};
 use claire_engine::floor::{Floor, Phase, Seat};
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Epoch of every file run: its ids are the same each time.
-const FILE_EPOCH: u32 = 1;
+pub(crate) const FILE_EPOCH: u32 = 1;
 /// Lines of each file that are looked at to tell venue and instrument.
 const DETECT_LINES_MAX: usize = 2_000;
 /// Most markets that a warning names.
@@ -85,15 +86,41 @@ struct Detected {
     market: Option<InstrumentKey>,
 }
 
+/// Who looks on at a run from both sides: at what the engine calls, and at what comes out.
+pub struct Onlooker<'a, W> {
+    /// May stand around each strategy before the engine has it.
+    pub around: &'a mut dyn FnMut(Loaded) -> Loaded,
+    /// Sees the records.
+    pub watch: W,
+}
+
 /// Replays recorded files.
 ///
 /// # Errors
 /// A [`RunError`]
 pub fn replay(
-    mut config: Config,
+    config: Config,
     request: &ReplayRequest,
     stop: Arc<AtomicBool>,
 ) -> Result<Replayed, RunError> {
+    let nobody = Onlooker {
+        around: &mut |loaded| loaded,
+        watch: (),
+    };
+    let (replayed, ()) = replay_watched(config, request, stop, nobody)?;
+    Ok(replayed)
+}
+
+/// Replays recorded files and lets somebody look on.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_watched<W: Watch>(
+    mut config: Config,
+    request: &ReplayRequest,
+    stop: Arc<AtomicBool>,
+    onlooker: Onlooker<'_, W>,
+) -> Result<(Replayed, W), RunError> {
     check_files(request)?;
     let mut recording = Recording::open(&request.files)?;
     check_passes(&recording, request.passes)?;
@@ -108,7 +135,8 @@ pub fn replay(
     let mut selection = request.selection.clone();
     selection.market = selection.market.or(detected.market);
     config.select(&selection)?;
-    let prepared = prepare(&config, Mode::Replay, FILE_EPOCH, None)?;
+    let loaded = load_all(&config)?.into_iter().map(onlooker.around);
+    let prepared = prepare_loaded(&config, Mode::Replay, (FILE_EPOCH, None), loaded.collect())?;
     look_first(&mut recording, &detected.venues, &config, &prepared)?;
     let mut header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let plan = with_journal(request.plan.clone(), &config, header.run_id);
@@ -122,10 +150,7 @@ pub fn replay(
     let unpack_ns = recording.unpack_ns();
     let venues = detected.venues.clone();
     let (journal, store) = plan.shown();
-    let journaling = Journaling {
-        inputs: false,
-        segments: plan.journal.as_ref().map(|_| segment_plan(&config)),
-    };
+    let journaling = journaling_of(&plan, &config);
     let assembly = Assembly {
         config: &config,
         topology: request.topology,
@@ -136,9 +161,8 @@ pub fn replay(
         venue: first_venue(&detected.venues),
         disk: None,
     };
-    let finished = assembly.run(prepared.engine, |line| {
-        ReplayFeed::new(line, recording, venues, request.speed, request.passes)
-    })?;
+    let feed = |line| ReplayFeed::new(line, recording, venues, request.speed, request.passes);
+    let (finished, watch) = assembly.run_watched(prepared.engine, feed, onlooker.watch)?;
     let figures = RunFigures {
         interrupted: finished.feed.is_interrupted(),
         unpack_s: seconds(unpack_ns),
@@ -148,7 +172,7 @@ pub fn replay(
         ..RunFigures::default()
     };
     let traffic = traffic_of(&finished.feed, &detected.venues);
-    Ok(Replayed {
+    let replayed = Replayed {
         summary: summarize(&finished, traffic, &handlers, figures),
         run_id: finished.run_id,
         config_hash: config.hash(),
@@ -157,7 +181,16 @@ pub fn replay(
         fault_texts: fault_texts(&finished),
         fault_first: finished.feed.counts().fault_first.clone(),
         store_lag: finished.store_lag,
-    })
+    };
+    Ok((replayed, watch))
+}
+
+/// Returns what of a replay stands in its journal beside its records: its inputs are files.
+fn journaling_of(plan: &RecordPlan, config: &Config) -> Journaling {
+    Journaling {
+        inputs: false,
+        segments: plan.journal.as_ref().map(|_| segment_plan(config)),
+    }
 }
 
 /// Compares limits and scripts with the markets before the start; says at once what will never trade.
@@ -210,11 +243,20 @@ fn fault_texts(finished: &Finished<ReplayFeed>) -> Vec<String> {
     if more > 0 {
         texts.push(format!("{more} more frames or lines could not be read"));
     }
-    let floor = finished.engine.engine().floor();
-    texts.extend(floor.seats().iter().filter_map(|seat| trouble(seat, floor)));
-    let alerts = finished.summary.alerts.iter();
-    texts.extend(alerts.map(|(_, text)| format!("alert: {text}")));
+    texts.extend(troubles(finished));
     texts
+}
+
+/// Returns which strategies failed, and the alerts, in words.
+pub(crate) fn troubles<F>(finished: &Finished<F>) -> Vec<String> {
+    let floor = finished.engine.engine().floor();
+    let seats = floor.seats().iter();
+    let alerts = finished.summary.alerts.iter();
+    let alerts = alerts.map(|(_, text)| format!("alert: {text}"));
+    seats
+        .filter_map(|seat| trouble(seat, floor))
+        .chain(alerts)
+        .collect()
 }
 
 /// Returns what kept a strategy from trading, if something did.

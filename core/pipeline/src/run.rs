@@ -16,7 +16,7 @@ use crate::feed::{Feed, FeedLine};
 use crate::latency::{LatencyLog, LatencySet, latency};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
-use crate::strategy::{Handlers, ScriptSource, load};
+use crate::strategy::{Handlers, Loaded, ScriptSource, load};
 use crate::topology::{self, Placed, RunSettings, Topology};
 use crate::wait::WaitStrategy;
 use crate::watch::{Watch, Watched};
@@ -39,7 +39,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Version of what the engine makes of its inputs; raised with every change of outputs.
-pub const SEMANTICS_VERSION: u32 = 2;
+pub const SEMANTICS_VERSION: u32 = 3;
 
 /// Where a run is written down.
 #[derive(Clone, Debug, Default)]
@@ -108,14 +108,33 @@ pub fn prepare(
     epoch: u32,
     state: Option<LatchedState>,
 ) -> Result<Prepared, RunError> {
+    prepare_loaded(config, mode, (epoch, state), load_all(config)?)
+}
+
+/// Loads and checks the configured strategies, in the order of their ids.
+///
+/// # Errors
+/// What is wrong with the first script that is wrong.
+pub fn load_all(config: &Config) -> Result<Vec<Loaded>, RunError> {
+    let loaded = config.strategies.iter().map(load);
+    loaded
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(RunError::Script)
+}
+
+/// Builds the engine with strategies that are loaded; `start` is the epoch, and the states that it starts with.
+///
+/// # Errors
+/// What is wrong with the configuration.
+pub fn prepare_loaded(
+    config: &Config,
+    mode: Mode,
+    start: (u32, Option<LatchedState>),
+    loaded: Vec<Loaded>,
+) -> Result<Prepared, RunError> {
     let mut engine_config = config.engine_config(mode)?;
+    let (epoch, state) = start;
     engine_config.epoch = epoch;
-    let loaded = config
-        .strategies
-        .iter()
-        .map(load)
-        .collect::<Result<Vec<_>, _>>();
-    let loaded = loaded.map_err(RunError::Script)?;
     let (mut strategies, mut scripts, mut handlers) = (Vec::new(), Vec::new(), Vec::new());
     for one in loaded {
         tracing::info!("{}", one.handlers);

@@ -306,7 +306,7 @@ pub(crate) const HANDLERS_HELP: [(&str, &str); 9] = [
     ),
     (
         "on_start(m)",
-        "Once per run, when all that was declared is known.",
+        "Once per run, when all indicators are warm, before any handler but `init`.",
     ),
     (
         "on_book(m)",

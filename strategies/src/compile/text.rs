@@ -15,7 +15,10 @@ pub(crate) struct TextWord(*const &'static str);
 /// Texts with addresses that stay.
 #[derive(Default)]
 pub(crate) struct Interner {
-    /// Boxes: their content does not move when the list grows.
+    #[expect(
+        clippy::vec_box,
+        reason = "the content must not move when the list grows"
+    )]
     texts: Vec<Box<Interned>>,
 }
 

@@ -1,7 +1,9 @@
 //! The scripts of this repository and of the interface's page.
 
 use crate::desk::{FakeDesk, bar, fake, fill};
-use claire_engine::strategy::{IndicatorView, LentDesk, OrderHandle, Strategy, StrategyEvent};
+use claire_engine::strategy::{
+    BarView, IndicatorView, LentDesk, OrderHandle, Strategy, StrategyEvent,
+};
 use claire_strategies::native::{Churn, EmaCross};
 use claire_strategies::{Limits, RhaiStrategy, Script};
 use claire_types::InstrumentId;
@@ -60,12 +62,16 @@ fn every_shipped_script_compiles_and_says_idea_inputs_and_risks() {
     assert_eq!(
         names,
         [
+            "avellaneda_stoikov.rhai",
             "breakout.rhai",
             "churn.rhai",
             "ema_cross.rhai",
             "empty.rhai",
+            "grid.rhai",
             "imbalance.rhai",
-            "mean_reversion.rhai"
+            "market_maker.rhai",
+            "mean_reversion.rhai",
+            "momentum.rhai"
         ]
     );
     for name in names {
@@ -162,7 +168,10 @@ fn imbalance_takes_the_heavy_side_and_leaves_by_its_timer() {
         market: MAIN,
         fill: fill(OrderHandle::NONE),
     };
-    assert_eq!(call(&mut strategy, &mut desk, filled), ["after 1500 hold"]);
+    assert_eq!(
+        call(&mut strategy, &mut desk, filled),
+        ["0 protect 0.5 take Some(250.5) [ticks]", "after 1500 hold"]
+    );
     fake(&mut desk).facts[0].is_flat = false;
     let timer = StrategyEvent::Timer { name: "hold" };
     assert_eq!(
@@ -172,16 +181,26 @@ fn imbalance_takes_the_heavy_side_and_leaves_by_its_timer() {
 }
 
 #[test]
-fn breakout_enters_beyond_the_earlier_channel_and_leaves_at_its_middle() {
+fn breakout_enters_beyond_the_earlier_channel_in_a_trend_and_leaves_by_the_exit_channel() {
     let (mut strategy, mut desk) = started("breakout.rhai");
+    // Channel, exit channel, range, strength of the trend.
     set(&mut desk, 0, 1, 101.0, 103.0);
     set(&mut desk, 0, 2, 95.0, 97.0);
-    set(&mut desk, 1, 0, 1.0, 1.0);
-    let up = StrategyEvent::Bar {
+    set(&mut desk, 1, 1, 101.0, 103.0);
+    set(&mut desk, 1, 2, 98.0, 98.0);
+    set(&mut desk, 2, 0, 1.0, 1.0);
+    set(&mut desk, 3, 0, 19.0, 19.0);
+    let at = |close| StrategyEvent::Bar {
         market: MAIN,
-        bar: bar(102.0),
+        bar: bar(close),
     };
-    let log = call(&mut strategy, &mut desk, up);
+    assert!(
+        call(&mut strategy, &mut desk, at(102.0)).is_empty(),
+        "no trend, no entry"
+    );
+    set(&mut desk, 3, 0, 30.0, 30.0);
+    assert!(call(&mut strategy, &mut desk, at(100.0)).is_empty());
+    let log = call(&mut strategy, &mut desk, at(102.0));
     assert!(
         log.len() == 1
             && log[0].starts_with("0 target 2.493")
@@ -190,14 +209,123 @@ fn breakout_enters_beyond_the_earlier_channel_and_leaves_at_its_middle() {
     );
     fake(&mut desk).facts[0].is_flat = false;
     fake(&mut desk).facts[0].position = 1.0;
-    assert!(call(&mut strategy, &mut desk, up).is_empty());
-    let back = StrategyEvent::Bar {
-        market: MAIN,
-        bar: bar(99.0),
-    };
+    assert!(call(&mut strategy, &mut desk, at(99.0)).is_empty());
     assert_eq!(
-        call(&mut strategy, &mut desk, back),
-        ["0 flatten [back below the middle]"]
+        call(&mut strategy, &mut desk, at(97.5)),
+        ["0 flatten [below the exit channel]"]
+    );
+}
+
+#[test]
+fn momentum_follows_a_change_that_came_with_volume_and_leaves_when_it_is_used_up() {
+    let (mut strategy, mut desk) = started("momentum.rhai");
+    let with = |volume| StrategyEvent::Bar {
+        market: MAIN,
+        bar: BarView {
+            volume,
+            ..bar(100.0)
+        },
+    };
+    // A rate of change in percent: 40 basis points.
+    set(&mut desk, 0, 0, 0.4, 0.4);
+    call(&mut strategy, &mut desk, with(10.0));
+    for _ in 0..400 {
+        call(&mut strategy, &mut desk, with(10.0));
+    }
+    let quiet = call(&mut strategy, &mut desk, with(11.0));
+    assert!(quiet.iter().all(|line| !line.contains("buy")), "{quiet:?}");
+    let log = call(&mut strategy, &mut desk, with(20.0));
+    assert!(
+        log.iter().any(|line| line.starts_with("0 buy 2.493")),
+        "{log:?}"
+    );
+    let facts = &mut fake(&mut desk).facts[0];
+    (facts.is_flat, facts.position, facts.avg_price) = (false, 1.0, 100.0);
+    let holds = call(&mut strategy, &mut desk, with(10.0));
+    assert!(
+        holds.iter().all(|line| !line.contains("flatten")),
+        "{holds:?}"
+    );
+    set(&mut desk, 0, 0, 0.4, 0.04);
+    let log = call(&mut strategy, &mut desk, with(10.0));
+    assert_eq!(
+        log.last().map(String::as_str),
+        Some("0 flatten [the change is used up]")
+    );
+    set(&mut desk, 0, 0, 0.4, 0.4);
+    fake(&mut desk).facts[0].avg_price = 100.5;
+    let log = call(&mut strategy, &mut desk, with(10.0));
+    assert_eq!(
+        log.last().map(String::as_str),
+        Some("0 flatten [lost too much]")
+    );
+}
+
+/// Returns the price and the quantity of the quote on this side.
+fn quoted(log: &[String], side: &str) -> Option<(f64, f64)> {
+    let start = format!("0 quote {side} ");
+    let line = log.iter().find_map(|line| line.strip_prefix(&start))?;
+    let (qty, rest) = line.split_once(" @ ")?;
+    let price = rest.split_whitespace().next()?;
+    Some((price.parse().ok()?, qty.parse().ok()?))
+}
+
+#[test]
+fn makers_quote_both_sides_and_lean_against_what_they_hold() {
+    for name in ["market_maker.rhai", "avellaneda_stoikov.rhai"] {
+        let (mut strategy, mut desk) = started(name);
+        // Half a basis point a second.
+        set(&mut desk, 0, 0, 0.000_05, 0.000_05);
+        let timer = StrategyEvent::Timer { name: "quote" };
+        let log = call(&mut strategy, &mut desk, timer);
+        let (bid, bid_qty) = quoted(&log, "buy").expect("a bid");
+        let (ask, ask_qty) = quoted(&log, "sell").expect("an ask");
+        let mid = fake(&mut desk).facts[0].mid;
+        assert!(bid < mid && mid < ask, "{name}: {log:?}");
+        assert!(bid_qty > 0.0 && ask_qty > 0.0, "{name}: {log:?}");
+        fake(&mut desk).facts[0].exposure = 200.0;
+        fake(&mut desk).facts[0].position = 2.0;
+        let log = call(&mut strategy, &mut desk, timer);
+        let leaned = quoted(&log, "buy").zip(quoted(&log, "sell"));
+        let ((lower, _), (nearer, _)) = leaned.expect("both");
+        assert!(
+            lower < bid && nearer < ask,
+            "{name}: long, both go down: {log:?}"
+        );
+        fake(&mut desk).facts[0].exposure = 2_000.0;
+        let log = call(&mut strategy, &mut desk, timer);
+        let (_, full) = quoted(&log, "buy").expect("a withdrawn bid");
+        assert_eq!(full, 0.0, "{name}: {log:?}");
+    }
+}
+
+#[test]
+fn grid_buys_below_its_anchor_sells_a_step_above_and_gives_up_far_below() {
+    let (mut strategy, mut desk) = started("grid.rhai");
+    let timer = StrategyEvent::Timer { name: "look" };
+    let quotes = |log: &[String], side: &str| -> Vec<String> {
+        let start = format!("0 quote {side} ");
+        let of_side = log.iter().filter(|line| line.starts_with(&start));
+        of_side
+            .filter(|line| !line.contains(" 0 @"))
+            .cloned()
+            .collect()
+    };
+    let log = call(&mut strategy, &mut desk, timer);
+    assert_eq!(quotes(&log, "buy").len(), 4, "{log:?}");
+    assert!(quotes(&log, "sell").is_empty(), "{log:?}");
+    let facts = &mut fake(&mut desk).facts[0];
+    let step = (150.0 / facts.mid / facts.step).floor() * facts.step;
+    (facts.is_flat, facts.position) = (false, step);
+    let log = call(&mut strategy, &mut desk, timer);
+    assert_eq!(quotes(&log, "buy").len(), 3, "one step is held: {log:?}");
+    assert_eq!(quotes(&log, "sell").len(), 1, "{log:?}");
+    let facts = &mut fake(&mut desk).facts[0];
+    facts.mid *= 0.97;
+    let log = call(&mut strategy, &mut desk, timer);
+    assert!(
+        log.iter().any(|line| line == "0 flatten [below the grid]"),
+        "{log:?}"
     );
 }
 

@@ -3,7 +3,7 @@
 use super::replay::{
     Places, Strategies, exit_of, failure_of, lagging, places_of, stop_on_signals, topology_of,
 };
-use super::{Outcome, duration, init};
+use super::{Outcome, init};
 use crate::cli::Cli;
 use crate::envelope::Envelope;
 use crate::exit::Failure;
@@ -11,6 +11,7 @@ use crate::screen::{PAGE_INTERVAL, View, Wish};
 use claire_pipeline::config::section::Speed;
 use claire_pipeline::config::{Config, Override};
 use claire_pipeline::disk::FreeSpace;
+use claire_pipeline::duration;
 use claire_pipeline::paper::{PaperRequest, Papered, paper};
 use claire_pipeline::run::RunError;
 use claire_pipeline::status::StatusCell;
@@ -67,8 +68,8 @@ impl Arguments {
     }
 }
 
-/// Returns the seed.
-fn seed(text: &str) -> Result<u64, String> {
+/// Returns the seed of a bundled market.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }

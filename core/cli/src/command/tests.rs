@@ -1,6 +1,6 @@
 //! What parses and what does not, command by command; nothing typed panics.
 
-use super::{db, explain, paper, replay, verify};
+use super::{check, db, explain, new, paper, replay, test, verify};
 use crate::cli::Cli;
 use claire_pipeline::config::section::Speed;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -19,6 +19,9 @@ enum Probed {
     Paper(paper::Arguments),
     Verify(verify::Arguments),
     Explain(explain::Arguments),
+    New(new::Arguments),
+    Check(check::Arguments),
+    Test(test::Arguments),
     #[command(subcommand)]
     Db(db::Action),
 }
@@ -93,6 +96,27 @@ fn lines_parse_or_are_refused() {
         ("explain c1-2", false),
         ("db migrate --store sqlite:x", true),
         ("db drop", false),
+        ("new my_idea --dir d --from ema_cross --json", true),
+        ("new", false),
+        ("new Idea", false),
+        ("new churn", false),
+        ("new idea --from nothing", false),
+        (
+            "check a.rhai b.rhai --data s.gz --market sim:BTCUSDT --for 10s --seed 7 --json",
+            true,
+        ),
+        (
+            "check a.rhai --set a.x=1 --backend interpreted --no-run",
+            true,
+        ),
+        ("check", false),
+        ("check a.rhai --for 10", false),
+        ("test", true),
+        (
+            "test d e.test.toml --only x --data d --update --backend auto --json",
+            true,
+        ),
+        ("test --backend native", false),
     ] {
         assert_eq!(
             Probe::try_parse_from(words(line)).is_ok(),

@@ -306,7 +306,7 @@ impl Floor {
             most: claire_types::Qty(i64::MAX),
             flags: OrderFlags::IOC,
             purpose: Purpose::Protective,
-            reason,
+            ..Exit::at_market(reason)
         };
         self.act_as(strategy, |floor| floor.exit_with(market, &exit));
         protection.due = self.now.after(pause_after(protection.tries));

@@ -115,6 +115,24 @@ impl Config {
         }
     }
 
+    /// Returns the built-in configuration with `options` over it: the same whatever files and variables say.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn built_in(options: &[Override]) -> Result<Self, ConfigFaults> {
+        let defaults = text::parse(DEFAULTS, None)?;
+        let mut tree = defaults.clone();
+        let built_in = Override::of_option("built-in", "instruments_file", "");
+        for option in std::iter::once(&built_in).chain(options) {
+            layer::apply(&mut tree, option)?;
+        }
+        Self::of_layers(Layers {
+            tree,
+            defaults,
+            file: None,
+        })
+    }
+
     /// Lays the layers over one another, and returns what was wrong with the upper ones beside them.
     fn layers(sources: &Sources) -> Result<(Layers, Vec<ConfigFault>), ConfigFaults> {
         let defaults = text::parse(DEFAULTS, None)?;
@@ -412,9 +430,10 @@ fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Erro
     Ok(PathBuf::from(text))
 }
 
-/// Returns the instruments of the file, or the built-in ones where the default file does not exist.
+/// Returns the instruments of the file, or the built-in ones where none is named or the default file does not exist.
 fn listed(path: &Path) -> Result<Vec<Instrument>, ConfigFaults> {
-    if path == Path::new(INSTRUMENTS_DEFAULT) && !path.exists() {
+    let is_default = path == Path::new(INSTRUMENTS_DEFAULT) && !path.exists();
+    if path.as_os_str().is_empty() || is_default {
         return instruments::instruments(instruments::BUILT_IN, None);
     }
     instruments::instruments_of_file(path)

@@ -339,6 +339,27 @@ impl LatencyIntervalS {
 }
 
 impl SimSymbols {
+    /// Returns the list.
+    ///
+    /// # Errors
+    /// An empty list, an instrument of another venue, one that occurs twice.
+    pub fn new(keys: Vec<InstrumentKey>) -> Result<Self, String> {
+        if keys.is_empty() {
+            return Err("the list is empty; name at least one".to_owned());
+        }
+        for (index, key) in keys.iter().enumerate() {
+            if key.venue != claire_types::Venue::Sim {
+                return Err(format!(
+                    "`{key}` is not of the bundled market; write `sim:SYMBOL`"
+                ));
+            }
+            if keys[..index].contains(key) {
+                return Err(format!("`{key}` occurs twice"));
+            }
+        }
+        Ok(Self(keys))
+    }
+
     /// Returns the instruments, in the order configured.
     pub fn keys(&self) -> &[InstrumentKey] {
         &self.0
@@ -528,19 +549,7 @@ impl<'de> Deserialize<'de> for StoreUrl {
 impl<'de> Deserialize<'de> for SimSymbols {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let keys = Vec::<InstrumentKey>::deserialize(deserializer)?;
-        if keys.is_empty() {
-            return Err(D::Error::custom("the list is empty; name at least one"));
-        }
-        for (index, key) in keys.iter().enumerate() {
-            if key.venue != claire_types::Venue::Sim {
-                let what = format!("`{key}` is not of the bundled market; write `sim:SYMBOL`");
-                return Err(D::Error::custom(what));
-            }
-            if keys[..index].contains(key) {
-                return Err(D::Error::custom(format!("`{key}` occurs twice")));
-            }
-        }
-        Ok(Self(keys))
+        Self::new(keys).map_err(D::Error::custom)
     }
 }
 

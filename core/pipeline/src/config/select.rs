@@ -127,6 +127,21 @@ fn selected(tree: &Node, selection: &Selection) -> Result<Vec<Node>, ConfigFault
     Ok(list)
 }
 
+/// Returns the name that a script's entry gets where the command line names the script: that of the file, in the
+/// letters of a name.
+pub fn name_of_script(script: &str) -> String {
+    let stem = Path::new(script).file_stem().unwrap_or_default();
+    stem.to_string_lossy()
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .take(NAME_OF_SCRIPT_MAX)
+        .collect()
+}
+
+/// Letters of such a name: a number may follow.
+const NAME_OF_SCRIPT_MAX: usize = 28;
+
 /// Returns an entry for a script; the second and later ones get their number so that names differ.
 fn entry_of_script(
     script: &str,
@@ -138,14 +153,7 @@ fn entry_of_script(
         let what = "is not configured; name its market with --market venue:SYMBOL";
         return Err(ConfigFault::new(origin, "", what));
     };
-    let stem = Path::new(script).file_stem().unwrap_or_default();
-    let mut name: String = stem
-        .to_string_lossy()
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .take(28)
-        .collect();
+    let mut name = name_of_script(script);
     if index > 0 && name.is_empty() {
         name = format!("strategy_{index}");
     }

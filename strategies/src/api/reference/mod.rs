@@ -102,7 +102,7 @@ fn names(page: &mut String) {
         names.join(" ")
     };
     let statuses = OrderStatus::ALL.iter().map(|of| of.as_str());
-    let statuses = statuses.chain(["denied", "none"]).collect();
+    let statuses = statuses.chain(["held", "denied", "none"]).collect();
     let ends = OrderReason::ALL.iter().map(|of| of.as_str());
     let ends = ends.filter(|name| !name.is_empty()).collect();
     let codes = GateCode::ALL.iter().filter(|code| **code != GateCode::Ok);

@@ -30,7 +30,8 @@ used in handlers; what is marked "`init` only" in `init`.
   compiled form is run by Rhai's interpreter, with the same result. `claire check FILE` says which, and why.
 "#;
 
-pub(super) const HANDLERS: &str = r#"`init` must be there, and one handler at least. `m` is the market that the call is about.
+pub(super) const HANDLERS: &str = r#"`init` must be there, and one handler at least. `m` is the market that the call is about. No handler but `init` is called
+before all indicators of the strategy are warm, see `warmup`.
 "#;
 pub(super) const HANDLERS_EXAMPLE: &str = include_str!("examples/handlers.rhai");
 

@@ -140,7 +140,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn from_word(&mut self, word: Value, of: Type) -> Value {
+    fn word_as(&mut self, word: Value, of: Type) -> Value {
         match machine_type(of) {
             types::F64 => self.code.ins().bitcast(types::F64, crossing(), word),
             _ => word,
@@ -168,7 +168,7 @@ impl Emitter<'_> {
         let remove = support::remove as *const () as usize;
         let word = self.array_support(remove, &[self.context, array, at]);
         self.leave_if_told();
-        self.from_word(word, of)
+        self.word_as(word, of)
     }
 
     fn array_change(&mut self, address: usize, arguments: &[Value]) -> Value {

@@ -30,7 +30,7 @@ impl Emitter<'_> {
     /// Writes a function of one float.
     pub(super) fn of_float(&mut self, function: Unary, x: Value) -> Value {
         match function {
-            Unary::ToInt => self.to_integer(x),
+            Unary::ToInt => self.truncated(x),
             Unary::AbsFloat => self.code.ins().fabs(x),
             Unary::SignFloat => self.sign_of_float(x),
             Unary::Floor => self.code.ins().floor(x),
@@ -96,7 +96,7 @@ impl Emitter<'_> {
         self.sign(is_above, is_below)
     }
 
-    fn to_integer(&mut self, x: Value) -> Value {
+    fn truncated(&mut self, x: Value) -> Value {
         let size = self.code.ins().fabs(x);
         let most = self.code.ins().f64const(BEYOND_INTEGERS);
         let is_outside = self.code.ins().fcmp(FloatCC::GreaterThan, size, most);

@@ -126,6 +126,10 @@ fn compare(
         )),
         (Type::Bool, Type::Bool) => Ok(compare_bools(how, one, other)),
         (Type::Text, Type::Text) => Ok(apply(Binary::CompareText(how), Type::Bool, one, other)),
+        // To Rhai all arrays are of one type.
+        (a, b) if item_of(a).is_some() && item_of(b).is_some() => {
+            unsupported(at, format!("`{name}` of {} and {}", word(a), word(b)))
+        }
         (a, b) if a == b => match a {
             Type::Market | Type::Bars | Type::Order if is_equality => {
                 Ok(apply(Binary::CompareWord(how), Type::Bool, one, other))

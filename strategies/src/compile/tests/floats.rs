@@ -256,7 +256,7 @@ fn a_float_becomes_an_integer_or_a_sign_where_rhai_has_one() {
         Run::new(&sets(&[Type::Float, Type::Int], value))
     };
     let (mut to_int, mut sign) = (run(Unary::ToInt), run(Unary::SignFloat));
-    let (above, below) = (9.223_372_036_854_777_9e18, -9.223_372_036_854_777_9e18);
+    let (above, below) = (9.223_372_036_854_778e18, -9.223_372_036_854_778e18);
     for x in EDGES
         .into_iter()
         .chain([2.9, -2.9, i64::MAX as f64, i64::MIN as f64, above, below])

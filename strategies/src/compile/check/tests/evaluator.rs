@@ -32,6 +32,8 @@ pub(super) struct Machine<'a> {
     pub market: Value,
     /// Turns of loops left; no test needs more.
     pub fuel: u32,
+    /// Calls within one another; as deep as Rhai lets them be.
+    pub depth: usize,
 }
 
 impl Machine<'_> {
@@ -59,7 +61,13 @@ impl Machine<'_> {
             frame[number] = Some(value);
         }
         let mut frame = Frame { function, frame };
-        match self.block(&function.body, &mut frame) {
+        if self.depth >= crate::Limits::default().call_depth_max {
+            return Err(Stop::Exit);
+        }
+        self.depth += 1;
+        let ended = self.block(&function.body, &mut frame);
+        self.depth -= 1;
+        match ended {
             Ok(()) => panic!("`{}` fell off its end", function.name),
             Err(Stop::Return(value)) => {
                 assert_eq!(value.type_of(), function.returns, "{}", function.name);

@@ -1,5 +1,6 @@
 //! The typed form against Rhai: results, state and what is asked of the desk, bit for bit.
 
+mod changed;
 #[path = "../../../../tests/strategies/desk.rs"]
 #[allow(dead_code, reason = "the integration tests use the rest")]
 mod desk;
@@ -127,6 +128,7 @@ impl Compiled {
             fields: fields.collect(),
             market: Value::Token(Type::Market, main_market()),
             fuel: 10_000,
+            depth: 0,
         };
         let loan = Loan::new(desk).expect("the desk is free");
         let result = machine.run(id, arguments);

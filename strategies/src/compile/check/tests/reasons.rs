@@ -208,6 +208,12 @@ fn operators_and_functions_of_wrong_types() {
             19,
         ),
         (
+            "let t = this.ints < this.floats;",
+            "`<` of an array of integers and an array of floats",
+            1,
+            19,
+        ),
+        (
             "let t = this.ints + this.ints;",
             "`+` of an array of integers",
             1,

@@ -1,4 +1,6 @@
 //! Spans of time as people type them: `500ms`, `90s`, `10m`, `2h`, `3d`.
+//!
+//! Called by the command line, and where a test file is read.
 
 use std::time::Duration;
 
