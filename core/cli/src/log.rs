@@ -1,4 +1,5 @@
-//! Logs on stderr, filtered by `CLAIRE_LOG` (`info` if not set, as in `CLAIRE_LOG=debug`).
+//! Logs on stderr, filtered by `CLAIRE_LOG` (`info` if not set, as in `CLAIRE_LOG=debug`). The compiler's own
+//! lines, each function in full, come only where they are asked for by name, as in `CLAIRE_LOG=cranelift_jit=info`.
 
 use crate::output::is_colored;
 use crate::screen;
@@ -9,7 +10,8 @@ use tracing_subscriber::EnvFilter;
 /// Directs log lines to stderr. A filter that does not parse is said, and `info` holds.
 pub fn install() {
     let wanted = std::env::var("CLAIRE_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
-    let (filter, fault) = match EnvFilter::try_new(&wanted) {
+    // What is named later counts: a wish for the compiler's lines is kept.
+    let (filter, fault) = match EnvFilter::try_new(format!("{DEFAULT},{wanted}")) {
         Ok(filter) => (filter, None),
         Err(fault) => (EnvFilter::new(DEFAULT), Some(fault)),
     };
@@ -53,4 +55,4 @@ impl Write for Logged {
     }
 }
 
-const DEFAULT: &str = "info";
+const DEFAULT: &str = "info,cranelift_jit=warn,cranelift_codegen=warn,regalloc2=warn";

@@ -280,8 +280,12 @@ fn makers_quote_both_sides_and_lean_against_what_they_hold() {
         let log = call(&mut strategy, &mut desk, timer);
         let (bid, bid_qty) = quoted(&log, "buy").expect("a bid");
         let (ask, ask_qty) = quoted(&log, "sell").expect("an ask");
-        let mid = fake(&mut desk).facts[0].mid;
-        assert!(bid < mid && mid < ask, "{name}: {log:?}");
+        let facts = fake(&mut desk).facts[0];
+        let (low, high) = (
+            facts.mid.min(facts.microprice),
+            facts.mid.max(facts.microprice),
+        );
+        assert!(bid < high && low < ask && bid < ask, "{name}: {log:?}");
         assert!(bid_qty > 0.0 && ask_qty > 0.0, "{name}: {log:?}");
         fake(&mut desk).facts[0].exposure = 200.0;
         fake(&mut desk).facts[0].position = 2.0;
