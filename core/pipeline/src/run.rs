@@ -137,7 +137,10 @@ pub fn prepare_loaded(
     engine_config.epoch = epoch;
     let (mut strategies, mut scripts, mut handlers) = (Vec::new(), Vec::new(), Vec::new());
     for one in loaded {
-        tracing::info!("{}", one.handlers);
+        // What is all compiled is the rule, and the summary says it; what is told to be interpreted is known.
+        if one.handlers.backend() != "compiled" && !one.handlers.is_told() {
+            tracing::info!("{}", one.handlers);
+        }
         strategies.push(one.strategy);
         scripts.push(one.source);
         handlers.push(one.handlers);

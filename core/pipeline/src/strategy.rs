@@ -3,6 +3,7 @@
 //! Called once at start, on the main thread. A script is a file, or the name of a bundled one.
 
 use crate::config::section::{self, Parameter, StrategyConfig};
+use crate::words::counted;
 use claire_engine::strategy::Strategy;
 use claire_strategies::{
     BUNDLED, Backend, Diagnostic, Limits, RhaiStrategy, Script, Value, bundled,
@@ -43,7 +44,7 @@ impl Handlers {
         };
         for state in script.handler_states() {
             let why = match (&state.interpreted, entry.backend) {
-                (_, section::Backend::Interpreted) => "told to".to_owned(),
+                (_, section::Backend::Interpreted) => TOLD.to_owned(),
                 (None, _) => {
                     handlers.compiled.push(state.name.clone());
                     continue;
@@ -53,6 +54,11 @@ impl Handlers {
             handlers.interpreted.insert(state.name.clone(), why);
         }
         handlers
+    }
+
+    /// Returns whether they are interpreted because the configuration says so.
+    pub fn is_told(&self) -> bool {
+        self.interpreted.values().any(|why| why == TOLD)
     }
 
     /// Returns `compiled`, `interpreted`, or `mixed` where some are and some are not.
@@ -65,14 +71,18 @@ impl Handlers {
     }
 }
 
+/// Why a handler is interpreted that the configuration wants so.
+const TOLD: &str = "told to";
+
 /// Counts, and the reasons of those that are interpreted.
 impl fmt::Display for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (compiled, interpreted) = (self.compiled.len(), self.interpreted.len());
         write!(
             f,
-            "{}: {compiled} handlers compiled, {interpreted} interpreted",
-            self.strategy
+            "{}: {} compiled, {interpreted} interpreted",
+            self.strategy,
+            counted(compiled as u64, "handler")
         )?;
         for (name, why) in &self.interpreted {
             write!(f, "; {name}: {why}")?;
