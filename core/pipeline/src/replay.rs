@@ -303,7 +303,7 @@ fn not_begun(seat: &Seat) -> String {
             let spec = cold.indicator.spec();
             let updates = spec
                 .warm_updates()
-                .map(|count| format!(", {count} updates"));
+                .map(|count| format!(", which takes {count} updates,"));
             let updates = updates.unwrap_or_default();
             format!("`{}` to be warm{updates}", spec.definition().name)
         }

@@ -14,6 +14,7 @@ use crate::compile::text::TextWord;
 use claire_engine::strategy::{MarketFacts, NoteLevel, TradeView};
 use claire_types::{Side, VenueNs};
 use std::mem::offset_of;
+use std::sync::Mutex;
 
 extern "C" fn mixed(
     context: &mut Context<'_>,
@@ -51,15 +52,20 @@ extern "C" fn is_odd(_: &mut Context<'_>, number: i64) -> bool {
 }
 
 fn definition(address: usize, effect: Effect, is_fallible: bool) -> &'static Definition {
-    Box::leak(Box::new(Definition {
+    let made: &'static Definition = Box::leak(Box::new(Definition {
         effect,
         shim: Some(Shim {
             address,
             is_fallible,
         }),
         ..Definition::BLANK
-    }))
+    }));
+    MADE.lock().expect("no test failed holding it").push(made);
+    made
 }
+
+/// Made definitions live as long as the tests: kept where memcheck sees that they are not lost.
+static MADE: Mutex<Vec<&'static Definition>> = Mutex::new(Vec::new());
 
 fn fact(member: Member) -> Expression {
     of(
