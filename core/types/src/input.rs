@@ -5,7 +5,7 @@
 
 use crate::cell::{Cell, CellBuffer, CellFault, Cells, Tag};
 use crate::code::{BookReason, CommandKind, FrameFault, TradingState};
-use crate::id::{InstrumentId, StrategyId};
+use crate::id::{EngineSeq, InstrumentId, StrategyId};
 use crate::instrument::{Contract, Instrument, Scale};
 use crate::market::{Depth, Kline, Level, Levels, Liquidation, Mark, Ticker, Trade};
 use crate::number::{Amount, Price, Qty};
@@ -56,6 +56,8 @@ pub enum Input<'a> {
     Command(Command),
     /// The disk that the journal is on has little room left.
     LowDisk(LowDisk),
+    /// Another version of a strategy's script takes its seat.
+    Reload(Reload),
     /// A recorded session starts over: books are forgotten, positions stay.
     SessionReset,
     /// The input ends here.
@@ -106,6 +108,17 @@ pub struct LowDisk {
     pub limit_bytes: u64,
 }
 
+/// A version of a script that takes a strategy's seat. The script itself is annotated before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whose seat.
+    pub strategy: StrategyId,
+    /// The engine sequence that it has.
+    pub at: EngineSeq,
+    /// SHA-256 of the script's text.
+    pub sha256: [u8; 32],
+}
+
 /// Cells of a header.
 pub const HEADER_CELLS: usize = 2;
 
@@ -124,6 +137,7 @@ const COMMAND: u8 = 12;
 const SESSION_RESET: u8 = 13;
 const END: u8 = 14;
 const LOW_DISK: u8 = 15;
+const RELOAD: u8 = 16;
 
 const FLAG_SNAPSHOT: u8 = 1;
 const FLAG_FIRST: u8 = 2;
@@ -131,6 +145,13 @@ const FLAG_LAST: u8 = 4;
 const FLAG_SELL: u8 = 1;
 const FLAG_AGGREGATE: u8 = 2;
 const FLAG_OFF_BOOK: u8 = 4;
+
+impl Reload {
+    /// Returns whether the word begins a reload.
+    pub const fn begins(word: u64) -> bool {
+        Tag::of(word).kind == RELOAD
+    }
+}
 
 impl Header {
     /// Returns the header of an input that belongs to no instrument.
@@ -223,6 +244,14 @@ impl<'a> Input<'a> {
                 header.begin(LOW_DISK, low.state as u8, out);
                 out.push(low.free_bytes, low.limit_bytes);
             }
+            Self::Reload(reload) => {
+                header.begin(RELOAD, 0, out);
+                out.push(u64::from(reload.strategy.0), reload.at.0);
+                for half in reload.sha256.as_chunks::<{ Cell::BYTES }>().0 {
+                    let Cell { low, high } = Cell::from_bytes(*half);
+                    out.push(low, high);
+                }
+            }
             Self::SessionReset => header.begin(SESSION_RESET, 0, out),
             Self::End => header.begin(END, 0, out),
         }
@@ -295,9 +324,27 @@ fn decode_rare<'a>(kind: u8, tag: Tag, cells: &Cells<'a>) -> Result<Input<'a>, C
             free_bytes: cells.at(2)?.low,
             limit_bytes: cells.at(2)?.high,
         }),
+        RELOAD => Input::Reload(decode_reload(cells)?),
         SESSION_RESET => Input::SessionReset,
         END => Input::End,
         kind => return Err(CellFault::Kind(kind)),
+    })
+}
+
+fn decode_reload(cells: &Cells<'_>) -> Result<Reload, CellFault> {
+    let mut sha256 = [0; 32];
+    for (half, index) in sha256
+        .as_chunks_mut::<{ Cell::BYTES }>()
+        .0
+        .iter_mut()
+        .zip(3..)
+    {
+        *half = cells.at(index)?.to_bytes();
+    }
+    Ok(Reload {
+        strategy: StrategyId(cells.at(2)?.low as u16),
+        at: EngineSeq(cells.at(2)?.high),
+        sha256,
     })
 }
 

@@ -9,6 +9,7 @@
 //! [`cell::Cell`]s: the rings, the journal and the digest carry the very same bytes.
 #![forbid(unsafe_code)]
 
+pub mod annotation;
 pub mod cell;
 pub mod code;
 pub mod id;

@@ -284,6 +284,8 @@ pub enum NoteKind {
     Error = 3,
     /// A handler was cut by its budget and its call was undone.
     Cut = 4,
+    /// Another version of the script took the seat, or was refused.
+    Reload = 5,
 }
 
 /// An instrument's depth book at the end of the input.
@@ -385,6 +387,7 @@ impl NoteKind {
             2 => Some(Self::Alert),
             3 => Some(Self::Error),
             4 => Some(Self::Cut),
+            5 => Some(Self::Reload),
             _ => None,
         }
     }
@@ -396,6 +399,7 @@ impl NoteKind {
             Self::Alert => "alert",
             Self::Error => "error",
             Self::Cut => "cut",
+            Self::Reload => "reload",
         }
     }
 }
