@@ -5,9 +5,10 @@
 
 use crate::digest::Digest;
 use crate::journal::{JournalError, JournalWriter};
+use claire_types::annotation::is_beside;
 use claire_types::cell::Tag;
 use claire_types::record::{Decision, NoteKind, Record, RecordHeader, Verdict};
-use claire_types::snapshot::{begins_snapshot, is_snapshot};
+use claire_types::snapshot::begins_snapshot;
 use claire_types::{Cells, Liquidity, Note, OrderReason, OrderStatus};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -90,7 +91,7 @@ impl Recorder {
             }
             journal.append(message)?;
         }
-        if is_snapshot(tag.word()) {
+        if is_beside(tag.word()) {
             self.summary.snapshots += u64::from(begins_snapshot(tag.word()));
             return Ok(());
         }
@@ -241,7 +242,7 @@ const TALLIED_KINDS: [u8; 5] = [129, 131, 132, 136, 138];
 /// Most alerts whose texts are kept; all are counted, and all stand in the journal.
 pub const ALERTS_KEPT: usize = 64;
 
-const INPUT_NAMES: [&str; 16] = [
+const INPUT_NAMES: [&str; 17] = [
     "unknown",
     "input_instrument",
     "input_depth",
@@ -258,6 +259,7 @@ const INPUT_NAMES: [&str; 16] = [
     "input_session_reset",
     "input_end",
     "input_low_disk",
+    "input_reload",
 ];
 
 const RECORD_NAMES: [&str; 13] = [

@@ -2,7 +2,7 @@
 //!
 //! Called by `verify`, `diff`, `explain`, the projector and a resumed writer, on their own threads. A
 //! journal that is being written is read with [`JournalReader::set_follow`]. Never writes, never locks.
-//! Snapshots are passed over unless asked for: they are no messages of the run.
+//! Snapshots and annotations are passed over unless asked for: they are no messages of the run.
 
 use super::block::{BlockHead, BlockKind, HEAD_BYTES};
 use super::blocks::{BlockReader, Step};
@@ -11,8 +11,8 @@ use super::error::JournalError;
 use super::header::{FORMAT_VERSION, JournalHeader};
 use super::segment::{self, Place};
 use crate::digest::Digest;
+use claire_types::annotation::is_beside;
 use claire_types::cell::Tag;
-use claire_types::snapshot::is_snapshot;
 use claire_types::{Cell, Cells};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub struct JournalReader {
     cells_place: Place,
     /// What stood before the segment that is read.
     start: SegmentStart,
-    shows_snapshots: bool,
+    shows_all: bool,
 }
 
 /// A message and where it stands.
@@ -123,7 +123,7 @@ impl JournalReader {
         Ok(Self {
             header,
             start,
-            shows_snapshots: false,
+            shows_all: false,
             cells_place: blocks.place(),
             blocks,
             tail: Tail::Reading,
@@ -156,9 +156,9 @@ impl JournalReader {
         Ok(reader)
     }
 
-    /// Shows the messages of snapshots too, from here on.
-    pub const fn show_snapshots(&mut self) {
-        self.shows_snapshots = true;
+    /// Shows snapshots and annotations too, from here on.
+    pub const fn show_all(&mut self) {
+        self.shows_all = true;
     }
 
     /// Returns what stands in the journal before the segment that is read.
@@ -186,7 +186,7 @@ impl JournalReader {
             let start = self.cursor;
             let first = self.cells[start].low;
             self.cursor += Tag::of(first).cells as usize;
-            if self.shows_snapshots || !is_snapshot(first) {
+            if self.shows_all || !is_beside(first) {
                 break start;
             }
         };

@@ -92,7 +92,7 @@ impl JournalWriter {
         writer.publish();
         writer.compress_closed();
         reader.set_follow(writer.committed());
-        reader.show_snapshots();
+        reader.show_all();
         let start = reader.segment_start();
         writer.comparison = Some(Comparison {
             reader,
@@ -162,7 +162,7 @@ fn cut_tail(dir: &Path) -> Result<End, JournalError> {
         offset_bytes: 0,
     };
     let mut reader = JournalReader::open_at(dir, start, None)?;
-    reader.show_snapshots();
+    reader.show_all();
     let mut is_fresh = true;
     while let Some(message) = reader.next_message()? {
         is_fresh &= message.place.segment != last;

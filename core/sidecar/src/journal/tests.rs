@@ -5,7 +5,7 @@ mod segments;
 use super::*;
 use crate::digest::Digest;
 use crate::sample::{self, Sample};
-use claire_types::snapshot::is_snapshot;
+use claire_types::annotation::is_beside;
 use claire_types::{Cell, CellBuffer, Cells};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -566,7 +566,9 @@ fn an_unknown_format_is_named() {
 /// Messages of any kind and length, and after each whether it is committed.
 fn any_messages() -> impl Strategy<Value = Vec<(Vec<Cell>, bool)>> {
     let words = proptest::collection::vec((any::<u64>(), any::<u64>()), 1..40);
-    let kind = (1_u8..).prop_filter("no snapshot", |kind| !is_snapshot(u64::from(*kind)));
+    let kind = (1_u8..).prop_filter("no snapshot, no annotation", |kind| {
+        !is_beside(u64::from(*kind))
+    });
     let message = (kind, words, any::<bool>()).prop_map(|(kind, words, is_committed)| {
         let mut buffer = CellBuffer::default();
         buffer.begin(kind, 0, 0, words[0].0);

@@ -16,9 +16,10 @@ use super::resume::Comparison;
 use super::retention::Retention;
 use super::segment::{self, Place, create_segment, lock};
 use crate::digest::Digest;
+use claire_types::annotation::is_beside;
 use claire_types::cell::{CellFault, Tag};
 use claire_types::record::Record;
-use claire_types::snapshot::{begins_snapshot, is_snapshot};
+use claire_types::snapshot::begins_snapshot;
 use claire_types::{Cell, Cells, EngineSeq};
 use std::fs::File;
 use std::io::{self, Write};
@@ -269,7 +270,7 @@ impl JournalWriter {
     }
 
     fn count(&mut self, facts: &Facts) {
-        if facts.is_snapshot {
+        if facts.is_beside {
             return;
         }
         self.seq = facts.seq.unwrap_or(self.seq + 1);
@@ -400,7 +401,8 @@ impl JournalWriter {
 struct Facts {
     /// A record's engine sequence.
     seq: Option<u64>,
-    is_snapshot: bool,
+    /// A snapshot or an annotation: counted nowhere.
+    is_beside: bool,
     begins_snapshot: bool,
 }
 
@@ -419,7 +421,7 @@ impl Facts {
         }
         Ok(Self {
             seq: Record::is_record(first.low).then_some(first.high),
-            is_snapshot: is_snapshot(first.low),
+            is_beside: is_beside(first.low),
             begins_snapshot: begins_snapshot(first.low),
         })
     }

@@ -45,7 +45,7 @@ fn a_segment_says_what_came_before_it_and_begins_with_a_snapshot() {
             assert!(first.cells.iter().eq(written.iter()));
             if number > 1 {
                 let mut reader = JournalReader::open_segment(dir.path(), number).expect("opened");
-                reader.show_snapshots();
+                reader.show_all();
                 for part in Sample::snapshot(before) {
                     let message = reader.next_message().expect("sound").expect("a snapshot");
                     assert!(message.cells.iter().eq(part.view().iter()));
