@@ -5,6 +5,9 @@
 
 mod calls;
 mod rare;
+mod swap;
+
+pub use swap::{Prepared, Retired, Retirement, Successor, Swapped};
 
 use crate::config::EngineConfig;
 use crate::convert;
@@ -15,10 +18,12 @@ use crate::paper::Moment;
 use crate::probe::{Part, Probe};
 use crate::risk::LatchedState;
 use crate::strategy::{Strategy, StrategyEvent, TradeView};
+use claire_types::annotation::Cut;
 use claire_types::time::NS_PER_S;
 use claire_types::{
     BookReason, Cell, Depth, EngineSeq, Header, Input, InstrumentId, Ticker, Trade, WallNs,
 };
+use std::collections::VecDeque;
 
 /// Interval of portfolio records: one minute of engine time.
 const PORTFOLIO_NS: i64 = 60 * NS_PER_S;
@@ -31,7 +36,23 @@ pub struct Engine {
     pub(crate) seq: EngineSeq,
     pub(crate) portfolio_due: WallNs,
     pub(crate) ended: bool,
+    /// Per strategy the version before the one on probation.
+    pub(crate) previous: Vec<Option<Box<dyn Strategy>>>,
+    /// The version that the next reload is about.
+    staged: Option<Box<Successor>>,
+    swapped: Option<Swapped>,
+    /// What left its seat and waits to be freed elsewhere.
+    retired: VecDeque<Retired>,
+    /// Calls of this input so far.
+    call_number: u32,
+    /// Calls of this input that were cut.
+    cuts: Vec<Cut>,
+    /// Calls that were cut when these inputs were applied first, in order.
+    cuts_known: VecDeque<Cut>,
 }
+
+/// Versions that wait to be freed before their list must grow.
+const RETIRED_ROOM: usize = 16;
 
 impl Engine {
     /// Returns the engine at the start of a run, with one strategy per configured entry.
@@ -52,10 +73,17 @@ impl Engine {
         }
         Ok(Self {
             floor: Some(Box::new(Floor::new(config, state)?)),
+            previous: strategies.iter().map(|_| None).collect(),
             strategies,
             seq: EngineSeq(0),
             portfolio_due: WallNs(0),
             ended: false,
+            staged: None,
+            swapped: None,
+            retired: VecDeque::with_capacity(RETIRED_ROOM),
+            call_number: 0,
+            cuts: Vec::with_capacity(RETIRED_ROOM),
+            cuts_known: VecDeque::new(),
         })
     }
 
@@ -68,6 +96,8 @@ impl Engine {
     pub fn apply(&mut self, header: &Header, input: &Input<'_>) {
         self.seq = EngineSeq(self.seq.0 + 1);
         let seq = self.seq;
+        self.call_number = 0;
+        self.cuts.clear();
         let floor = self.floor_mut();
         floor.now = floor.now.max(header.recv);
         let now = floor.now;
@@ -89,6 +119,22 @@ impl Engine {
     /// Returns the records of the last input as whole messages.
     pub fn records(&self) -> &[Cell] {
         self.floor().outputs.cells()
+    }
+
+    /// Returns the calls of the last input that were cut: who applies it again must know them before.
+    pub fn cuts(&self) -> &[Cut] {
+        &self.cuts
+    }
+
+    /// Says that a call was cut when its input was applied first: it is not run, and fails with the same words.
+    /// Cuts are told in their order.
+    pub fn know_cut(&mut self, cut: Cut) {
+        self.cuts_known.push_back(cut);
+    }
+
+    /// Returns whether the end of the input was applied.
+    pub const fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Returns the number of inputs applied.

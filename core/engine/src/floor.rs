@@ -16,15 +16,21 @@ mod ordering;
 mod protection;
 mod quotes;
 mod reports;
+mod reseat;
 mod seat;
 mod snapshot;
 mod stops;
 mod undo;
+mod version;
 
 pub use history::HistoryWanted;
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
 pub(crate) use snapshot::{FloorRef, FloorState};
+pub use version::{
+    Before, Declared, PROBATION_CALLS, PROBATION_DENIALS_MAX, PROBATION_SPAN, Probation,
+    ReloadTally, Version,
+};
 
 use held::Held;
 
@@ -321,6 +327,11 @@ impl Floor {
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             count(&mut seat.tally);
         }
+    }
+
+    /// Returns the number of the last order.
+    pub(crate) const fn last_order_number(&self) -> u64 {
+        self.order_number
     }
 
     /// Returns engine time.

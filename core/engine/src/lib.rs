@@ -22,4 +22,4 @@ pub mod snapshot;
 pub mod strategy;
 pub mod timers;
 
-pub use engine::Engine;
+pub use engine::{Engine, Prepared, Retired, Retirement, Successor, Swapped};

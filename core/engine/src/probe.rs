@@ -21,6 +21,9 @@ pub enum Part {
 pub trait Probe {
     /// The engine enters `part`; the part before it ends here.
     fn enter(&mut self, part: Part);
+
+    /// A strategy's call begins; it was entered just before.
+    fn begin_call(&mut self) {}
 }
 
 /// Measures nothing.

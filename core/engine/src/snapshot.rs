@@ -8,7 +8,8 @@
 //! ```text
 //! magic    8 bytes
 //! version  u32
-//! sections length u32 and content: the configuration, the engine, one for each strategy
+//! sections length u32 and content: the configuration, the engine, one for each strategy, and one more for each
+//!          whose version is on probation: the version before it
 //! check    u32  CRC-32C of all before
 //! ```
 //!
@@ -16,7 +17,7 @@
 
 use crate::config::EngineConfig;
 use crate::engine::Engine;
-use crate::floor::{FloorRef, FloorState};
+use crate::floor::{FloorRef, FloorState, Seat, Version};
 use crate::risk::LatchedState;
 use crate::strategy::{Fault, Strategy};
 use claire_types::{EngineSeq, WallNs};
@@ -92,7 +93,8 @@ impl Engine {
             floor: self.floor().snapshot(),
         };
         section(out, |out| write(&engine, out))?;
-        for strategy in &self.strategies {
+        let previous = self.previous.iter().flatten();
+        for strategy in self.strategies.iter().chain(previous) {
             section(out, |out| {
                 strategy.save(out);
                 Ok(())
@@ -112,6 +114,23 @@ impl Engine {
         strategies: Vec<Box<dyn Strategy>>,
         bytes: &[u8],
     ) -> Result<Self, RestoreFault> {
+        let versions = strategies.into_iter().map(|current| Instances {
+            current,
+            before: None,
+        });
+        Self::restore_versions(config, versions.collect(), bytes)
+    }
+
+    /// Returns an engine that goes on where the saved one stood, with instances of the versions that
+    /// [`versions`] names.
+    ///
+    /// # Errors
+    /// A [`RestoreFault`]
+    pub fn restore_versions(
+        config: EngineConfig,
+        instances: Vec<Instances>,
+        bytes: &[u8],
+    ) -> Result<Self, RestoreFault> {
         let mut rest = checked(bytes)?;
         let mut ours = Vec::new();
         write(&config, &mut ours)
@@ -119,12 +138,11 @@ impl Engine {
         if take_section(&mut rest)? != ours {
             return Err(RestoreFault::OtherConfig);
         }
-        let (state, left): (EngineState, _) =
-            postcard::take_from_bytes(take_section(&mut rest)?)
-                .map_err(|_| RestoreFault::Damaged("the engine's section cannot be read"))?;
-        if !left.is_empty() {
-            return Err(RestoreFault::Damaged("the engine's section is too long"));
-        }
+        let state = take_state(&mut rest)?;
+        let (strategies, previous): (Vec<_>, Vec<_>) = instances
+            .into_iter()
+            .map(|of| (of.current, of.before))
+            .unzip();
         let latched = LatchedState::new(strategies.len());
         let mut engine = Self::new(config, latched, strategies).map_err(RestoreFault::Config)?;
         let floor = engine.floor_mut();
@@ -132,15 +150,72 @@ impl Engine {
         engine.seq = state.seq;
         engine.portfolio_due = state.portfolio_due;
         engine.ended = state.ended;
-        for (index, strategy) in engine.strategies.iter_mut().enumerate() {
-            let saved = take_section(&mut rest)?;
-            let restored = strategy.restore(saved);
-            restored.map_err(|fault| RestoreFault::Strategy(index, Box::new(fault)))?;
-        }
+        engine.previous = previous;
+        engine.restore_instances(&mut rest)?;
         match rest.is_empty() {
             true => Ok(engine),
             false => Err(RestoreFault::Damaged("more strategies than configured")),
         }
+    }
+
+    fn restore_instances(&mut self, rest: &mut &[u8]) -> Result<(), RestoreFault> {
+        let floor = self.floor();
+        let has_before = floor.seats().iter().map(Seat::is_on_probation);
+        let given = self.previous.iter().map(Option::is_some);
+        if !has_before.eq(given) {
+            let what = "it holds a version on probation, and the one before it is not given";
+            return Err(RestoreFault::Damaged(what));
+        }
+        let previous = self.previous.iter_mut().enumerate();
+        let previous = previous.filter_map(|(index, before)| Some((index, before.as_mut()?)));
+        for (index, strategy) in self.strategies.iter_mut().enumerate().chain(previous) {
+            let saved = take_section(rest)?;
+            let restored = strategy.restore(saved);
+            restored.map_err(|fault| RestoreFault::Strategy(index, Box::new(fault)))?;
+        }
+        Ok(())
+    }
+}
+
+/// A strategy's instances, to be restored.
+pub struct Instances {
+    /// Of the version at the seat.
+    pub current: Box<dyn Strategy>,
+    /// Of the version before the one on probation.
+    pub before: Option<Box<dyn Strategy>>,
+}
+
+/// The versions that a snapshot holds of a strategy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// At the seat.
+    pub current: Version,
+    /// Before the one on probation.
+    pub before: Option<Version>,
+}
+
+/// Returns which versions a snapshot needs instances of, in the configuration's order.
+///
+/// # Errors
+/// A [`RestoreFault`]
+pub fn versions(bytes: &[u8]) -> Result<Vec<Versions>, RestoreFault> {
+    let mut rest = checked(bytes)?;
+    take_section(&mut rest)?;
+    let state = take_state(&mut rest)?;
+    let of = |seat: &Seat| Versions {
+        current: seat.version.clone(),
+        before: seat.probation.as_ref().map(|of| of.before.version.clone()),
+    };
+    Ok(state.floor.seats().iter().map(of).collect())
+}
+
+/// Takes the engine's section.
+fn take_state(rest: &mut &[u8]) -> Result<EngineState, RestoreFault> {
+    let (state, left): (EngineState, _) = postcard::take_from_bytes(take_section(rest)?)
+        .map_err(|_| RestoreFault::Damaged("the engine's section cannot be read"))?;
+    match left.is_empty() {
+        true => Ok(state),
+        false => Err(RestoreFault::Damaged("the engine's section is too long")),
     }
 }
 

@@ -40,6 +40,31 @@ pub trait Strategy: Send {
     /// # Errors
     /// A [`Fault`] where the bytes are not this strategy's.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), Fault>;
+
+    /// Takes over what the version before it holds, after its own `init`: fields of the same name and type.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names a field whose type changed; nothing was taken over.
+    fn inherit(&mut self, before: &dyn Strategy) -> Result<Inheritance, Fault> {
+        let _ = before;
+        Ok(Inheritance::default())
+    }
+
+    /// Returns the strategy for a successor that knows its type; `None` where nothing is to be taken over.
+    fn legacy(&self) -> Option<&dyn std::any::Any> {
+        None
+    }
+}
+
+/// What a version took over from the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inheritance {
+    /// Fields of the same name and type.
+    pub carried: u32,
+    /// Fields that the version before did not have.
+    pub fresh: u32,
+    /// Fields that only the version before had.
+    pub dropped: u32,
 }
 
 /// Which handlers a strategy has.

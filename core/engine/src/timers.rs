@@ -77,6 +77,31 @@ impl Timers {
         self.armed_count = other.armed_count;
     }
 
+    /// Returns what is armed: name, span from `now`, and interval, 0 ms for a timer that fires once.
+    pub(crate) fn declared(&self, now: WallNs) -> impl Iterator<Item = (TimerName, i64, i64)> {
+        self.timers.iter().map(move |timer| {
+            let ms = timer.due.since(now).0.div_euclid(NS_PER_MS).max(1);
+            (timer.name, ms, timer.every_ns / NS_PER_MS)
+        })
+    }
+
+    /// Takes over from the version before: what is declared again with the same interval keeps its phase, and what
+    /// fires once stays armed. An interval that is no longer declared stops.
+    pub(crate) fn inherit(&mut self, before: &Self) {
+        for timer in &before.timers {
+            let has_room = self.timers.len() < TIMERS_MAX;
+            match self.timers.iter_mut().find(|own| own.name == timer.name) {
+                Some(own) if own.every_ns == timer.every_ns => own.due = timer.due,
+                None if timer.every_ns == 0 && has_room => {
+                    self.armed_count += 1;
+                    let order = self.armed_count;
+                    self.timers.push(Timer { order, ..*timer });
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Stops a timer; an unknown name is no error.
     pub fn stop(&mut self, name: &str) {
         self.timers.retain(|timer| timer.name.as_str() != name);

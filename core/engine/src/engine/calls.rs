@@ -3,10 +3,12 @@
 //! Called by the engine at the end of each input and by its market events.
 
 use super::Engine;
+use super::swap::{cut_again, fault_of};
 use crate::floor::{Call, Floor, Phase, Seat};
 use crate::probe::Part;
 use crate::risk::state::Cause;
 use crate::strategy::{Desk, Fault, FaultKind, Handlers, LentDesk, StrategyEvent};
+use claire_types::annotation::Cut;
 use claire_types::record::{NoteKind, NoteRecord};
 use claire_types::{Amount, GateCode, InstrumentId, Record, StrategyId, TradingState};
 use std::any::Any;
@@ -130,32 +132,80 @@ impl Engine {
 
     /// Runs one handler as a transaction and returns whether it succeeded.
     pub(super) fn call(&mut self, strategy: StrategyId, event: &StrategyEvent<'_>) -> bool {
-        let floor = self.floor_mut();
-        floor.probe.enter(Part::Strategy);
-        floor.begin_call(strategy);
-        let Some(script) = self.strategies.get_mut(strategy.index()) else {
-            return false;
+        self.floor_mut().probe.enter(Part::Strategy);
+        self.call_number += 1;
+        let result = match self.known_cut() {
+            Some(cut) => Err(cut_again(cut.text)),
+            None => self.run(strategy, event),
         };
-        let Some(floor) = self.floor.take() else {
-            return false;
+        if let Err(fault) = &result {
+            self.note_cut(strategy, fault);
+        } else if let Some(seat) = self.floor_mut().seats.get_mut(strategy.index()) {
+            seat.faults_in_a_row = 0;
+        }
+        let is_on_probation = self
+            .floor()
+            .seats()
+            .get(strategy.index())
+            .is_some_and(Seat::is_on_probation);
+        if let Err(fault) = &result {
+            let floor = self.floor_mut();
+            match is_on_probation {
+                // The version gives its seat back: that is the answer to its fault.
+                true => floor.record_fault(strategy, fault),
+                false => floor.note_fault(strategy, fault),
+            }
+        }
+        if is_on_probation {
+            self.judge(strategy, result.as_ref().err());
+        }
+        result.is_ok()
+    }
+
+    /// Runs one handler as a transaction.
+    ///
+    /// # Errors
+    /// Its fault; nothing of the call remains.
+    pub(super) fn run(
+        &mut self,
+        strategy: StrategyId,
+        event: &StrategyEvent<'_>,
+    ) -> Result<(), Fault> {
+        let unlent = || fault_of("the desk is not to be lent");
+        let floor = self.floor_mut();
+        floor.probe.begin_call();
+        floor.begin_call(strategy);
+        let script = self.strategies.get_mut(strategy.index());
+        let (Some(script), Some(floor)) = (script, self.floor.take()) else {
+            return Err(unlent());
         };
         let mut desk = LentDesk::new(floor);
         let result = script.call(event, &mut desk);
         self.floor = desk.take().and_then(floor_of);
         let floor = self.floor_mut();
         match &result {
-            Ok(()) => {
-                floor.commit_call();
-                if let Some(seat) = floor.seats.get_mut(strategy.index()) {
-                    seat.faults_in_a_row = 0;
-                }
-            }
-            Err(fault) => {
-                floor.undo_call();
-                floor.note_fault(strategy, fault);
-            }
+            Ok(()) => floor.commit_call(),
+            Err(_) => floor.undo_call(),
         }
-        result.is_ok()
+        result
+    }
+
+    /// Takes the cut that this call had when its input was applied first.
+    fn known_cut(&mut self) -> Option<Cut> {
+        let first = self.cuts_known.front()?;
+        let is_this = first.at == self.seq && first.call == self.call_number;
+        is_this.then(|| self.cuts_known.pop_front()).flatten()
+    }
+
+    fn note_cut(&mut self, strategy: StrategyId, fault: &Fault) {
+        if fault.kind == FaultKind::Cut {
+            self.cuts.push(Cut {
+                at: self.seq,
+                strategy,
+                call: self.call_number,
+                text: fault.text,
+            });
+        }
     }
 }
 
@@ -167,6 +217,26 @@ fn floor_of(desk: Box<dyn Desk>) -> Option<Box<Floor>> {
 
 impl Floor {
     pub(crate) fn note_fault(&mut self, strategy: StrategyId, fault: &Fault) {
+        self.record_fault(strategy, fault);
+        let Some(seat) = self.seats.get_mut(strategy.index()) else {
+            return;
+        };
+        let is_over = seat.faults_in_a_row >= FAULTS_IN_A_ROW_MAX || fault.kind == FaultKind::Cut;
+        if is_over {
+            seat.phase = Phase::Failed;
+            let cause = Cause {
+                code: GateCode::Strategy,
+                state: TradingState::Halted,
+                limit: Amount(i128::from(FAULTS_IN_A_ROW_MAX) * Amount::ONE.0),
+                measured: Amount::ZERO,
+                time: self.now,
+            };
+            self.tighten(strategy, cause, fault.text);
+        }
+    }
+
+    /// Counts and records a fault, without what follows from it.
+    fn record_fault(&mut self, strategy: StrategyId, fault: &Fault) {
         let kind = match fault.kind {
             FaultKind::Error => NoteKind::Error,
             FaultKind::Cut => NoteKind::Cut,
@@ -181,22 +251,8 @@ impl Floor {
         seat.faults += 1;
         seat.fault_last = fault.text;
         seat.faults_in_a_row += 1;
-        let is_over = seat.faults_in_a_row >= FAULTS_IN_A_ROW_MAX || fault.kind == FaultKind::Cut;
         let primary = seat.primary;
-        if is_over {
-            seat.phase = Phase::Failed;
-        }
         self.outputs.emit(strategy, primary, &record);
-        if is_over {
-            let cause = Cause {
-                code: GateCode::Strategy,
-                state: TradingState::Halted,
-                limit: Amount(i128::from(FAULTS_IN_A_ROW_MAX) * Amount::ONE.0),
-                measured: Amount::ZERO,
-                time: self.now,
-            };
-            self.tighten(strategy, cause, fault.text);
-        }
     }
 
     fn collect_timers(&mut self) {

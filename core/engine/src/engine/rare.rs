@@ -24,6 +24,7 @@ impl Engine {
             Input::ClockOffset(clock) => self.floor_mut().take_offset(clock.venue, clock.offset),
             Input::Command(command) => self.on_command(header, command),
             Input::LowDisk(low) => self.floor_mut().take_low_disk(low),
+            Input::Reload(reload) => self.on_reload(reload),
             Input::SessionReset => self.on_session_reset(header),
             Input::End => self.on_end(header),
             Input::Kline(kline) => self.floor_mut().take_history(header.instrument, kline),
@@ -256,7 +257,7 @@ impl Floor {
     }
 
     /// Follows an operator back to ACTIVE; the day's loss then counts from here.
-    fn resume(&mut self, strategy: StrategyId, note: Note) {
+    pub(crate) fn resume(&mut self, strategy: StrategyId, note: Note) {
         let Ok(Some(change)) = self.state.resume(strategy) else {
             return;
         };

@@ -2,7 +2,7 @@
 //!
 //! Called by the engine after trades, views and ticks. Engine thread only.
 
-use super::{Call, Floor, facts};
+use super::{Call, Floor, Seat, facts};
 use crate::convert;
 use crate::indicator::{BarF64, TradeF64};
 use crate::market::{Bar, BookView};
@@ -15,7 +15,7 @@ impl Floor {
         let Some(mid) = self.mid(instrument).map(Amount::to_f64) else {
             return;
         };
-        for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
+        for declared in self.seats.iter_mut().flat_map(Seat::all_indicators) {
             if declared.source == IndicatorSource::Mid(instrument) {
                 declared.indicator.on_mid(now, mid);
             }
@@ -24,7 +24,7 @@ impl Floor {
 
     /// Feeds a trade to the indicators on the market's trades.
     pub(crate) fn feed_trade(&mut self, instrument: InstrumentId, trade: &TradeF64) {
-        for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
+        for declared in self.seats.iter_mut().flat_map(Seat::all_indicators) {
             if declared.source == IndicatorSource::Trades(instrument) {
                 declared.indicator.on_trade(trade);
             }
@@ -41,7 +41,7 @@ impl Floor {
             return;
         }
         for seat in &mut self.seats {
-            for declared in &mut seat.indicators {
+            for declared in seat.all_indicators() {
                 if declared.source != IndicatorSource::Book(instrument) {
                     continue;
                 }
@@ -57,7 +57,7 @@ impl Floor {
 
     /// Tells the indicators on the book that it is lost: what comes next does not follow what was before.
     pub(crate) fn forget_touch(&mut self, instrument: InstrumentId) {
-        for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
+        for declared in self.seats.iter_mut().flat_map(Seat::all_indicators) {
             if declared.source == IndicatorSource::Book(instrument) {
                 declared.indicator.forget_touch();
             }
@@ -67,7 +67,7 @@ impl Floor {
     /// Lets time pass for the indicators that have a window of it.
     pub(crate) fn feed_time(&mut self) {
         let now = self.now;
-        for declared in self.seats.iter_mut().flat_map(|seat| &mut seat.indicators) {
+        for declared in self.seats.iter_mut().flat_map(Seat::all_indicators) {
             declared.indicator.on_time(now);
         }
     }
@@ -107,6 +107,9 @@ impl Floor {
             kept.push(bar);
         }
         for (index, seat) in (0_u16..).zip(&mut self.seats) {
+            if let Some(probation) = &mut seat.probation {
+                probation.before.take_bar(instrument, number, &bar);
+            }
             let Some(id) = seat.bars_id(instrument, number) else {
                 continue;
             };

@@ -4,6 +4,7 @@
 //! is saved when its call begins and put back when the call fails.
 
 use super::Held;
+use super::version::{Probation, ReloadTally, Version};
 use crate::indicator::{BarF64, Indicator};
 use crate::strategy::{BarView, BarsId, IndicatorSource, MarketFacts};
 use crate::timers::Timers;
@@ -69,6 +70,14 @@ pub struct Seat {
     pub tally: Tally,
     /// Its last statement, which its next orders join.
     pub signal: Option<(Side, Amount, Note)>,
+    /// The version of its script that runs.
+    pub version: Version,
+    /// What became of its reloads.
+    pub reloads: ReloadTally,
+    /// Whether `on_start` had its turn.
+    pub(super) has_started: bool,
+    /// Set while its version can still be taken back.
+    pub probation: Option<Probation>,
     /// What the engine holds for it: quotes, protections, orders that wait.
     pub(super) held: Held,
 }
@@ -126,6 +135,10 @@ impl Seat {
             facts: Vec::with_capacity(MARKETS_MAX),
             tally: Tally::default(),
             signal: None,
+            version: Version::default(),
+            reloads: ReloadTally::default(),
+            has_started: false,
+            probation: None,
             held: Held::new(),
         }
     }
@@ -174,13 +187,14 @@ impl Seat {
         declared.find(|declared| !declared.indicator.is_warm())
     }
 
-    /// Begins, where it waited to be warm and is; returns whether it did.
+    /// Begins, where it waited to be warm and is; returns whether it starts with that.
     pub(crate) fn begin_if_warm(&mut self) -> bool {
         let begins = self.phase == Phase::Warming && self.is_warm();
         if begins {
             self.phase = Phase::Running;
         }
-        begins
+        // Once per run: another version goes on.
+        begins && !std::mem::replace(&mut self.has_started, true)
     }
 
     /// Takes a closed bar of its own.

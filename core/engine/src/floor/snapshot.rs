@@ -129,6 +129,11 @@ impl Floor {
 }
 
 impl FloorState {
+    /// Returns the strategies' seats.
+    pub(crate) fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
     /// Says what does not fit the configuration. The bytes were checked before: this is about another run's.
     fn check(&self, config: &EngineConfig) -> Result<(), &'static str> {
         let tables = config.tables;

@@ -8,5 +8,6 @@ mod history;
 mod play;
 mod protections;
 mod quotes;
+mod reloads;
 mod stops;
 mod undo;

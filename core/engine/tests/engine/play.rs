@@ -4,7 +4,8 @@ use claire_engine::Engine;
 use claire_engine::config::{EngineConfig, FeeSchedule, StrategyConfig};
 use claire_engine::risk::LatchedState;
 use claire_engine::strategy::{
-    Desk, Fault, FaultKind, Handlers, LentDesk, OrderHandle, OrderRequest, Strategy, StrategyEvent,
+    Desk, Fault, FaultKind, Handlers, Inheritance, LentDesk, OrderHandle, OrderRequest, Strategy,
+    StrategyEvent,
 };
 use claire_types::input::Command;
 use claire_types::record::{Decision, Fill, NewOrder, NoteKind, OrderEvent, RecordHeader, Verdict};
@@ -14,6 +15,7 @@ use claire_types::{
     Header, Input, Instrument, InstrumentId, Levels, Mode, Note, OrderFlags, Price, Qty, Record,
     Scale, Side, StrategyId, Symbol, Trade, Venue, VenueNs, WallNs,
 };
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -31,6 +33,10 @@ pub struct Actor {
     init: Option<Step>,
     steps: Arc<Mutex<VecDeque<Step>>>,
     told: Arc<Mutex<Vec<String>>>,
+    /// Its state: trades it was told of.
+    trades: u64,
+    /// Refuses to take anything over.
+    refuses: bool,
 }
 
 /// The engine and all that came out of it.
@@ -129,6 +135,14 @@ impl Actor {
         }
     }
 
+    /// Returns a strategy that takes nothing over.
+    pub fn that_refuses() -> Self {
+        Self {
+            refuses: true,
+            ..Self::default()
+        }
+    }
+
     fn hear(&self, event: &StrategyEvent<'_>) {
         let line = match event {
             StrategyEvent::Init => "init".to_owned(),
@@ -166,6 +180,8 @@ impl Strategy for Actor {
 
     fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {
         self.hear(event);
+        self.trades += u64::from(matches!(event, StrategyEvent::Trade { .. }));
+        let before = self.trades.saturating_sub(1);
         let desk = desk.as_mut().ok_or_else(|| fault("no desk"))?;
         let step = match event {
             StrategyEvent::Init => self.init.take(),
@@ -174,13 +190,37 @@ impl Strategy for Actor {
             }
             _ => None,
         };
-        step.map_or(Ok(()), |step| step(desk))
+        let result = step.map_or(Ok(()), |step| step(desk));
+        if result.is_err() {
+            self.trades = before;
+        }
+        result
     }
 
-    fn save(&self, _: &mut Vec<u8>) {}
+    fn save(&self, out: &mut Vec<u8>) {
+        out.extend(self.trades.to_le_bytes());
+    }
 
-    fn restore(&mut self, _: &[u8]) -> Result<(), Fault> {
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let bytes = bytes.try_into().map_err(|_| fault("no number"))?;
+        self.trades = u64::from_le_bytes(bytes);
         Ok(())
+    }
+
+    fn inherit(&mut self, before: &dyn Strategy) -> Result<Inheritance, Fault> {
+        if self.refuses {
+            return Err(fault("`this.x` was text and is a number now"));
+        }
+        let before: Option<&Self> = before.legacy().and_then(|before| before.downcast_ref());
+        self.trades = before.map_or(0, |before| before.trades);
+        Ok(Inheritance {
+            carried: 1,
+            ..Inheritance::default()
+        })
+    }
+
+    fn legacy(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 }
 
@@ -340,6 +380,7 @@ impl Play {
                 init: None,
                 steps: Arc::clone(steps),
                 told: Arc::clone(told),
+                ..Actor::default()
             });
         let strategies = actors.map(|actor| Box::new(actor) as Box<dyn Strategy>);
         let restored = Engine::restore(self.config.clone(), strategies.collect(), &bytes);
@@ -359,6 +400,15 @@ impl Play {
             .lock()
             .expect("one thread")
             .push_back(Box::new(step));
+    }
+
+    /// Returns another version of a strategy: it does what the test hands that strategy.
+    pub fn version(&self, strategy: usize, actor: Actor) -> Actor {
+        Actor {
+            steps: Arc::clone(&self.steps[strategy]),
+            told: Arc::clone(&self.told[strategy]),
+            ..actor
+        }
     }
 
     /// Lets a strategy do something at once, and returns what came of it.

@@ -1,0 +1,362 @@
+//! Versions of a script: what they take over, how they prove themselves, and how they go.
+
+use crate::play::{Actor, BTC, Play, config, fault, limit};
+use claire_engine::floor::{PROBATION_CALLS, Phase, ReloadTally};
+use claire_engine::snapshot::{Instances, versions};
+use claire_engine::strategy::{Fault, FaultKind, IndicatorSource};
+use claire_engine::{Engine, Retirement, Successor, Swapped};
+use claire_types::annotation::Cut;
+use claire_types::input::Reload;
+use claire_types::record::NoteKind;
+use claire_types::{
+    EngineSeq, GateCode, Input, InstrumentId, Note, OrderStatus, Record, Side, StrategyId,
+    TradingState,
+};
+
+const FIRST: StrategyId = StrategyId(0);
+
+/// Makes the version ready and applies its reload.
+fn reload(play: &mut Play, actor: Actor) -> Swapped {
+    let actor = play.version(0, actor);
+    let prepared = play.engine.prepare(FIRST, Box::new(actor));
+    let prepared = prepared.unwrap_or_else(|fault| panic!("{}", fault.text));
+    play.engine.stage(Box::new(Successor {
+        strategy: prepared.strategy,
+        declared: prepared.declared,
+        document: b"document".to_vec(),
+    }));
+    put_reload(play);
+    play.engine.take_swapped().expect("a reload was applied")
+}
+
+fn put_reload(play: &mut Play) {
+    let reload = Reload {
+        strategy: FIRST,
+        at: EngineSeq(play.engine.seq().0 + 1),
+        sha256: [0xab; 32],
+    };
+    play.put(InstrumentId::NONE, &Input::Reload(reload));
+}
+
+fn version(play: &Play) -> u32 {
+    play.engine.floor().seats()[0].version.number
+}
+
+fn tally(play: &Play) -> ReloadTally {
+    play.engine.floor().seats()[0].reloads
+}
+
+fn notes(play: &Play, kind: NoteKind) -> Vec<String> {
+    play.all(|record| match record {
+        Record::Note(note) if note.kind == kind => Some(note.text.to_string()),
+        _ => None,
+    })
+}
+
+/// Returns the state of the instance at the seat, as a snapshot has it.
+fn trades(play: &Play) -> u64 {
+    let mut bytes = Vec::new();
+    play.engine.save(&mut bytes).expect("small");
+    // The last section is the last strategy's: 8 bytes before the check, and of one on probation the one before it.
+    let end = bytes.len() - 4;
+    let is_on_probation = play.engine.floor().seats()[0].is_on_probation();
+    let end = if is_on_probation { end - 12 } else { end };
+    u64::from_le_bytes(bytes[end - 8..end].try_into().expect("eight"))
+}
+
+fn timers(play: &Play) -> Vec<String> {
+    let told = play.told(0).into_iter();
+    told.filter_map(|line| line.strip_prefix("timer ").map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn state_is_carried_and_timers_keep_their_phase() {
+    let first = Actor::with_init(|desk| {
+        for (ms, name) in [(400, "same"), (400, "gone"), (400, "other span")] {
+            desk.every(ms, name).map_err(|_| fault("no timer"))?;
+        }
+        Ok(())
+    });
+    let mut play = Play::with(config(1), vec![first]);
+    play.act(0, |desk| desk.after(700, "once").is_ok());
+    play.trade(10_000, 1, Side::Buy, true);
+    play.pass(300);
+    let swapped = reload(
+        &mut play,
+        Actor::with_init(|desk| {
+            for (ms, name) in [(400, "same"), (900, "other span"), (200, "new")] {
+                desk.every(ms, name).map_err(|_| fault("no timer"))?;
+            }
+            Ok(())
+        }),
+    );
+    assert!(matches!(swapped, Swapped::Live(of) if of.carried == 1));
+    assert_eq!((version(&play), trades(&play)), (1, 2));
+    let note = notes(&play, NoteKind::Reload);
+    assert!(
+        note[0].contains("version 1 (abababab): 1 fields carried"),
+        "{note:?}"
+    );
+    play.forget_told();
+    play.pass(500);
+    assert_eq!(timers(&play), ["same", "new", "new", "once", "same"]);
+    play.forget_told();
+    play.pass(500);
+    let told = ["new", "new", "same", "other span", "new"];
+    assert_eq!(timers(&play), told);
+}
+
+#[test]
+fn an_indicator_goes_on_where_both_versions_have_it() {
+    let declare = |spans: &'static [f64]| {
+        Actor::with_init(move |desk| {
+            for span in spans {
+                let source = IndicatorSource::Trades(BTC);
+                let declared = desk.indicator(source, "sma", &[*span]);
+                declared.map_err(|_| fault("no indicator"))?;
+            }
+            Ok(())
+        })
+    };
+    let mut play = Play::with(config(1), vec![declare(&[2.0, 3.0])]);
+    for price in [9_900, 10_000, 10_100] {
+        play.trade(price, 1, Side::Buy, true);
+    }
+    let values = |play: &Play| {
+        let seat = &play.engine.floor().seats()[0];
+        let values = seat.indicators.iter().map(|of| of.indicator.value());
+        values.collect::<Vec<_>>()
+    };
+    assert_eq!(values(&play), [100.5, 100.0]);
+    reload(&mut play, declare(&[3.0, 4.0, 3.0]));
+    assert_eq!(values(&play), [100.0, 0.0, 100.0]);
+    // Its handlers wait for the one that is new.
+    assert_eq!(play.engine.floor().seats()[0].phase, Phase::Warming);
+    for price in [10_300, 10_000, 10_000, 10_100] {
+        play.trade(price, 1, Side::Buy, true);
+    }
+    assert_eq!(play.engine.floor().seats()[0].phase, Phase::Running);
+    // A fault takes the version back: what only the version before had has gone on meanwhile.
+    play.hand(0, |_| Err(fault("enough")));
+    play.trade(10_200, 1, Side::Buy, true);
+    assert_eq!(version(&play), 0);
+    assert_eq!(values(&play), [101.5, 101.0]);
+}
+
+#[test]
+fn a_version_that_fails_its_probation_gives_the_seat_back() {
+    type Misbehave = fn(&mut Play);
+    let fails: [(&str, Misbehave); 3] = [
+        ("enough", |play| {
+            play.hand(0, |_| Err(fault("enough")));
+            play.trade(10_000, 1, Side::Buy, true);
+        }),
+        ("too long", |play| {
+            play.hand(0, |_| {
+                Err(Fault {
+                    kind: FaultKind::Cut,
+                    ..fault("too long")
+                })
+            });
+            play.trade(10_000, 1, Side::Buy, true);
+        }),
+        ("5 orders were denied", |play| {
+            for _ in 0..5 {
+                let far = limit(Side::Buy, 1.0, 50.0);
+                play.assert_denied(far, GateCode::PriceCollar);
+            }
+        }),
+    ];
+    for (why, misbehave) in fails {
+        let mut play = Play::new(config(1));
+        let old = play.place(limit(Side::Buy, 0.5, 99.0));
+        let before = trades(&play);
+        reload(&mut play, Actor::default());
+        let [one, two] = [98.0, 98.5].map(|price| play.place(limit(Side::Buy, 0.5, price)));
+        play.settle(10_000);
+        misbehave(&mut play);
+        assert_eq!((version(&play), trades(&play)), (0, before), "{why}");
+        assert_eq!(
+            tally(&play),
+            ReloadTally {
+                reloads: 1,
+                refused: 0,
+                rolled_back: 1
+            }
+        );
+        let alerts = notes(&play, NoteKind::Alert);
+        let want = format!("version 1 rolled back to version 0, 2 orders cancelled: {why}");
+        assert_eq!(alerts, [want]);
+        play.settle(10_000);
+        for handle in [one, two] {
+            let last = play.events_of(handle).last().map(|event| event.to);
+            assert_eq!(last, Some(OrderStatus::Cancelled), "{why}");
+        }
+        let order = *play
+            .engine
+            .floor()
+            .orders()
+            .order(old.order)
+            .expect("known");
+        assert!(order.is_working(), "{why}: what was placed before stays");
+        let left = play.engine.take_retired().expect("the version left");
+        assert!(matches!(left.why, Retirement::RolledBack(text) if text.as_str() == why));
+        // The version before is called again, and trades.
+        assert_eq!(play.engine.floor().seats()[0].phase, Phase::Running);
+        let next = play.place(limit(Side::Buy, 0.5, 98.0));
+        assert_eq!((next.denied, trades(&play)), (GateCode::Ok, before + 1));
+    }
+}
+
+#[test]
+fn a_version_stays_after_its_probation() {
+    type Prove = fn(&mut Play);
+    let proofs: [Prove; 2] = [
+        |play| {
+            for _ in 0..PROBATION_CALLS {
+                play.trade(10_000, 1, Side::Buy, true);
+            }
+        },
+        |play| {
+            play.pass(60_000);
+            play.trade(10_000, 1, Side::Buy, true);
+        },
+    ];
+    for prove in proofs {
+        let mut play = Play::new(config(1));
+        reload(&mut play, Actor::default());
+        assert!(play.engine.take_retired().is_none());
+        prove(&mut play);
+        let left = play.engine.take_retired().expect("the version before left");
+        assert_eq!(left.why, Retirement::Replaced);
+        play.hand(0, |_| Err(fault("late")));
+        play.trade(10_000, 1, Side::Buy, true);
+        assert_eq!((version(&play), tally(&play).rolled_back), (1, 0));
+    }
+}
+
+#[test]
+fn a_second_reload_within_the_probation_falls_back_to_the_first() {
+    let mut play = Play::new(config(1));
+    reload(&mut play, Actor::default());
+    reload(&mut play, Actor::default());
+    assert_eq!(version(&play), 2);
+    play.hand(0, |_| Err(fault("enough")));
+    play.trade(10_000, 1, Side::Buy, true);
+    assert_eq!(version(&play), 1);
+}
+
+#[test]
+fn what_cannot_take_the_seat_leaves_the_version_before() {
+    let mut play = Play::new(config(1));
+    let refused = play.version(0, Actor::that_refuses());
+    let refusal = play.engine.prepare(FIRST, Box::new(refused)).err();
+    assert!(refusal.is_some_and(|fault| fault.text.as_str().starts_with("`this.x` was text")));
+    // The type changed after it was made ready: the engine refuses, too.
+    play.engine.stage(Box::new(Successor {
+        strategy: Box::new(play.version(0, Actor::that_refuses())),
+        declared: Default::default(),
+        document: Vec::new(),
+    }));
+    put_reload(&mut play);
+    assert!(matches!(
+        play.engine.take_swapped(),
+        Some(Swapped::Refused(_))
+    ));
+    let left = play.engine.take_retired().map(|left| left.why);
+    assert!(matches!(left, Some(Retirement::Refused(_))));
+    assert_eq!((version(&play), tally(&play).refused), (0, 1));
+    // Without a script there is nothing to take.
+    put_reload(&mut play);
+    assert!(play.engine.take_swapped().is_none());
+    assert_eq!(notes(&play, NoteKind::Alert).len(), 1);
+    let fails = play.version(0, Actor::with_init(|_| Err(fault("no init"))));
+    assert!(play.engine.prepare(FIRST, Box::new(fails)).is_err());
+    assert_eq!(play.place(limit(Side::Buy, 0.5, 99.0)).denied, GateCode::Ok);
+}
+
+#[test]
+fn a_new_version_answers_the_failure_of_the_old_one() {
+    let mut play = Play::new(config(1));
+    play.hand(0, |_| {
+        Err(Fault {
+            kind: FaultKind::Cut,
+            ..fault("too long")
+        })
+    });
+    play.trade(10_000, 1, Side::Buy, true);
+    let state = |play: &Play| play.engine.floor().state().strategy(FIRST);
+    assert_eq!(state(&play), Some(TradingState::Halted));
+    reload(&mut play, Actor::default());
+    assert_eq!(state(&play), Some(TradingState::Active));
+    assert_eq!(play.place(limit(Side::Buy, 0.5, 99.0)).denied, GateCode::Ok);
+}
+
+#[test]
+fn a_snapshot_within_the_probation_rolls_back_as_the_engine_does() {
+    let mut play = Play::new(config(1));
+    play.trade(10_000, 1, Side::Buy, true);
+    reload(&mut play, Actor::default());
+    play.place(limit(Side::Buy, 0.5, 99.0));
+    let mut bytes = Vec::new();
+    play.engine.save(&mut bytes).expect("small");
+    let known = versions(&bytes).expect("whole");
+    assert_eq!(known[0].current.document, b"document");
+    assert_eq!(
+        known[0].before.as_ref().map(|before| before.number),
+        Some(0)
+    );
+    let without = Engine::restore(config(1), vec![Box::new(Actor::default())], &bytes);
+    assert!(without.is_err(), "the version before is missing");
+    let instances = vec![Instances {
+        current: Box::new(play.version(0, Actor::default())),
+        before: Some(Box::new(play.version(0, Actor::default()))),
+    }];
+    let restored = Engine::restore_versions(config(1), instances, &bytes);
+    let mut restored = restored.unwrap_or_else(|fault| panic!("{fault}"));
+    let mut again = Vec::new();
+    restored.save(&mut again).expect("small");
+    assert_eq!(bytes, again);
+    let mut records = Vec::new();
+    for _ in 0..2 {
+        play.hand(0, |_| Err(fault("enough")));
+        let from = play.cells.len();
+        let (now, seq) = (play.now, play.engine.seq());
+        play.trade(10_000, 1, Side::Buy, true);
+        assert_eq!((play.now, play.engine.seq().0), (now, seq.0 + 1));
+        records.push(play.cells[from..].to_vec());
+        std::mem::swap(&mut play.engine, &mut restored);
+    }
+    assert_eq!(records[0], records[1]);
+    assert!(!records[0].is_empty());
+}
+
+#[test]
+fn a_cut_that_is_known_is_not_run_again_and_leaves_the_same_records() {
+    let run = |cuts: &[Cut], step: fn(&mut Play)| {
+        let mut play = Play::new(config(1));
+        for cut in cuts {
+            play.engine.know_cut(*cut);
+        }
+        play.trade(10_000, 1, Side::Buy, true);
+        step(&mut play);
+        play.trade(10_000, 1, Side::Buy, true);
+        let found = play.engine.cuts().to_vec();
+        play.pass(200);
+        (play.cells, found)
+    };
+    let (cells, cuts) = run(&[], |play| {
+        play.hand(0, |_| {
+            Err(Fault {
+                kind: FaultKind::Cut,
+                text: Note::cut("line 3: cut: out of time"),
+            })
+        });
+    });
+    assert_eq!((cuts.len(), cuts[0].strategy, cuts[0].call), (1, FIRST, 1));
+    let (again, cuts_again) = run(&cuts, |play| {
+        play.hand(0, |_| panic!("a call that was cut is not run"));
+    });
+    assert_eq!((cells, cuts), (again, cuts_again));
+}
