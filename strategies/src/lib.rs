@@ -16,6 +16,7 @@ mod check;
 mod compile;
 mod constants;
 mod diagnostic;
+mod inherit;
 mod lending;
 mod limits;
 mod names;

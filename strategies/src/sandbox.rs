@@ -88,8 +88,8 @@ pub(crate) fn is_told_to_stop() -> bool {
     POLL.with_borrow(|poll| poll.as_ref().is_some_and(|must_stop| must_stop()))
 }
 
-/// Operations between two questions to the poll: about 10 µs.
-const POLL_EVERY: u64 = 128;
+/// Operations between two questions to the poll: about 1 µs, and few calls of slow functions.
+const POLL_EVERY: u64 = 8;
 
 fn apply(limits: &Limits, engine: &mut Engine) {
     let operations_max = limits.operations_max;

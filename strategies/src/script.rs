@@ -37,8 +37,21 @@ impl Script {
         source: &str,
         overrides: &[(String, Value)],
     ) -> Result<Self, Vec<Diagnostic>> {
+        Self::compile_under(&Limits::default(), name, source, overrides)
+    }
+
+    /// Compiles a script's text under these limits.
+    ///
+    /// # Errors
+    /// As [`Script::compile`].
+    pub fn compile_under(
+        limits: &Limits,
+        name: &str,
+        source: &str,
+        overrides: &[(String, Value)],
+    ) -> Result<Self, Vec<Diagnostic>> {
         Self::compile_within(
-            &Limits::default(),
+            limits,
             name,
             Source {
                 file: name,

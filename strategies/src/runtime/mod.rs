@@ -11,12 +11,13 @@ use crate::compile::context::{Context, Exit, Scratch, order_word};
 use crate::compile::text::TextWord;
 use crate::lending::Loan;
 use crate::token::{Bar, Fill, Market, Order, Trade};
-use crate::{Backend, Script, sandbox, state};
+use crate::{Backend, Script, inherit, sandbox, state};
 use claire_engine::strategy::{
-    Desk, Fault, FaultKind, Handlers, LentDesk, Strategy, StrategyEvent,
+    Desk, Fault, FaultKind, Handlers, Inheritance, LentDesk, Strategy, StrategyEvent,
 };
 use claire_types::{InstrumentId, Note};
 use rhai::{CallFnOptions, Dynamic, EvalAltResult, Position, Scope};
+use std::any::Any;
 use std::sync::Arc;
 use store::Store;
 
@@ -240,6 +241,23 @@ impl Strategy for RhaiStrategy {
                 "the saved bytes are no state of a script",
             )),
         }
+    }
+
+    fn inherit(&mut self, before: &dyn Strategy) -> Result<Inheritance, Fault> {
+        let before = before.legacy().and_then(|before| before.downcast_ref());
+        let before: Option<&Self> = before;
+        let before = before.and_then(|before| before.state.to_map());
+        let (Some(mut state), Some(before)) = (self.state.to_map(), before) else {
+            return Ok(Inheritance::default());
+        };
+        let carried = inherit::carry(&mut state, &before);
+        let inheritance = carried.map_err(|refusal| fault(FaultKind::Error, &refusal))?;
+        self.state.set_map(Some(state));
+        Ok(inheritance)
+    }
+
+    fn legacy(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 }
 
