@@ -4,7 +4,10 @@
 //! (`parts`) and owns the rings. What an input produced stays pending until the ring took all of it. Between
 //! two inputs it decides where a segment of the journal begins, with a snapshot.
 
-mod parts;
+#[cfg(test)]
+mod hangs;
+pub(crate) mod parts;
+pub(crate) mod reloads;
 mod segments;
 
 pub use segments::SegmentPlan;
@@ -14,9 +17,12 @@ use crate::latency::LatencyRecorder;
 use crate::ring::{MessageConsumer, MessageProducer, Stamp};
 use crate::stage::{Stage, StageName, Turn};
 use claire_engine::Engine;
+use claire_engine::floor::Seat;
+use claire_strategies::sandbox;
 use claire_types::cell::Tag;
 use claire_types::{CellBuffer, Cells, EngineSeq, Input};
 use parts::PartTimes;
+use reloads::{Reloads, is_reload_due};
 use segments::Segments;
 
 /// Inputs applied in one turn before others get theirs.
@@ -33,11 +39,14 @@ pub struct EngineStage {
     flushed: usize,
     journals_inputs: bool,
     segments: Option<Segments>,
+    reloads: Reloads,
     /// Inputs that the engine knows from its snapshot and that come again.
     to_skip: u64,
     latency: LatencyRecorder,
     parts: PartTimes,
     faults: u64,
+    /// Most time of a strategy's call, until this thread's scripts know it.
+    call_ns_max: Option<u64>,
 }
 
 /// What of a run stands in its journal beside its records.
@@ -64,7 +73,8 @@ impl EngineStage {
     ) -> Self {
         let (parts, probe) = PartTimes::new(clock);
         engine.set_probe(Box::new(probe));
-        let EngineSeq(to_skip) = engine.seq();
+        let EngineSeq(seq) = engine.seq();
+        let to_skip = seq.saturating_sub(reloads_in(&engine));
         Self {
             segments: Segments::new(journaling, &engine),
             engine,
@@ -74,10 +84,21 @@ impl EngineStage {
             flushed: 0,
             journals_inputs: journaling.inputs,
             to_skip,
+            reloads: Reloads::default(),
+            call_ns_max: None,
             latency,
             parts,
             faults: 0,
         }
+    }
+
+    /// Takes part in reloads, and cuts calls of scripts that take longer; not where cuts of a journal are repeated: there
+    /// it says which they are.
+    pub(crate) fn with_reloads(mut self, mut reloads: Reloads, call_ns_max: Option<u64>) -> Self {
+        reloads.plan.tell_cuts(&mut self.engine);
+        self.reloads = reloads;
+        self.call_ns_max = call_ns_max;
+        self
     }
 
     /// Returns the engine.
@@ -90,6 +111,16 @@ impl EngineStage {
         &self.latency
     }
 
+    /// Writes what is pending; returns whether the ring took all of it.
+    fn flush_pending(&mut self) -> bool {
+        if !flush(&self.pending, &mut self.flushed, &mut self.records) {
+            return false;
+        }
+        self.pending.clear();
+        self.flushed = 0;
+        true
+    }
+
     /// Applies waiting inputs until the turn is full, the ring is, or none waits.
     fn work(&mut self) -> Turn {
         let Some(available) = self.events.peek() else {
@@ -100,8 +131,7 @@ impl EngineStage {
             };
         };
         self.parts.open_turn();
-        let cells = available.cells();
-        let (mut rest, mut taken, mut applied) = (cells, 0, 0);
+        let (mut rest, mut taken, mut applied) = (available.cells(), 0, 0);
         while applied < INPUTS_PER_TURN
             && let Ok((message, after)) = rest.split_message()
         {
@@ -110,6 +140,10 @@ impl EngineStage {
                 taken += message.len();
                 rest = after;
                 continue;
+            }
+            let is_due = is_reload_due(self.to_skip, &self.reloads, &self.engine);
+            if is_due || !self.reloads.has_room(message.len()) {
+                break;
             }
             if let Some(segments) = &mut self.segments {
                 segments.begin_if_due(&self.engine);
@@ -140,6 +174,7 @@ impl EngineStage {
                 Ok(has_decided) => self.parts.end_input(&mut self.latency, has_decided),
                 Err(()) => self.faults += 1,
             }
+            self.reloads.show(&message);
             if let Some(segments) = &mut self.segments {
                 segments.count(self.pending.len(), self.engine.floor().now());
             }
@@ -155,7 +190,7 @@ impl EngineStage {
         }
         available.advance(taken);
         self.latency.turn(self.parts.close_turn());
-        Turn::Worked
+        turn_of(taken)
     }
 }
 
@@ -165,11 +200,13 @@ impl Stage for EngineStage {
     }
 
     fn turn(&mut self) -> Turn {
-        if !flush(&self.pending, &mut self.flushed, &mut self.records) {
+        if let Some(call_ns_max) = self.call_ns_max.take() {
+            // The first turn is on the thread that makes all others.
+            sandbox::poll_with(Some(self.parts.call_budget(call_ns_max)));
+        }
+        if !self.flush_pending() {
             return Turn::Blocked;
         }
-        self.pending.clear();
-        self.flushed = 0;
         if let Some(segments) = &mut self.segments
             && !write_snapshot(
                 segments,
@@ -178,6 +215,9 @@ impl Stage for EngineStage {
                 &mut self.records,
             )
         {
+            return Turn::Blocked;
+        }
+        if !self.take_planned() || !self.take_ready() {
             return Turn::Blocked;
         }
         self.work()
@@ -194,7 +234,24 @@ impl Stage for EngineStage {
         // What FEED writes is its own encoding: a message that the engine cannot read is a bug.
         assert_eq!(self.faults, 0, "every message of the feed is an input");
         self.records.close();
+        if let Some(mut line) = self.reloads.line.take() {
+            line.tee.close();
+        }
     }
+}
+
+/// Returns what a turn was that took so many cells: messages wait, so without one something is full.
+const fn turn_of(taken: usize) -> Turn {
+    match taken {
+        0 => Turn::Blocked,
+        _ => Turn::Worked,
+    }
+}
+
+/// Returns how many of an engine's inputs were reloads: FEED does not make them again.
+fn reloads_in(engine: &Engine) -> u64 {
+    let of = |seat: &Seat| u64::from(seat.reloads.reloads) + u64::from(seat.reloads.refused);
+    engine.floor().seats().iter().map(of).sum()
 }
 
 /// One input's application.
@@ -212,11 +269,15 @@ impl Step<'_> {
         let Ok((header, input)) = &Input::decode(message) else {
             return Err(());
         };
+        self.engine.apply(header, input);
+        // Who applies the input again must know before it which of its calls were cut.
+        for cut in self.engine.cuts() {
+            cut.encode(self.pending);
+        }
         // What numbers mean is always in the journal, also where inputs are journaled by reference.
         if self.journals_inputs || matches!(input, Input::Instrument(_)) {
             self.pending.extend(*message);
         }
-        self.engine.apply(header, input);
         let records = self.engine.records();
         if records.is_empty() {
             return Ok(false);

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::feed::FeedLine;
 use crate::feed::replay::{ReplayFeed, Speed};
 use crate::latency::latency;
+use crate::reload::plan::Plan;
 use crate::ring::{RING_CELLS, Stamp, ring};
 use crate::run::RunError;
 use crate::source::Recording;
@@ -14,7 +15,7 @@ use crate::strategy::hex;
 use claire_sidecar::{JournalError, JournalHeader, JournalReader};
 use claire_types::cell::Tag;
 use claire_types::record::Record;
-use claire_types::{Header, Input, Instrument, Venue};
+use claire_types::{EngineSeq, Header, Input, Instrument, Venue};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -127,13 +128,15 @@ pub fn walk(
     mut each: impl FnMut(u64, &Header, &Input<'_>) -> ControlFlow<()>,
 ) -> Result<(), RunError> {
     match files {
-        Some(files) => walk_files(files, &mut each),
+        Some(files) => walk_files(dir, files, &mut each),
         None => walk_journal(dir, &mut each),
     }
 }
 
-/// Lets FEED alone read the files again: the n-th input that it writes has engine sequence n.
+/// Lets FEED alone read the files again: the n-th input that it writes has engine sequence n, reloads of the journal not
+/// counted, which have theirs among them.
 fn walk_files(
+    dir: &Path,
     files: FoundFiles,
     each: &mut impl FnMut(u64, &Header, &Input<'_>) -> ControlFlow<()>,
 ) -> Result<(), RunError> {
@@ -150,6 +153,7 @@ fn walk_files(
         Speed::Max,
         files.passes,
     );
+    let mut reloads = Plan::read(dir, None)?;
     let mut seq = 0;
     loop {
         let turn = feed.turn();
@@ -166,6 +170,10 @@ fn walk_files(
                     continue;
                 }
                 seq += 1;
+                while reloads.is_due(EngineSeq(seq - 1)) {
+                    reloads.take_next();
+                    seq += 1;
+                }
                 let decoded = Input::decode(&message);
                 let (header, input) = decoded.map_err(|fault| JournalError::Message { fault })?;
                 if each(seq, &header, &input).is_break() {

@@ -15,6 +15,7 @@ pub mod feed;
 pub mod inputs;
 pub mod latency;
 pub mod paper;
+pub mod reload;
 pub mod replay;
 pub mod ring;
 pub mod run;

@@ -12,6 +12,8 @@ use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::feed::steps::ClockSteps;
+use crate::reload::Reloading;
+use crate::reload::tee::Overrun;
 use crate::run::{
     Assembly, Prepared, RecordPlan, RunError, header, prepare, script_hashes, segment_plan,
 };
@@ -110,6 +112,7 @@ pub fn paper(
         store,
         ..RunFigures::default()
     };
+    let reloading = reloading_of(&config, &prepared, shown);
     let script_hashes = script_hashes(&prepared);
     let handlers = prepared.handlers;
     let start = BoardStart {
@@ -132,6 +135,7 @@ pub fn paper(
         },
         venue: Venue::Sim,
         disk,
+        reloading,
     };
     let gauge = shown.gauge();
     let feed = |line| PaperFeed::new(line, market, pace, gauge, alarm);
@@ -365,6 +369,23 @@ fn disk_of(
     let free = request.free_space.clone();
     let (watch, alarm) = DiskWatch::new(journal, &config.journal, free);
     (Some(watch), alarm)
+}
+
+/// Watches the script files: made markets at full speed wait for that, the clock's do not.
+fn reloading_of(config: &Config, prepared: &Prepared, shown: &Arc<StatusCell>) -> Reloading {
+    let overrun = match config.paper.speed {
+        Speed::Max => Overrun::Wait,
+        Speed::Times(_) => Overrun::BeginAnew,
+    };
+    let shown = Arc::clone(shown);
+    let tell = Arc::new(move |text: String| {
+        let first = text.lines().next().unwrap_or_default();
+        shown.note(first.to_owned());
+    });
+    let how = (Mode::Paper, overrun);
+    Reloading::default()
+        .with_budget(config)
+        .watching(config, prepared, how, tell)
 }
 
 /// Returns what came from the bundled market.

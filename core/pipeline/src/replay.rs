@@ -10,6 +10,10 @@ use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::replay::{FaultPlace, ReplayFeed, Speed, symbol_of_url, venue_of};
 use crate::inputs;
+use crate::reload::plan::Plan;
+use crate::reload::resume::resume;
+use crate::reload::tee::Overrun;
+use crate::reload::{Reloading, untold};
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, load_all, prepare_loaded,
     script_hashes, segment_plan,
@@ -136,7 +140,9 @@ pub fn replay_watched<W: Watch>(
     selection.market = selection.market.or(detected.market);
     config.select(&selection)?;
     let loaded = load_all(&config)?.into_iter().map(onlooker.around);
-    let prepared = prepare_loaded(&config, Mode::Replay, (FILE_EPOCH, None), loaded.collect())?;
+    let start = (FILE_EPOCH, None);
+    let mut prepared = prepare_loaded(&config, Mode::Replay, start, loaded.collect())?;
+    let reloading = reloading_of(&config, request, &mut prepared)?;
     look_first(&mut recording, &detected.venues, &config, &prepared)?;
     let mut header = header(&config, &prepared, Mode::Replay, &Value::Null);
     let plan = with_journal(request.plan.clone(), &config, header.run_id);
@@ -160,6 +166,7 @@ pub fn replay_watched<W: Watch>(
         journaling,
         venue: first_venue(&detected.venues),
         disk: None,
+        reloading,
     };
     let feed = |line| ReplayFeed::new(line, recording, venues, request.speed, request.passes);
     let (finished, watch) = assembly.run_watched(prepared.engine, feed, onlooker.watch)?;
@@ -221,6 +228,27 @@ fn look_first(
         tracing::warn!("{warning}");
     }
     Ok(())
+}
+
+/// Repeats what an unfinished journal says. Watches the script files where the recording passes in its own time: at
+/// full speed it is over before anybody has saved, and nothing shall slow it down.
+fn reloading_of(
+    config: &Config,
+    request: &ReplayRequest,
+    prepared: &mut Prepared,
+) -> Result<Reloading, RunError> {
+    let repeated = match &request.plan.journal {
+        Some(dir) => resume(dir, prepared)?,
+        None => Plan::default(),
+    };
+    let reloading = Reloading::repeating(repeated).with_budget(config);
+    Ok(match request.speed {
+        Speed::Max => reloading,
+        Speed::Times(_) => {
+            let how = (Mode::Replay, Overrun::Wait);
+            reloading.watching(config, prepared, how, untold())
+        }
+    })
 }
 
 /// Returns the venue that frames come from at first.

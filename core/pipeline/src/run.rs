@@ -3,17 +3,20 @@
 //! Called by `replay` and `paper` on their own thread.
 
 mod error;
+mod journal;
 
 pub use error::RunError;
+pub use journal::open_journal;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::config::section::{Fsync, WaitChoice, redacted};
-use crate::difference::differences;
+use crate::config::section::{WaitChoice, redacted};
 use crate::disk::DiskWatch;
 use crate::engine::{EngineStage, Journaling, SegmentPlan};
 use crate::feed::{Feed, FeedLine};
-use crate::latency::{LatencyLog, LatencySet, latency};
+use crate::latency::{LatencyCollector, LatencyLog, LatencySet, latency};
+use crate::reload::stage::StagingStage;
+use crate::reload::{ReloadReport, Reloading};
 use crate::ring::ring;
 use crate::sidecar::{SidecarStage, Sink};
 use crate::strategy::{Handlers, Loaded, ScriptSource, load};
@@ -26,11 +29,11 @@ use claire_engine::risk::LatchedState;
 use claire_sidecar::journal::{Projected, Removals, Removed, Retention, RetentionRules};
 use claire_sidecar::projector::{Rows, rebuild};
 use claire_sidecar::{
-    JournalError, JournalHeader, JournalOptions, JournalReader, JournalWriter, Lag, Place,
-    ProjectError, Projector, ProjectorOptions, ProjectorState, Recorder, RunId, Store, Summary,
-    SyncPolicy,
+    JournalError, JournalHeader, JournalWriter, Lag, Place, ProjectError, Projector,
+    ProjectorOptions, ProjectorState, Recorder, RunId, Store, Summary,
 };
-use claire_types::{Mode, Venue};
+use claire_strategies::Script;
+use claire_types::{Mode, MonoNs, Venue};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -56,6 +59,8 @@ pub struct Prepared {
     pub engine: Engine,
     /// The scripts, as the journal keeps them.
     pub scripts: Vec<ScriptSource>,
+    /// The scripts themselves.
+    pub compiled: Vec<Arc<Script>>,
     /// How their handlers run.
     pub handlers: Vec<Handlers>,
     /// The engine's configuration.
@@ -82,6 +87,8 @@ pub struct Finished<F> {
     pub store_lag: Option<String>,
     /// Old segments of journals that were removed.
     pub removed: Removed,
+    /// What its reloads came to, where files were watched.
+    pub reloads: Option<ReloadReport>,
 }
 
 /// What the stages left behind, with what took their records.
@@ -96,6 +103,8 @@ pub struct Ran<F, S> {
     pub latency: LatencySet,
     /// From the start of the stages to the end of the last.
     pub elapsed_ns: u64,
+    /// What its reloads came to, where files were watched.
+    pub reloads: Option<ReloadReport>,
 }
 
 /// Builds the engine with its strategies.
@@ -116,7 +125,8 @@ pub fn prepare(
 /// # Errors
 /// What is wrong with the first script that is wrong.
 pub fn load_all(config: &Config) -> Result<Vec<Loaded>, RunError> {
-    let loaded = config.strategies.iter().map(load);
+    let limits = config.script.limits();
+    let loaded = config.strategies.iter().map(|entry| load(entry, &limits));
     loaded
         .collect::<Result<Vec<_>, _>>()
         .map_err(RunError::Script)
@@ -135,6 +145,7 @@ pub fn prepare_loaded(
     let mut engine_config = config.engine_config(mode)?;
     let (epoch, state) = start;
     engine_config.epoch = epoch;
+    let compiled = loaded.iter().map(|of| Arc::clone(&of.script)).collect();
     let (mut strategies, mut scripts, mut handlers) = (Vec::new(), Vec::new(), Vec::new());
     for one in loaded {
         // What is all compiled is the rule, and the summary says it; what is told to be interpreted is known.
@@ -151,6 +162,7 @@ pub fn prepare_loaded(
     Ok(Prepared {
         engine,
         scripts,
+        compiled,
         handlers,
         engine_config,
         state,
@@ -204,43 +216,6 @@ pub const fn segment_plan(config: &Config) -> SegmentPlan {
     }
 }
 
-/// Opens or continues the run's journal.
-///
-/// # Errors
-/// A [`JournalError`]: it is finished, another run's, or cannot be written.
-pub fn open_journal(
-    dir: &Path,
-    header: &JournalHeader,
-    config: &Config,
-) -> Result<JournalWriter, JournalError> {
-    let options = JournalOptions {
-        sync: match config.journal.fsync {
-            Fsync::Commit => SyncPolicy::EveryCommit,
-            Fsync::Interval => SyncPolicy::Interval(Duration::from_secs(1)),
-            Fsync::Never => SyncPolicy::Never,
-        },
-        ..JournalOptions::default()
-    };
-    let opened = match JournalWriter::create(dir, header, options) {
-        Err(JournalError::Exists { .. }) => JournalWriter::resume(dir, header, options),
-        result => result,
-    };
-    opened.map_err(|error| match error {
-        JournalError::OtherRun { dir, what } => {
-            let journal = JournalReader::open(&dir).map(|reader| reader.header().body.clone());
-            let found = journal.map(|body| differences(&body, &header.body));
-            let found = found.unwrap_or_default();
-            let what = if found.is_empty() {
-                what
-            } else {
-                found.join("; ")
-            };
-            JournalError::OtherRun { dir, what }
-        }
-        error => error,
-    })
-}
-
 impl RecordPlan {
     /// Returns journal and store as they are shown: the store without its password.
     pub fn shown(&self) -> (Option<String>, Option<String>) {
@@ -267,6 +242,8 @@ pub struct Assembly<'a> {
     pub venue: Venue,
     /// Looks at the journal's disk; file runs have no inputs from outside, and stop where it is full.
     pub disk: Option<DiskWatch>,
+    /// What it has to do with reloads.
+    pub reloading: Reloading,
 }
 
 impl Assembly<'_> {
@@ -340,6 +317,7 @@ impl Assembly<'_> {
             run_id,
             store_lag,
             removed,
+            reloads: ran.reloads,
         };
         Ok((finished, watch))
     }
@@ -378,6 +356,9 @@ impl Assembly<'_> {
             clock.clone(),
             engine_latency,
         );
+        let (reloads, call_ns_max, mut staging) =
+            std::mem::take(&mut self.reloading).into_parts(&clock)?;
+        engine = engine.with_reloads(reloads, call_ns_max);
         let collectors = vec![feed_collector, engine_collector];
         let on_death = sink.on_death();
         let mut sidecar = SidecarStage::new(sink, records_out, collectors, Arc::clone(&self.stop))
@@ -385,13 +366,16 @@ impl Assembly<'_> {
         let mut settings = RunSettings::new(&self.stop, &*on_death);
         settings.wait = wait_of(self.config.pipeline.wait);
         let pins = self.config.pipeline.pins;
-        let stages = vec![
+        let mut stages = vec![
             Placed::in_flow(&mut feed).on_core(pins.feed),
             Placed::in_flow(&mut engine).on_core(pins.engine),
             Placed::in_flow(&mut sidecar)
                 .on_own_thread()
                 .on_core(pins.sidecar),
         ];
+        if let Some(staging) = &mut staging {
+            stages.push(Placed::in_flow(staging).on_own_thread());
+        }
         let begun = clock.mono();
         topology::run(self.topology, stages, settings)?;
         let ended = clock.mono();
@@ -399,22 +383,15 @@ impl Assembly<'_> {
         if let Some(failure) = failure {
             return Err(failure.into());
         }
-        let mut total = LatencySet::new(start);
-        for collector in &collectors {
-            total.merge(collector.total());
-        }
-        for last in [feed.line().latency.current(), engine.latency().current()] {
-            total.merge(&last);
-            let mut last = last;
-            last.end = ended;
-            sink.collect(&last);
-        }
+        let last = [feed.line().latency.current(), engine.latency().current()];
+        let total = add_up(start, &collectors, last, (ended, &mut sink));
         Ok(Ran {
             feed,
             engine,
             sink,
             latency: total,
             elapsed_ns: ended.since(begun),
+            reloads: staging.map(StagingStage::into_report),
         })
     }
 
@@ -487,6 +464,25 @@ impl Assembly<'_> {
             cause,
         })
     }
+}
+
+/// Adds up all latencies, and hands the sink those of the interval that the end cut off.
+fn add_up<S: Sink>(
+    start: MonoNs,
+    collectors: &[LatencyCollector],
+    last: [LatencySet; 2],
+    (ended, sink): (MonoNs, &mut S),
+) -> LatencySet {
+    let mut total = LatencySet::new(start);
+    for collector in collectors {
+        total.merge(collector.total());
+    }
+    for mut last in last {
+        total.merge(&last);
+        last.end = ended;
+        sink.collect(&last);
+    }
+    total
 }
 
 /// Adds to the store what it lacks of a finished run, and says so.

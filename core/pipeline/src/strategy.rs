@@ -3,6 +3,7 @@
 //! Called once at start, on the main thread. A script is a file, or the name of a bundled one.
 
 use crate::config::section::{self, Parameter, StrategyConfig};
+use crate::run::RunError;
 use crate::words::counted;
 use claire_engine::strategy::Strategy;
 use claire_strategies::{
@@ -21,6 +22,8 @@ pub struct Loaded {
     pub strategy: Box<dyn Strategy>,
     /// What the journal says about it.
     pub source: ScriptSource,
+    /// The script: further instances are made of it.
+    pub script: Arc<Script>,
     /// How its handlers run.
     pub handlers: Handlers,
 }
@@ -110,15 +113,17 @@ pub struct ScriptSource {
 ///
 /// # Errors
 /// All that is wrong with its script.
-pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
+pub fn load(entry: &StrategyConfig, limits: &Limits) -> Result<Loaded, Vec<Diagnostic>> {
     let file = entry.file.to_string_lossy();
     let (overrides, faults) = overrides_of(entry, &file);
     if !faults.is_empty() {
         return Err(faults);
     }
     let script = match bundled(&file) {
-        Some(text) if !Path::new(&*file).exists() => Script::compile(&file, text, &overrides)?,
-        _ => Script::load(&Limits::default(), &entry.file, &overrides)
+        Some(text) if !Path::new(&*file).exists() => {
+            Script::compile_under(limits, &file, text, &overrides)?
+        }
+        _ => Script::load(limits, &entry.file, &overrides)
             .map_err(|faults| name_bundled(&entry.file, faults))?,
     };
     let parameters = script.parameters().iter();
@@ -131,24 +136,72 @@ pub fn load(entry: &StrategyConfig) -> Result<Loaded, Vec<Diagnostic>> {
             .map(|known| format!("{}={}", known.name, known.value))
             .collect(),
     };
-    let backend = match entry.backend {
-        section::Backend::Auto => Backend::Auto,
-        section::Backend::Interpreted => Backend::Interpreted,
-        section::Backend::Compiled => {
-            let faults = script.interpreted(&source.file);
-            if !faults.is_empty() {
-                return Err(faults);
-            }
-            Backend::Compiled
+    if entry.backend == section::Backend::Compiled {
+        let faults = script.interpreted(&source.file);
+        if !faults.is_empty() {
+            return Err(faults);
         }
-    };
+    }
     let handlers = Handlers::of(entry, &script);
-    let strategy = Box::new(RhaiStrategy::with(Arc::new(script), backend));
+    let script = Arc::new(script);
     Ok(Loaded {
-        strategy,
+        strategy: instance_for_entry(entry, &script),
         source,
+        script,
         handlers,
     })
+}
+
+/// Returns an instance of a script, before its `init`.
+pub(crate) fn instance_of(script: &Arc<Script>) -> Box<dyn Strategy> {
+    Box::new(RhaiStrategy::new(Arc::clone(script)))
+}
+
+/// Returns an instance of a script on the backend that its entry asks for, before its `init`.
+pub(crate) fn instance_for_entry(
+    entry: &StrategyConfig,
+    script: &Arc<Script>,
+) -> Box<dyn Strategy> {
+    Box::new(RhaiStrategy::with(Arc::clone(script), backend_of(entry)))
+}
+
+const fn backend_of(entry: &StrategyConfig) -> Backend {
+    match entry.backend {
+        section::Backend::Auto => Backend::Auto,
+        section::Backend::Interpreted => Backend::Interpreted,
+        section::Backend::Compiled => Backend::Compiled,
+    }
+}
+
+/// Returns the script of a source, without its file.
+///
+/// # Errors
+/// What is wrong with its parameters or its text.
+pub(crate) fn script_of(source: &ScriptSource) -> Result<Arc<Script>, RunError> {
+    let parameters = source.parameters.iter();
+    let parameters = parameters.map(|text| parameter_of(source, text));
+    let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
+    // Which calls are cut the journal says.
+    let limits = Limits {
+        operations_max: u64::MAX,
+        ..Limits::default()
+    };
+    Script::compile_under(&limits, &source.file, &source.text, &parameters)
+        .map(Arc::new)
+        .map_err(RunError::Script)
+}
+
+/// Reads a parameter as the journal keeps it, `name=value`.
+fn parameter_of(source: &ScriptSource, text: &str) -> Result<(String, Value), RunError> {
+    let wrong = |what: &str| {
+        let strategy = &source.strategy;
+        RunError::Usage(format!(
+            "the journal: strategy {strategy}: parameter {text:?}: {what}"
+        ))
+    };
+    let (name, value) = text.split_once('=').ok_or_else(|| wrong("no name=value"))?;
+    let value = value.parse().map_err(|what: String| wrong(&what))?;
+    Ok((name.to_owned(), value))
 }
 
 /// Names the bundled strategies where a file does not exist.
@@ -196,4 +249,27 @@ fn value_of(parameter: &Parameter) -> Result<Value, String> {
 /// Returns lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_cannot_be_read_is_an_error_and_not_left_out() {
+        let source = |parameter: &str| ScriptSource {
+            strategy: "churn".to_owned(),
+            file: "churn".to_owned(),
+            sha256: String::new(),
+            text: bundled("churn").expect("bundled").to_owned(),
+            parameters: vec![parameter.to_owned()],
+        };
+        assert!(script_of(&source("notional=20.0")).is_ok());
+        for parameter in ["notional", "notional=much", "=1"] {
+            assert!(script_of(&source(parameter)).is_err(), "{parameter}");
+        }
+        let error = script_of(&source("notional=much")).expect_err("no number");
+        let want = "strategy churn: parameter \"notional=much\": \"much\" is not a number";
+        assert!(error.to_string().contains(want), "{error}");
+    }
 }

@@ -11,6 +11,7 @@ pub use finished::topology_name;
 pub(crate) use finished::{Traffic, seconds, summarize};
 pub use text::span;
 
+use crate::reload::ReloadFigures;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -222,6 +223,14 @@ pub struct StrategySummary {
     pub denials: u64,
     /// Profit after fees.
     pub net: String,
+    /// Which version of its script runs: 0 is that of the start.
+    pub version: u32,
+    /// Versions that took the seat.
+    pub reloads: u64,
+    /// Versions that did not, because something was wrong with them.
+    pub reloads_refused: u64,
+    /// Versions that were taken back within their probation.
+    pub reloads_rolled_back: u64,
 }
 
 /// Figures that differ between two equal runs.
@@ -248,6 +257,10 @@ pub struct RunFigures {
     pub segments_removed: u64,
     /// What they took.
     pub segments_removed_bytes: u64,
+    /// What was told of reloads, the first lines.
+    pub reload_lines: Vec<String>,
+    /// Times of reloads, where there were some.
+    pub reload: Option<ReloadFigures>,
 }
 
 /// A stage's latency; a percentile is `None` where the samples do not carry it.

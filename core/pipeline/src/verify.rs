@@ -11,17 +11,20 @@ use crate::engine::{Journaling, SegmentPlan};
 use crate::feed::Feed;
 use crate::feed::replay::{ReplayFeed, Speed};
 use crate::inputs::{self, FoundFiles, lacks, part};
+use crate::reload::Reloading;
+use crate::reload::document::{instance_for, successor_of};
+use crate::reload::plan::{Noted, Plan, PlanReader};
 use crate::run::{Assembly, Prepared, RecordPlan, RunError, SEMANTICS_VERSION};
 use crate::sidecar::Sink;
-use crate::strategy::ScriptSource;
+use crate::strategy::{ScriptSource, instance_of, script_of};
 use crate::topology::Topology;
 use claire_engine::Engine;
 use claire_engine::config::EngineConfig;
 use claire_engine::risk::LatchedState;
-use claire_engine::strategy::Strategy;
+use claire_engine::snapshot::{Instances, versions};
 use claire_sidecar::journal::EndMark;
 use claire_sidecar::{Digest, JournalError, JournalHeader, JournalReader, Place, Tail};
-use claire_strategies::{RhaiStrategy, Script, Value as Parameter};
+use claire_types::annotation::is_annotation;
 use claire_types::record::Record;
 use claire_types::snapshot::{SnapshotBytes, SnapshotHead, SnapshotMessage, begins_snapshot};
 use claire_types::{Cell, CellBuffer, Cells, DurationNs, Input, Venue};
@@ -86,7 +89,7 @@ pub fn verify(dir: &Path, from: Option<u32>, data: Option<&Path>) -> Result<Veri
         Some(segment) => JournalReader::open_segment(dir, segment)?,
         None => JournalReader::open(dir)?,
     };
-    reader.show_snapshots();
+    reader.show_all();
     let segment = reader.position().segment;
     let header = reader.header().clone();
     if header.semantics_version != SEMANTICS_VERSION {
@@ -114,7 +117,8 @@ pub fn verify(dir: &Path, from: Option<u32>, data: Option<&Path>) -> Result<Veri
     let (sink, inputs, frames_of_files) = match inputs::find(&header, dir, data)? {
         Some(files) => {
             let count = files.recording.files().len();
-            let (sink, frames) = verify_files(&header, files, prepared, sink)?;
+            let plan = Plan::read(dir, Some(segment))?;
+            let (sink, frames) = verify_files(&header, files, prepared, plan, sink)?;
             (sink, 0, Some((frames, count)))
         }
         None => {
@@ -156,6 +160,7 @@ fn verify_files(
     header: &JournalHeader,
     files: FoundFiles,
     prepared: Prepared,
+    plan: Plan,
     sink: Comparison,
 ) -> Result<(Comparison, u64), RunError> {
     let FoundFiles {
@@ -178,6 +183,7 @@ fn verify_files(
         },
         venue: venues.first().copied().unwrap_or(Venue::BinanceSpot),
         disk: None,
+        reloading: Reloading::repeating(plan),
     };
     let ran = assembly.run_with(
         prepared.engine,
@@ -190,7 +196,7 @@ fn verify_files(
 
 /// Applies the inputs that the journal holds.
 fn verify_inputs(mut engine: Engine, mut sink: Comparison) -> Result<(Comparison, u64), RunError> {
-    let mut inputs = 0;
+    let (mut inputs, mut beside) = (0, PlanReader::default());
     let mut snapshot = CellBuffer::default();
     loop {
         while sink.is_at_snapshot()? {
@@ -202,10 +208,20 @@ fn verify_inputs(mut engine: Engine, mut sink: Comparison) -> Result<(Comparison
             break;
         };
         let cells = Cells::new(&input, &[]);
+        match beside.take(&cells)? {
+            Noted::Other => {}
+            Noted::Part => continue,
+            Noted::Cut(cut) => {
+                engine.know_cut(cut);
+                continue;
+            }
+            Noted::Reload(_, document) => engine.stage(Box::new(successor_of(document)?)),
+        }
         let decoded = Input::decode(&cells);
         let (header, decoded) = decoded.map_err(|fault| JournalError::Message { fault })?;
         inputs += 1;
         engine.apply(&header, &decoded);
+        while engine.take_retired().is_some() {}
         sink.accept_all(engine.records())?;
     }
     Ok((sink, inputs))
@@ -309,6 +325,7 @@ impl Comparison {
         match SnapshotMessage::decode(message) {
             Ok(Some(SnapshotMessage::End(_))) => self.counts.snapshots += 1,
             Ok(Some(_)) => {}
+            _ if message.at(0).is_ok_and(|cell| is_annotation(cell.low)) => {}
             _ => self.counts.records += 1,
         }
     }
@@ -421,18 +438,23 @@ fn prepared_of(
     let engine_config: EngineConfig = part(header, "engine")?;
     let state: LatchedState = part(header, "state")?;
     let scripts: Vec<ScriptSource> = part(header, "scripts")?;
-    let strategies = scripts
-        .iter()
-        .map(strategy_of)
-        .collect::<Result<Vec<_>, _>>()?;
+    let compiled = scripts.iter().map(script_of);
+    let compiled: Vec<_> = compiled.collect::<Result<_, _>>()?;
     let engine = match snapshot {
-        None => Engine::new(engine_config.clone(), state.clone(), strategies),
-        Some(snapshot) => Engine::restore(engine_config.clone(), strategies, snapshot.bytes())
-            .map_err(|fault| fault.to_string()),
+        None => {
+            let strategies = compiled.iter().map(instance_of).collect();
+            Engine::new(engine_config.clone(), state.clone(), strategies)
+        }
+        Some(snapshot) => {
+            let instances = instances_of(snapshot.bytes(), &scripts)?;
+            Engine::restore_versions(engine_config.clone(), instances, snapshot.bytes())
+                .map_err(|fault| fault.to_string())
+        }
     };
     Ok(Prepared {
         engine: engine.map_err(RunError::Usage)?,
         scripts,
+        compiled,
         // Which backend runs does not matter to the digest.
         handlers: Vec::new(),
         engine_config,
@@ -453,56 +475,17 @@ fn segments_of(header: &JournalHeader) -> Result<SegmentPlan, RunError> {
     })
 }
 
-fn strategy_of(source: &ScriptSource) -> Result<Box<dyn Strategy>, RunError> {
-    let parameters = source
-        .parameters
-        .iter()
-        .map(|text| parameter_of(source, text));
-    let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
-    let script =
-        Script::compile(&source.file, &source.text, &parameters).map_err(RunError::Script)?;
-    Ok(Box::new(RhaiStrategy::new(Arc::new(script))))
-}
-
-/// Reads a parameter as the header keeps it, `name=value`.
-fn parameter_of(source: &ScriptSource, text: &str) -> Result<(String, Parameter), RunError> {
-    let wrong = |what: &str| {
-        let strategy = &source.strategy;
-        RunError::Usage(format!(
-            "the journal's header: strategy {strategy}: parameter {text:?}: {what}"
-        ))
-    };
-    let (name, value) = text.split_once('=').ok_or_else(|| wrong("no name=value"))?;
-    let value = value.parse().map_err(|what: String| wrong(&what))?;
-    Ok((name.to_owned(), value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_parameter_that_cannot_be_read_is_an_error_and_not_left_out() {
-        let source = |parameter: &str| ScriptSource {
-            strategy: "churn".to_owned(),
-            file: "churn".to_owned(),
-            sha256: String::new(),
-            text: claire_strategies::bundled("churn")
-                .expect("bundled")
-                .to_owned(),
-            parameters: vec![parameter.to_owned()],
-        };
-        assert!(strategy_of(&source("notional=20.0")).is_ok());
-        for parameter in ["notional", "notional=much", "=1"] {
-            let error = strategy_of(&source(parameter))
-                .err()
-                .map(|error| error.to_string());
-            assert!(error.is_some(), "{parameter}");
-        }
-        let error = strategy_of(&source("notional=much"))
-            .err()
-            .expect("no number");
-        let want = "strategy churn: parameter \"notional=much\": \"much\" is not a number";
-        assert!(error.to_string().contains(want), "{error}");
-    }
+/// Returns an instance of each version that a snapshot holds.
+fn instances_of(bytes: &[u8], scripts: &[ScriptSource]) -> Result<Vec<Instances>, RunError> {
+    let versions = versions(bytes).map_err(|fault| RunError::Usage(fault.to_string()))?;
+    let of = versions.iter().zip(scripts).map(|(of, first)| {
+        Ok(Instances {
+            current: instance_for(&of.current, first)?,
+            before: match &of.before {
+                Some(before) => Some(instance_for(before, first)?),
+                None => None,
+            },
+        })
+    });
+    of.collect()
 }

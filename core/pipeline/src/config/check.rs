@@ -120,7 +120,9 @@ fn placed(tree: &Node, fault: &engine::ConfigFault) -> ConfigFault {
 
 /// Returns what is wrong with a strategy's script and parameters, at the setting that names it.
 fn of_strategy(tree: &Node, index: usize, strategy: &StrategyConfig) -> Vec<ConfigFault> {
-    let faults = load(strategy).err().unwrap_or_default();
+    let faults = load(strategy, &claire_strategies::Limits::default())
+        .err()
+        .unwrap_or_default();
     let faults = faults.iter().map(|fault| {
         let mut names = strategy.params.keys();
         let named = names.find(|name| fault.message.contains(&format!("`{name}`")));

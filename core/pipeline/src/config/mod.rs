@@ -10,6 +10,7 @@ pub mod layer;
 pub mod node;
 mod read;
 mod resolved;
+pub mod script;
 pub mod section;
 pub mod select;
 pub mod show;
@@ -18,6 +19,7 @@ mod text;
 pub use fault::{ConfigFault, ConfigFaults, nearest};
 pub use layer::Override;
 pub use node::{Node, Origin, Value};
+use script::ScriptConfig;
 use section::{JournalConfig, PaperConfig, PipelineConfig, StoreConfig, StoreUrl, StrategyConfig};
 pub use select::Selection;
 pub use show::Origins;
@@ -46,6 +48,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[paper]`.
     pub paper: PaperConfig,
+    /// `[script]`.
+    pub script: ScriptConfig,
     /// `[[strategy]]`, in order; names are unique.
     pub strategies: Vec<StrategyConfig>,
     /// The file that was read, if one was.
@@ -184,6 +188,7 @@ impl Config {
             journal: root.journal,
             store: root.store,
             paper: root.paper,
+            script: root.script,
             strategies: root.strategy,
             file,
             tree,
@@ -382,6 +387,7 @@ struct Root {
     journal: JournalConfig,
     store: StoreConfig,
     paper: PaperConfig,
+    script: ScriptConfig,
     #[serde(rename = "account")]
     _account: Opaque,
     #[serde(rename = "risk")]

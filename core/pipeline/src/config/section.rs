@@ -4,6 +4,7 @@
 //! sections `account`, `risk`, `matching`, `fees` and `tables` belong to the engine's own type, which
 //! is read with [`super::Config::engine_config`].
 
+use super::script::within;
 use claire_sidecar::store::unknown_scheme;
 use claire_types::time::NS_PER_S;
 use claire_types::{Amount, InstrumentKey};
@@ -477,17 +478,6 @@ pub fn redacted(url: &str) -> String {
         }
         None => plain,
     }
-}
-
-/// Returns the number if it lies between `min` and `max`.
-fn within<'de, D: Deserializer<'de>>(deserializer: D, min: u32, max: u32) -> Result<u32, D::Error> {
-    let value = i64::deserialize(deserializer)?;
-    u32::try_from(value)
-        .ok()
-        .filter(|value| (min..=max).contains(value))
-        .ok_or_else(|| {
-            D::Error::custom(format!("`{value}` is not allowed, expected {min} to {max}"))
-        })
 }
 
 impl<'de> Deserialize<'de> for RingCells {

@@ -197,7 +197,7 @@ fn faults_name_file_line_key_and_what_is_allowed() {
         ),
         (
             "[pipline]\n",
-            "FILE:1:2: pipline: unknown key; did you mean `pipeline`?; allowed: mode, data_dir, instruments_file, pipeline, journal, store, paper, account, risk, matching, tables, fees, strategy",
+            "FILE:1:2: pipline: unknown key; did you mean `pipeline`?; allowed: mode, data_dir, instruments_file, pipeline, journal, store, paper, script, account, risk, matching, tables, fees, strategy",
         ),
         ("risk = 3", "FILE:1:8: risk: found `3`, expected a table"),
         (

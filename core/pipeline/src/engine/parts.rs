@@ -8,11 +8,12 @@ use crate::latency::{LatencyRecorder, Span};
 use crate::ring::{Since, Stamp};
 use claire_engine::probe::{Part, Probe};
 use claire_types::MonoNs;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// The times of the input that is applied.
-pub(super) struct PartTimes {
+pub(crate) struct PartTimes {
     clock: Clock,
     shared: Arc<Shared>,
     /// The clock's last reading: when the present input began.
@@ -23,7 +24,7 @@ pub(super) struct PartTimes {
 }
 
 /// The engine's end: stamps where the engine is.
-pub(super) struct PartProbe {
+pub(crate) struct PartProbe {
     clock: Clock,
     shared: Arc<Shared>,
 }
@@ -37,15 +38,19 @@ struct Shared {
     has_entered: AtomicBool,
     current: AtomicUsize,
     since: AtomicU64,
+    /// When the running call began; each call has its own.
+    call_since: AtomicU64,
 }
 
 const PARTS: usize = 4;
 const SPANS: [Span; PARTS] = [Span::Book, Span::Strategy, Span::Risk, Span::Match];
 const BOOK: usize = 0;
+/// Most time that counts between two looks at a call's budget. They are some 1 µs apart.
+const GAP_NS_MAX: u64 = 100_000;
 
 impl PartTimes {
     /// Returns the stage's end and the engine's.
-    pub(super) fn new(clock: Clock) -> (Self, PartProbe) {
+    pub(crate) fn new(clock: Clock) -> (Self, PartProbe) {
         let shared = Arc::new(Shared::default());
         let probe = PartProbe {
             clock: clock.clone(),
@@ -59,6 +64,31 @@ impl PartTimes {
             frame_begun: MonoNs(0),
         };
         (times, probe)
+    }
+
+    /// Returns the question whether the running call has used up its time: what scripts of this thread are asked with.
+    ///
+    /// A thread that lost its core meanwhile is not the call's fault: of a long time between two questions
+    /// [`GAP_NS_MAX`] counts. Twice in a row it was not that, but a slow function: then all of it counts.
+    pub(crate) fn call_budget(&self, call_ns_max: u64) -> Box<dyn Fn() -> bool> {
+        let (clock, shared) = (self.clock.clone(), Arc::clone(&self.shared));
+        let [call, asked, spent] = [const { Cell::new(0_u64) }; 3];
+        let was_long = Cell::new(false);
+        Box::new(move || {
+            let (now, since) = (clock.mono().0, shared.call_since.load(Ordering::Relaxed));
+            if call.replace(since) != since {
+                asked.set(since);
+                spent.set(0);
+                was_long.set(false);
+            }
+            let gap = now.saturating_sub(asked.replace(now));
+            let counts = match was_long.replace(gap > GAP_NS_MAX) {
+                true => gap,
+                false => gap.min(GAP_NS_MAX),
+            };
+            spent.set(spent.get() + counts);
+            spent.get() > call_ns_max
+        })
     }
 
     /// Begins a turn: what passed since the last one is nobody's service.
@@ -142,6 +172,12 @@ impl Shared {
 
 impl Probe for PartProbe {
     #[inline]
+    fn begin_call(&mut self) {
+        let since = self.shared.since.load(Ordering::Relaxed);
+        self.shared.call_since.store(since, Ordering::Relaxed);
+    }
+
+    #[inline]
     fn enter(&mut self, part: Part) {
         self.shared.leave(self.clock.mono());
         let part = match part {
@@ -208,6 +244,36 @@ mod tests {
         times.end_input(&mut recorder, true);
         let set = recorder.current();
         assert_eq!(set.at(Span::FrameToDecision).summary().max_ns, Some(79));
+    }
+
+    #[test]
+    fn a_call_uses_up_its_own_time_and_not_what_its_thread_waited() {
+        let (hands, times, mut probe) = times();
+        let is_over = times.call_budget(1_000_000);
+        let mut begin = |hands: &ManualClock| {
+            hands.advance_ns(1);
+            probe.enter(Part::Strategy);
+            probe.begin_call();
+        };
+        for _ in 0..2 {
+            begin(&hands);
+            hands.advance_ns(50_000_000);
+            assert!(!is_over(), "a pause of the system is one gap");
+            for _ in 0..10 {
+                assert!(!is_over());
+                hands.advance_ns(90_000);
+            }
+            assert!(!is_over());
+            hands.advance_ns(1);
+            assert!(is_over());
+            begin(&hands);
+            hands.advance_ns(600_000);
+            assert!(!is_over());
+            hands.advance_ns(600_000);
+            assert!(!is_over(), "100 us and 600 us");
+            hands.advance_ns(600_000);
+            assert!(is_over(), "a slow function counts");
+        }
     }
 
     #[test]

@@ -168,6 +168,7 @@ impl What {
             Input::ClockOffset(_) => Self::Other("the venue's clock offset"),
             Input::Command(_) => Self::Other("an operator's command"),
             Input::SessionReset => Self::Other("the session started over"),
+            Input::Reload(_) => Self::Other("another version of a script"),
             Input::LowDisk(_) => Self::Other("little room on the journal's disk"),
             Input::End => Self::Other("the end of the input"),
         }

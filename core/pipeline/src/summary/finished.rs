@@ -47,6 +47,10 @@ pub(crate) fn summarize<F: Feed>(
     figures.latency = latency_figures(&finished.latency);
     figures.segments_removed = finished.removed.segments;
     figures.segments_removed_bytes = finished.removed.bytes;
+    if let Some(report) = &finished.reloads {
+        figures.reload_lines.clone_from(&report.lines);
+        figures.reload = (report.figures.n > 0).then_some(report.figures);
+    }
     figures.latency_is = finished.feed.line().latency_is().to_owned();
     let (first, last) = traffic.received.unzip();
     let mut summary = ReplaySummary {
@@ -232,9 +236,16 @@ pub(crate) fn pnl(floor: &Floor) -> PnlSummary {
 
 fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategySummary> {
     let floor = finished.engine.engine().floor();
-    let counted = handlers.iter().zip(floor.seats());
+    let counted = handlers.iter().zip(floor.seats()).enumerate();
+    let refused = |index: usize| {
+        let report = finished.reloads.as_ref();
+        report
+            .and_then(|report| report.refused.get(index))
+            .copied()
+            .unwrap_or_default()
+    };
     counted
-        .map(|(handlers, seat)| StrategySummary {
+        .map(|(index, (handlers, seat))| StrategySummary {
             name: handlers.strategy.clone(),
             market: seat.key.to_string(),
             backend: handlers.backend().to_owned(),
@@ -247,6 +258,10 @@ fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategyS
             orders: seat.tally.orders,
             fills: seat.tally.fills,
             denials: seat.tally.denials,
+            version: seat.version.number,
+            reloads: seat.reloads.reloads.into(),
+            reloads_refused: refused(index) + u64::from(seat.reloads.refused),
+            reloads_rolled_back: seat.reloads.rolled_back.into(),
             net: finished
                 .engine
                 .engine()

@@ -121,6 +121,7 @@ impl ReplaySummary {
                 )?;
             }
         }
+        self.write_reloads(f)?;
         let denied: u64 = self.denied.values().sum();
         writeln!(
             f,
@@ -146,6 +147,30 @@ impl ReplaySummary {
             f,
             "p&l       realized {}, unrealized {}, fees {}, net {}, equity {} {}",
             pnl.realized, pnl.unrealized, pnl.fees, pnl.net, pnl.equity, pnl.currency
+        )
+    }
+
+    fn write_reloads(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for text in &self.run.reload_lines {
+            for (index, line) in text.lines().enumerate() {
+                let lead = if index == 0 { "reload" } else { "" };
+                writeln!(f, "{lead:<9} {line}")?;
+            }
+        }
+        let Some(times) = &self.run.reload else {
+            return Ok(());
+        };
+        writeln!(
+            f,
+            "{:<9} {} live; from save to live p50 {}, p99 {}, max {}; pause of the engine p50 {}, p99 {}, max {}",
+            "reloads",
+            times.n,
+            span(Some(times.live_p50_ns)),
+            span(Some(times.live_p99_ns)),
+            span(Some(times.live_max_ns)),
+            span(Some(times.pause_p50_ns)),
+            span(Some(times.pause_p99_ns)),
+            span(Some(times.pause_max_ns))
         )
     }
 

@@ -9,6 +9,7 @@ use crate::engine::Journaling;
 use crate::feed::Feed as _;
 use crate::feed::paper::{Pace, PaperFeed};
 use crate::paper::{START_OF_MAX, are_listed, look_first, market_of, traffic_of};
+use crate::reload::Reloading;
 use crate::replay::{FILE_EPOCH, Onlooker, Replayed, troubles};
 use crate::run::{Assembly, RecordPlan, RunError, header, load_all, prepare_loaded, script_hashes};
 use crate::status::StatusCell;
@@ -71,6 +72,7 @@ pub(super) fn run<W: Watch>(
         journaling: Journaling::default(),
         venue: Venue::Sim,
         disk: None,
+        reloading: Reloading::default().with_budget(&config),
     };
     let gauge = shown.gauge();
     let feed = |line| PaperFeed::new(line, market, pace, gauge, DiskAlarm::default());

@@ -1,0 +1,242 @@
+//! What the system says about files: its own events where it has them, and a look at each file now and then.
+//!
+//! Staging thread; the events are made on a thread of the `notify` library, which hands them over by a channel. The
+//! folders of the files are watched, not the files: an editor that renames a new file over the old one would take
+//! the watch with it. Folders that cannot be watched (some network and container mounts) are looked at every 100 ms;
+//! the others once a second, for events that were lost.
+
+use super::watchlist::{Seen, Watchlist};
+use claire_types::MonoNs;
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+
+/// Tells a watchlist what happens to its files.
+pub(crate) struct FileWatcher {
+    events: Option<(RecommendedWatcher, Receiver<notify::Result<Event>>)>,
+    /// Per file what it was at the last look.
+    known: Vec<Option<Stamp>>,
+    look_due_ns: u64,
+    look_every_ns: u64,
+}
+
+/// What changes with a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified_s: i64,
+    modified_ns: i64,
+    inode: u64,
+    bytes: u64,
+}
+
+/// Links that are followed from a file to what they point to.
+const LINKS_MAX: usize = 16;
+const LOOK_SELDOM_NS: u64 = 1_000_000_000;
+const LOOK_OFTEN_NS: u64 = 100_000_000;
+
+impl FileWatcher {
+    /// Watches the folders of the files, and of what they link to.
+    pub fn new(list: &mut Watchlist) -> Self {
+        let mut folders = BTreeSet::new();
+        let mut known = Vec::new();
+        let mut index = 0;
+        while let Some(path) = list.path(index).map(Path::to_owned) {
+            let targets = targets_of(&path);
+            folders.extend(
+                targets
+                    .iter()
+                    .chain([&path])
+                    .filter_map(|path| folder_of(path)),
+            );
+            known.push(stamp_of(&path));
+            list.set_targets(index, targets);
+            index += 1;
+        }
+        let events = match watch(&folders) {
+            Ok(events) => Some(events),
+            Err(error) => {
+                tracing::warn!(%error, "script files are looked at every 100 ms: their folders cannot be watched");
+                None
+            }
+        };
+        Self {
+            look_every_ns: match events {
+                Some(_) => LOOK_SELDOM_NS,
+                None => LOOK_OFTEN_NS,
+            },
+            events,
+            known,
+            look_due_ns: 0,
+        }
+    }
+
+    /// Tells the list what happened since the last time.
+    pub fn tell(&mut self, list: &mut Watchlist, now: MonoNs) {
+        let mut is_ours = false;
+        if let Some((_, events)) = &self.events {
+            while let Ok(event) = events.try_recv() {
+                is_ours |= match event {
+                    Ok(event) => tell_event(list, &event, now),
+                    Err(_) => list.see_all(now),
+                };
+            }
+        }
+        if is_ours {
+            // A link may lead elsewhere now.
+            let paths = (0..).map_while(|index| list.path(index).map(targets_of));
+            for (index, targets) in paths.collect::<Vec<_>>().into_iter().enumerate() {
+                list.set_targets(index, targets);
+            }
+        }
+        if now.0 >= self.look_due_ns {
+            self.look_due_ns = now.0 + self.look_every_ns;
+            self.look(list, now);
+        }
+    }
+
+    /// Looks at each file itself. What an event told already is told again: it is the same file then, and read once.
+    fn look(&mut self, list: &mut Watchlist, now: MonoNs) {
+        for (index, known) in self.known.iter_mut().enumerate() {
+            let Some(path) = list.path(index).map(Path::to_owned) else {
+                return;
+            };
+            let stamp = stamp_of(&path);
+            if stamp == *known {
+                continue;
+            }
+            *known = stamp;
+            list.set_targets(index, targets_of(&path));
+            let seen = match stamp {
+                Some(_) => Seen::Writing,
+                None => Seen::Gone,
+            };
+            list.see(&path, seen, now);
+        }
+    }
+}
+
+fn watch(
+    folders: &BTreeSet<PathBuf>,
+) -> notify::Result<(RecommendedWatcher, Receiver<notify::Result<Event>>)> {
+    let (sender, events) = channel();
+    let mut watcher = notify::recommended_watcher(move |event| {
+        // Nobody reads it where the run is over.
+        let _ = sender.send(event);
+    })?;
+    for folder in folders {
+        watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    }
+    Ok((watcher, events))
+}
+
+/// Returns whether it is about a file of the list.
+fn tell_event(list: &mut Watchlist, event: &Event, now: MonoNs) -> bool {
+    if event.need_rescan() {
+        return list.see_all(now);
+    }
+    let seen = match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Seen::Whole,
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Seen::Whole,
+        EventKind::Modify(ModifyKind::Name(RenameMode::From)) => Seen::Gone,
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
+            if let [from, to] = event.paths.as_slice() {
+                return list.see(from, Seen::Gone, now) | list.see(to, Seen::Whole, now);
+            }
+            return false;
+        }
+        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) | EventKind::Create(_) => {
+            Seen::Writing
+        }
+        EventKind::Remove(_) => Seen::Gone,
+        _ => return false,
+    };
+    let paths = event.paths.iter();
+    paths.fold(false, |is_ours, path| is_ours | list.see(path, seen, now))
+}
+
+/// Returns the paths that a file's links lead over, the last one being the file itself.
+fn targets_of(path: &Path) -> Vec<PathBuf> {
+    let mut targets = Vec::new();
+    let mut at = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = std::fs::read_link(&at) else {
+            break;
+        };
+        let folder = at.parent().unwrap_or(Path::new(""));
+        at = folder.join(target);
+        targets.push(at.clone());
+    }
+    if let Ok(real) = std::fs::canonicalize(path) {
+        targets.push(real);
+    }
+    targets
+}
+
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    folder.is_dir().then(|| folder.to_owned())
+}
+
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    let facts = std::fs::metadata(path).ok()?;
+    Some(Stamp {
+        modified_s: facts.mtime(),
+        modified_ns: facts.mtime_nsec(),
+        inode: facts.ino(),
+        bytes: facts.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::reload::watchlist::Due;
+    use std::time::Duration;
+
+    /// Waits until the file is to be read, and returns how.
+    fn read_due(watcher: &mut FileWatcher, list: &mut Watchlist, clock: &Clock) -> Due {
+        let deadline = clock.mono().0 + 20_000_000_000;
+        loop {
+            let now = clock.mono();
+            watcher.tell(list, now);
+            if let Some((0, due)) = list.next_due(now) {
+                return due;
+            }
+            assert!(now.0 < deadline, "nothing was seen of the file");
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn writing_renaming_links_and_removal_are_seen_in_a_folder_of_200_files() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        for number in 0..200 {
+            std::fs::write(at(&format!("{number}.rhai")), "other").expect("writable");
+        }
+        std::fs::create_dir(at("real")).expect("writable");
+        std::fs::write(at("real/a.rhai"), "1").expect("writable");
+        std::os::unix::fs::symlink(at("real/a.rhai"), at("a.rhai")).expect("a link");
+        let mut list = Watchlist::new([at("a.rhai")]);
+        let mut watcher = FileWatcher::new(&mut list);
+        let clock = Clock::start();
+        std::fs::write(at("real/a.rhai"), "22").expect("writable");
+        assert_eq!(read_due(&mut watcher, &mut list, &clock), Due::Read);
+        std::fs::write(at("new"), "333").expect("writable");
+        std::fs::rename(at("new"), at("a.rhai")).expect("over the link");
+        assert_eq!(read_due(&mut watcher, &mut list, &clock), Due::Read);
+        for number in 0..200 {
+            std::fs::write(at(&format!("{number}.rhai")), "changed").expect("writable");
+        }
+        std::fs::remove_file(at("a.rhai")).expect("it is there");
+        assert_eq!(read_due(&mut watcher, &mut list, &clock), Due::ReadForGood);
+    }
+}
