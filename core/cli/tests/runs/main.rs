@@ -9,5 +9,6 @@ mod killed;
 mod latencies;
 mod outage;
 mod place;
+mod reload;
 mod rows;
 mod strategies;
