@@ -97,7 +97,7 @@ enum Saved {
     Unit,
     Bool(bool),
     Int(i64),
-    /// By its bits: NaN keeps its payload, zero its sign.
+    /// By its bits: zero keeps its sign; all NaN are one, since neither sign nor payload of one is fixed by IEEE 754.
     Float(u64),
     Char(char),
     Text(String),
@@ -170,6 +170,7 @@ impl Saved {
 
     fn plain(value: &Dynamic) -> Option<Self> {
         if let Ok(value) = value.as_float() {
+            let value = if value.is_nan() { f64::NAN } else { value };
             Some(Self::Float(value.to_bits()))
         } else if let Ok(value) = value.as_int() {
             Some(Self::Int(value))
