@@ -153,8 +153,7 @@ impl Floor {
 
     /// Forgets orders that wait and that a halt stops: entries; with the kill switch active, all.
     fn drop_halted_waiting(&mut self, is_killed: bool, is_account: bool) {
-        for strategy in (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok()) {
-            let strategy = StrategyId(strategy);
+        for strategy in self.strategies() {
             let is_halted =
                 is_account || self.state.strategy(strategy) >= Some(TradingState::Halted);
             self.drop_waiting(strategy, OrderReason::CancelledByEngine, |waiting| {
