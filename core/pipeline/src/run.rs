@@ -270,23 +270,11 @@ pub struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
-    /// Runs the stages to the end of the input. A run of files that is stopped before it leaves its journal open.
+    /// Runs the stages to the end of the input, and lets `watch` look on behind the journal. A run of files that is
+    /// stopped before its end leaves its journal open.
     ///
     /// # Errors
     /// A [`RunError`]; what was journaled before it is intact.
-    pub fn run<F: Feed>(
-        self,
-        engine: Engine,
-        feed: impl FnOnce(FeedLine) -> F,
-    ) -> Result<Finished<F>, RunError> {
-        let (finished, ()) = self.run_watched(engine, feed, ())?;
-        Ok(finished)
-    }
-
-    /// Runs the stages to the end of the input, and lets `watch` look on behind the journal.
-    ///
-    /// # Errors
-    /// As [`Assembly::run`].
     pub fn run_watched<F: Feed, W: Watch>(
         mut self,
         engine: Engine,
