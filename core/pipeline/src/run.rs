@@ -318,7 +318,7 @@ impl Assembly<'_> {
             watch.waiting(&words);
         };
         let store_lag =
-            projector.and_then(|projector| words_of(&projector.finish_telling(wait, &mut tell)));
+            projector.and_then(|projector| words_of(&projector.finish(wait, &mut tell)));
         let finished = Finished {
             feed: ran.feed,
             engine: ran.engine,
