@@ -4,9 +4,10 @@ use super::Outcome;
 use super::test::scripts_folder;
 use crate::envelope::Envelope;
 use crate::exit::Failure;
+use claire_pipeline::strategy::bundled_names;
 use claire_pipeline::trial::plan::TEST_FILE_END;
 use claire_pipeline::trial::suite::{SuiteRequest, TestOutcome, run as run_suite};
-use claire_strategies::{BUNDLED, bundled, bundled_test};
+use claire_strategies::{bundled, bundled_test};
 use clap::Args;
 use serde_json::json;
 use std::fs::File;
@@ -159,9 +160,8 @@ fn name(text: &str) -> Result<String, String> {
 
 /// Returns the name of a bundled strategy.
 fn known(text: &str) -> Result<String, String> {
-    if bundled(text).is_some() {
-        return Ok(text.to_owned());
+    match bundled(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(bundled_names()),
     }
-    let names: Vec<_> = BUNDLED.iter().map(|(name, _)| *name).collect();
-    Err(format!("bundled strategies are: {}", names.join(", ")))
 }
