@@ -15,7 +15,7 @@ pub use cost::{HANDLERS, HandlerCost};
 pub use orders::{ORDERS_MAX, PlacedOrder};
 
 use crate::clock::Clock;
-pub use crate::config::select::name_of_script;
+pub use crate::config::select::{NAME_OF_SCRIPT_MAX, name_of_script};
 use crate::config::{Config, Selection};
 use crate::feed::replay::Speed;
 use crate::replay::{Onlooker, ReplayRequest, Replayed, replay_watched};
