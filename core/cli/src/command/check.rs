@@ -209,16 +209,10 @@ fn answer(arguments: &Arguments, checked: &[Checked], envelope: Envelope) -> Out
         "run": { "cost": report::costs_of(checked) },
     });
     let texts = checked.iter().map(|one| report::text_of(arguments, one));
-    Outcome {
-        exit: match &failure {
-            Some(failure) => failure.exit,
-            None => Exit::Done,
-        },
-        text: texts.collect::<Vec<_>>().join("\n"),
-        envelope: Envelope {
-            failure,
-            ..envelope
-        }
-        .with_body(&body),
-    }
+    let text = texts.collect::<Vec<_>>().join("\n");
+    let envelope = Envelope {
+        failure,
+        ..envelope
+    };
+    Outcome::of(text, envelope.with_body(&body))
 }

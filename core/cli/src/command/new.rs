@@ -82,7 +82,7 @@ pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure
         "test": test.display().to_string(),
         "from": arguments.from,
     });
-    Ok(Outcome::done(text, envelope.with_body(&body)))
+    Ok(Outcome::of(text, envelope.with_body(&body)))
 }
 
 /// Runs the new tests once, which writes their digests; returns their lines.
