@@ -28,7 +28,7 @@ use std::time::Duration;
 #[command(after_help = "\
 Examples:
   claire paper
-  claire paper --for 10m --strategy ema --seed 7
+  claire paper --for 10m --strategy ema_cross --seed 7
   claire paper --for 60s --json > result.json
 
 With a terminal on stdout the screen is live; `q` or Ctrl-C ends the run in order.")]

@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicBool;
 #[command(after_help = "\
 Examples:
   claire replay session.txt.gz
-  claire replay day1.gz day2.gz --venue binance-spot --strategy ema --set ema.fast=20
+  claire replay day1.gz day2.gz --venue binance-spot --strategy ema_cross --set ema_cross.fast=20
   claire replay session.txt.gz --strategy my.rhai --market binance-usdm:BTCUSDT --json
 
 Several files are one session, in the order of their receive times; where files overlap, their lines are merged
