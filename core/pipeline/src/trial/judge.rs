@@ -38,7 +38,7 @@ pub(super) fn differences(expect: &Expect, trial: &Trial) -> Vec<String> {
 
 /// Returns what is wrong with the digest, if something is.
 pub(super) fn digest_difference(expect: &Expect, made: &str) -> Option<String> {
-    let wanted = expect.digest.as_deref()?;
+    let wanted = expect.digest.as_ref()?.get_ref();
     if wanted == made {
         return None;
     }
