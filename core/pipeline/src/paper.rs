@@ -151,6 +151,14 @@ pub fn paper(
 /// Chooses the strategies: those named, those configured, else the bundled market's own.
 fn select(config: &mut Config, selection: &Selection) -> Result<(), ConfigFaults> {
     config.strategies_of_paper()?;
+    select_listed(config, selection)
+}
+
+/// Chooses strategies for the bundled market; its first symbol is the market of scripts that name none.
+pub(crate) fn select_listed(
+    config: &mut Config,
+    selection: &Selection,
+) -> Result<(), ConfigFaults> {
     let mut selection = selection.clone();
     let first = config.paper.symbols.keys().first().copied();
     selection.market = selection.market.or(first);
@@ -159,7 +167,7 @@ fn select(config: &mut Config, selection: &Selection) -> Result<(), ConfigFaults
 }
 
 /// Refuses a strategy whose market is not on the bundled market.
-pub(crate) fn are_listed(config: &Config) -> Result<(), ConfigFaults> {
+fn are_listed(config: &Config) -> Result<(), ConfigFaults> {
     let listed = config.paper.symbols.keys();
     let strangers = config.strategies.iter().enumerate();
     let strangers = strangers.filter(|(_, strategy)| !listed.contains(&strategy.market));

@@ -8,7 +8,7 @@ use crate::disk::DiskAlarm;
 use crate::engine::Journaling;
 use crate::feed::Feed as _;
 use crate::feed::paper::{Pace, PaperFeed};
-use crate::paper::{START_OF_MAX, are_listed, look_first, market_of, traffic_of};
+use crate::paper::{START_OF_MAX, look_first, market_of, select_listed, traffic_of};
 use crate::replay::{FILE_EPOCH, Onlooker, Replayed, troubles};
 use crate::run::{Assembly, RecordPlan, RunError, header, load_all, prepare_loaded, script_hashes};
 use crate::status::StatusCell;
@@ -42,10 +42,7 @@ pub(super) fn run<W: Watch>(
     config.paper.seed = made.seed;
     config.paper.symbols = SimSymbols::new(made.symbols.to_vec()).map_err(RunError::Usage)?;
     config.paper.speed = Speed::Max;
-    let mut selection = selection.clone();
-    selection.market = selection.market.or(made.symbols.first().copied());
-    config.select(&selection)?;
-    are_listed(&config)?;
+    select_listed(&mut config, selection)?;
     let pace = Pace {
         speed: Speed::Max,
         start: START_OF_MAX,
