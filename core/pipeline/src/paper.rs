@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::section::Speed;
 use crate::config::{Config, ConfigFault, ConfigFaults, Selection};
 use crate::disk::{DiskAlarm, DiskWatch, FreeSpace};
+use crate::duration;
 use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
@@ -217,14 +218,13 @@ pub(crate) fn check(config: &Config) -> Vec<ConfigFault> {
 }
 
 fn pace_of(config: &Config, request: &PaperRequest, clock: &Clock) -> Pace {
-    let span_ns = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
     Pace {
         speed: config.paper.speed,
         start: match config.paper.speed {
             Speed::Max => START_OF_MAX,
             Speed::Times(_) => clock.wall().after(START_DELAY),
         },
-        span: request.span.map(|span| DurationNs(span_ns(span))),
+        span: request.span.map(duration::in_ns),
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::config::section::{SimSymbols, Speed};
 use crate::config::{Config, Selection};
 use crate::disk::DiskAlarm;
+use crate::duration;
 use crate::engine::Journaling;
 use crate::feed::Feed as _;
 use crate::feed::paper::{Pace, PaperFeed};
@@ -15,7 +16,7 @@ use crate::status::StatusCell;
 use crate::summary::{RunFigures, summarize, topology_name};
 use crate::topology::Topology;
 use crate::watch::Watch;
-use claire_types::{DurationNs, InstrumentKey, Mode, Venue};
+use claire_types::{InstrumentKey, Mode, Venue};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -46,7 +47,7 @@ pub(super) fn run<W: Watch>(
     let pace = Pace {
         speed: Speed::Max,
         start: START_OF_MAX,
-        span: Some(span_of(made.span)),
+        span: Some(duration::in_ns(made.span)),
     };
     let market = market_of(&config, pace.start)?;
     let loaded = load_all(&config)?.into_iter().map(onlooker.around);
@@ -89,8 +90,4 @@ pub(super) fn run<W: Watch>(
         store_lag: None,
     };
     Ok((replayed, watch))
-}
-
-fn span_of(span: Duration) -> DurationNs {
-    DurationNs(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX))
 }
