@@ -405,6 +405,28 @@ mod tests {
     }
 
     #[test]
+    fn all_nan_are_saved_as_one_and_zeros_by_their_signs() {
+        let saved = |value: f64| {
+            let mut map = Map::new();
+            map.insert("x".into(), value.into());
+            map.insert("all".into(), vec![Dynamic::from(value)].into());
+            bytes(&map.into())
+        };
+        for bits in [
+            0xFFF8_0000_0000_0000,
+            0x7FF8_0000_0000_0BAD,
+            0xFFF8_0000_0000_0BAD,
+            0x7FF0_0000_0000_0001,
+            u64::MAX,
+        ] {
+            let made = f64::from_bits(bits);
+            assert!(made.is_nan());
+            assert_eq!(saved(made), saved(f64::NAN), "{bits:#x}");
+        }
+        assert_ne!(saved(0.0), saved(-0.0));
+    }
+
+    #[test]
     fn a_state_before_init_and_another_version_are_told_apart() {
         let mut out = Vec::new();
         write(None, &mut out);
