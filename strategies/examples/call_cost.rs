@@ -140,9 +140,6 @@ impl Desk for Quiet {
     ) -> Result<IndicatorId, DeskFault> {
         Ok(IndicatorId(0))
     }
-    fn indicator_output(&self, _: IndicatorId, _: &str) -> Option<u8> {
-        None
-    }
     fn indicator_value(&self, _: IndicatorId, _: u8) -> IndicatorView {
         IndicatorView::default()
     }

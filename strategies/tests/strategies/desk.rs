@@ -293,15 +293,6 @@ impl Desk for FakeDesk {
         Ok(IndicatorId(self.indicators.len() as u16 - 1))
     }
 
-    fn indicator_output(&self, id: IndicatorId, name: &str) -> Option<u8> {
-        let (kind, _) = self.indicators.get(usize::from(id.0))?;
-        match (kind.as_str(), name) {
-            ("donchian" | "bollinger", "upper") | ("macd", "signal") => Some(1),
-            ("donchian" | "bollinger", "lower") => Some(2),
-            _ => None,
-        }
-    }
-
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView {
         let found = self.indicators.get(usize::from(id.0));
         let view = found.and_then(|(_, outputs)| outputs.get(usize::from(output)));

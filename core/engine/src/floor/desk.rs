@@ -277,11 +277,6 @@ impl Desk for Floor {
             .map_err(|_| DeskFault::Capacity)
     }
 
-    fn indicator_output(&self, id: IndicatorId, name: &str) -> Option<u8> {
-        let declared = self.seat(self.caller)?.indicators.get(usize::from(id.0))?;
-        declared.indicator.spec().definition().output(name)
-    }
-
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView {
         let seat = self.seat(self.caller);
         let Some(declared) = seat.and_then(|seat| seat.indicators.get(usize::from(id.0))) else {

@@ -80,9 +80,6 @@ impl Desk for Quiet {
     ) -> Result<IndicatorId, DeskFault> {
         Err(DeskFault::OutsideInit)
     }
-    fn indicator_output(&self, _: IndicatorId, _: &str) -> Option<u8> {
-        None
-    }
     fn indicator_value(&self, _: IndicatorId, _: u8) -> IndicatorView {
         IndicatorView::default()
     }
