@@ -9,7 +9,7 @@ mod desk;
 
 use claire_engine::strategy::{Strategy, StrategyEvent};
 use claire_strategies::native::Churn;
-use claire_strategies::{RhaiStrategy, Script};
+use claire_strategies::{Backend, RhaiStrategy, Script};
 use claire_types::InstrumentId;
 use desk::FakeDesk;
 use std::hint::black_box;
@@ -34,7 +34,10 @@ fn on_book(m) {
 fn main() {
     for (name, source) in SOURCES {
         match Script::compile(name, source, &[]) {
-            Ok(script) => measure(name, &mut RhaiStrategy::new(Arc::new(script))),
+            Ok(script) => {
+                let script = Arc::new(script);
+                measure(name, &mut RhaiStrategy::with(script, Backend::Interpreted));
+            }
             Err(diagnostics) => diagnostics.iter().for_each(|of| eprintln!("{of}")),
         }
     }
