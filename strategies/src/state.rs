@@ -3,7 +3,7 @@
 //! Written into the engine's snapshot and read back after a restart. Floats go by their bits; maps in
 //! the order of their names. A value that cannot be saved is refused as soon as it enters the state.
 
-use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade};
+use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade, copied};
 use claire_engine::strategy::{BarView, BarsId, FillView, IndicatorId, OrderHandle, TradeView};
 use claire_types::{Currency, GateCode, InstrumentId, OrderId, Side, VenueNs};
 use rhai::{Array, Dynamic, Map};
@@ -314,10 +314,6 @@ impl Saved {
             _ => None,
         }
     }
-}
-
-fn copied<T: rhai::Variant + Clone + Copy>(value: &Dynamic) -> Option<T> {
-    value.read_lock::<T>().map(|of| *of)
 }
 
 #[cfg(test)]

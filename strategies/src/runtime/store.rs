@@ -7,7 +7,7 @@ use crate::compile::array::Array;
 use crate::compile::context::{market_of, market_word, order_of, order_word};
 use crate::compile::ir::{Field, Type};
 use crate::compile::text::{Interner, TextWord};
-use crate::token::{Bars, Indicator, Market, Order};
+use crate::token::{Bars, Indicator, Market, Order, copied};
 use claire_engine::strategy::BarsId;
 use rhai::{Dynamic, INT, Map};
 
@@ -229,10 +229,6 @@ fn word(value: &Dynamic, of: Type, array: &mut Array, texts: &mut Interner) -> O
         }
         Type::Trade | Type::Bar | Type::Fill => None,
     }
-}
-
-fn copied<T: rhai::Variant + Copy>(value: &Dynamic) -> Option<T> {
-    value.read_lock::<T>().map(|of| *of)
 }
 
 /// Reads the value at a path of maps; `None` where there is none.
