@@ -50,7 +50,7 @@ impl Store {
         let slot = |field: &Field| Slot {
             path: field.name.split('.').map(str::to_owned).collect(),
             of: field.of,
-            array: matches!(field.of, Type::Ints | Type::Floats).then(Box::default),
+            array: field.of.is_array().then(Box::default),
             items_before: Array::default(),
         };
         Self {
