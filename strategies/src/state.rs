@@ -3,7 +3,7 @@
 //! Written into the engine's snapshot and read back after a restart. Floats go by their bits; maps in
 //! the order of their names. A value that cannot be saved is refused as soon as it enters the state.
 
-use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade};
+use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade, copied};
 use claire_engine::strategy::{BarView, BarsId, FillView, IndicatorId, OrderHandle, TradeView};
 use claire_types::{Currency, GateCode, InstrumentId, OrderId, Side, VenueNs};
 use rhai::{Array, Dynamic, Map};
@@ -316,10 +316,6 @@ impl Saved {
     }
 }
 
-fn copied<T: rhai::Variant + Clone + Copy>(value: &Dynamic) -> Option<T> {
-    value.read_lock::<T>().map(|of| *of)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -402,6 +398,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn all_nan_are_saved_as_one_and_zeros_by_their_signs() {
+        let saved = |value: f64| {
+            let mut map = Map::new();
+            map.insert("x".into(), value.into());
+            map.insert("all".into(), vec![Dynamic::from(value)].into());
+            bytes(&map.into())
+        };
+        for bits in [
+            0xFFF8_0000_0000_0000,
+            0x7FF8_0000_0000_0BAD,
+            0xFFF8_0000_0000_0BAD,
+            0x7FF0_0000_0000_0001,
+            u64::MAX,
+        ] {
+            let made = f64::from_bits(bits);
+            assert!(made.is_nan());
+            assert_eq!(saved(made), saved(f64::NAN), "{bits:#x}");
+        }
+        assert_ne!(saved(0.0), saved(-0.0));
     }
 
     #[test]

@@ -9,10 +9,13 @@ use claire_types::{
     Currency, GateCode, InstrumentId, OrderId, OrderReason, OrderStatus, Side, VenueNs,
 };
 use std::any::Any;
+use std::cell::Cell;
 
 /// The fake desk. Market 0 is the primary, 1 is `sim:OTHER`.
 pub struct FakeDesk {
     pub facts: [MarketFacts; 2],
+    /// How often the numbers' place was asked for.
+    pub facts_asked: Cell<u32>,
     /// What was asked, one line each.
     pub log: Vec<String>,
     /// Orders placed, in order; the id's number is the position plus 1.
@@ -67,6 +70,7 @@ impl FakeDesk {
         };
         Self {
             facts: [facts, other],
+            facts_asked: Cell::new(0),
             log: Vec::new(),
             orders: Vec::new(),
             deny: GateCode::Ok,
@@ -101,6 +105,7 @@ impl Desk for FakeDesk {
     }
 
     fn facts(&self, market: InstrumentId) -> &MarketFacts {
+        self.facts_asked.set(self.facts_asked.get() + 1);
         FakeDesk::market(self, market)
     }
 

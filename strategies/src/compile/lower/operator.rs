@@ -127,7 +127,7 @@ fn compare(
         (Type::Bool, Type::Bool) => Ok(compare_bools(how, one, other)),
         (Type::Text, Type::Text) => Ok(apply(Binary::CompareText(how), Type::Bool, one, other)),
         // To Rhai all arrays are of one type.
-        (a, b) if item_of(a).is_some() && item_of(b).is_some() => {
+        (a, b) if a.is_array() && b.is_array() => {
             unsupported(at, format!("`{name}` of {} and {}", word(a), word(b)))
         }
         (a, b) if a == b => match a {
@@ -190,15 +190,6 @@ pub(super) fn float(value: Expression) -> Expression {
             Expression::new(Type::Float, Kind::Unary(Unary::ToFloat, Box::new(value)))
         }
         _ => value,
-    }
-}
-
-/// Returns the type of an array's items; `None` of what is no array.
-pub(super) fn item_of(array: Type) -> Option<Type> {
-    match array {
-        Type::Ints => Some(Type::Int),
-        Type::Floats => Some(Type::Float),
-        _ => None,
     }
 }
 

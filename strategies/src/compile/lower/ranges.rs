@@ -222,7 +222,7 @@ impl Body<'_, '_> {
         position: Position,
         out: &mut Block,
     ) -> Lowering<Turns> {
-        let Some(of) = operator::item_of(array.of) else {
+        let Some(of) = array.of.item() else {
             let found = word(array.of);
             return unsupported(position, format!("`for` over {found}"));
         };
