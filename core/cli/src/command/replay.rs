@@ -185,7 +185,7 @@ fn answer(arguments: &Arguments, replayed: &Replayed, envelope: Envelope) -> Out
     };
     let places = places_of(envelope.run_id.as_deref(), run);
     Outcome::of(
-        replayed.summary.to_string() + &places,
+        replayed.summary.to_string() + places.as_str(),
         envelope.with_body(&replayed.summary),
     )
 }

@@ -358,7 +358,7 @@ fn a_file_that_another_process_locks_has_all_rows_afterwards() {
 fn a_run_whose_store_stays_locked_says_so_and_what_it_came_to() {
     let place = Place::new();
     let url = place.url();
-    let other = locked(&place, &url);
+    let _held = locked(&place, &url);
     let arguments = replay(&place, recording(), Some(&url));
     let paper = "paper --speed max --seed 7 --for 10s --json --store";
     let paper = paper.split(' ').chain([url.as_str()]).map(str::to_owned);

@@ -125,8 +125,7 @@ impl Body<'_, '_> {
         };
         let above = loops::compare(Comparison::LessEqual, start, again);
         let below = loops::compare(within, wanted, end);
-        let both = Kind::And(Box::new(above), Box::new(below));
-        Ok(Expression::new(Type::Bool, both).after(before))
+        Ok(operator::and(above, below).after(before))
     }
 }
 

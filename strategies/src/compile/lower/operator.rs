@@ -174,6 +174,16 @@ pub(super) fn apply(operator: Binary, of: Type, one: Expression, other: Expressi
     Expression::new(of, Kind::Binary(operator, Box::new(one), Box::new(other)))
 }
 
+/// Returns `one && other`.
+pub(super) fn and(one: Expression, other: Expression) -> Expression {
+    Expression::new(Type::Bool, Kind::And(Box::new(one), Box::new(other)))
+}
+
+/// Returns `one || other`.
+pub(super) fn or(one: Expression, other: Expression) -> Expression {
+    Expression::new(Type::Bool, Kind::Or(Box::new(one), Box::new(other)))
+}
+
 /// Returns `!value`.
 pub(super) fn not(value: Expression) -> Expression {
     match value.kind {
@@ -205,15 +215,8 @@ impl Body<'_, '_> {
             let value = self.condition(part)?;
             result = Some(match result {
                 None => value,
-                Some(before) => {
-                    let (before, value) = (Box::new(before), Box::new(value));
-                    let kind = if is_and {
-                        Kind::And(before, value)
-                    } else {
-                        Kind::Or(before, value)
-                    };
-                    Expression::new(Type::Bool, kind)
-                }
+                Some(before) if is_and => and(before, value),
+                Some(before) => or(before, value),
             });
         }
         Ok(result.unwrap_or_else(|| Expression::bool(is_and)))
