@@ -3,14 +3,15 @@
 //! Prints ns a call of an empty handler, of the imbalance script and of a native strategy behind the
 //! same trait, as the fastest and the median of 1,000 batches. The desk answers from fields.
 
-use claire_engine::strategy::{
-    BarsId, BracketRequest, Desk, DeskFault, IndicatorId, IndicatorSource, IndicatorView, LentDesk,
-    MarketFacts, NoteLevel, OrderHandle, OrderRequest, OrderView, ProtectRequest, QuoteRequest,
-    StopRequest, Strategy, StrategyEvent,
-};
+#[path = "../tests/strategies/desk.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod desk;
+
+use claire_engine::strategy::{Strategy, StrategyEvent};
 use claire_strategies::native::Churn;
-use claire_strategies::{RhaiStrategy, Script};
-use claire_types::{InstrumentId, Side};
+use claire_strategies::{Backend, RhaiStrategy, Script};
+use claire_types::InstrumentId;
+use desk::FakeDesk;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,7 +34,10 @@ fn on_book(m) {
 fn main() {
     for (name, source) in SOURCES {
         match Script::compile(name, source, &[]) {
-            Ok(script) => measure(name, &mut RhaiStrategy::new(Arc::new(script))),
+            Ok(script) => {
+                let script = Arc::new(script);
+                measure(name, &mut RhaiStrategy::with(script, Backend::Interpreted));
+            }
             Err(diagnostics) => diagnostics.iter().for_each(|of| eprintln!("{of}")),
         }
     }
@@ -41,15 +45,9 @@ fn main() {
 }
 
 fn measure(name: &str, strategy: &mut dyn Strategy) {
-    let mut desk = LentDesk::new(Box::new(Quiet(MarketFacts {
-        bid: 100.0,
-        ask: 100.5,
-        mid: 100.25,
-        spread_ticks: 1,
-        is_flat: true,
-        can_short: true,
-        ..MarketFacts::default()
-    })));
+    let mut desk = FakeDesk::lent();
+    // Too little for an order.
+    desk::fake(&mut desk).imbalance = 0.125;
     let event = StrategyEvent::Book {
         market: InstrumentId(0),
     };
@@ -73,91 +71,4 @@ fn measure(name: &str, strategy: &mut dyn Strategy) {
         batches[0],
         batches[BATCHES / 2]
     );
-}
-
-/// A desk with a quiet, balanced book.
-struct Quiet(MarketFacts);
-
-impl Desk for Quiet {
-    fn primary(&self) -> InstrumentId {
-        InstrumentId(0)
-    }
-    fn market(&mut self, _: &str) -> Option<InstrumentId> {
-        None
-    }
-    fn facts(&self, _: InstrumentId) -> &MarketFacts {
-        &self.0
-    }
-    fn level(&self, _: InstrumentId, _: Side, _: usize) -> Option<(f64, f64)> {
-        None
-    }
-    fn imbalance(&self, _: InstrumentId, _: usize) -> f64 {
-        0.125
-    }
-    fn place(&mut self, _: &OrderRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn quote(&mut self, _: &QuoteRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn protect(&mut self, _: &ProtectRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn stop(&mut self, _: &StopRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn bracket(&mut self, _: &BracketRequest) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn replace(&mut self, handle: OrderHandle, _: f64, _: f64) -> OrderHandle {
-        handle
-    }
-    fn order(&self, _: OrderHandle) -> OrderView {
-        OrderView::NONE
-    }
-    fn cancel(&mut self, _: OrderHandle) {}
-    fn cancel_all(&mut self, _: InstrumentId) {}
-    fn flatten(&mut self, _: InstrumentId, _: &str) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn target_position(&mut self, _: InstrumentId, _: f64, _: &str) -> OrderHandle {
-        OrderHandle::NONE
-    }
-    fn qty_for(&self, _: InstrumentId, notional: f64) -> f64 {
-        notional / self.0.mid
-    }
-    fn qty_at_risk(&self, _: InstrumentId, share: f64, _: f64) -> f64 {
-        share
-    }
-    fn bars(&mut self, _: InstrumentId, _: i64) -> Result<BarsId, DeskFault> {
-        Ok(BarsId(0))
-    }
-    fn indicator(
-        &mut self,
-        _: IndicatorSource,
-        _: &str,
-        _: &[f64],
-    ) -> Result<IndicatorId, DeskFault> {
-        Ok(IndicatorId(0))
-    }
-    fn indicator_output(&self, _: IndicatorId, _: &str) -> Option<u8> {
-        None
-    }
-    fn indicator_value(&self, _: IndicatorId, _: u8) -> IndicatorView {
-        IndicatorView::default()
-    }
-    fn warmup(&mut self, _: i64) -> Result<(), DeskFault> {
-        Ok(())
-    }
-    fn every(&mut self, _: i64, _: &str) -> Result<(), DeskFault> {
-        Ok(())
-    }
-    fn after(&mut self, _: i64, _: &str) -> Result<(), DeskFault> {
-        Ok(())
-    }
-    fn stop_timer(&mut self, _: &str) {}
-    fn signal(&mut self, _: Side, _: f64, _: &str) {}
-    fn note(&mut self, _: NoteLevel, _: &str) {}
-    fn plot(&mut self, _: &str, _: &str, _: f64) {}
-    fn undo(&mut self) {}
 }

@@ -15,6 +15,10 @@ mod bundled;
 mod check;
 mod compile;
 mod constants;
+#[cfg(test)]
+#[path = "../tests/strategies/desk.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+mod desk;
 mod diagnostic;
 mod inherit;
 mod lending;

@@ -3,7 +3,7 @@
 //! Written into the engine's snapshot and read back after a restart. Floats go by their bits; maps in
 //! the order of their names. A value that cannot be saved is refused as soon as it enters the state.
 
-use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade};
+use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade, copied};
 use claire_engine::strategy::{BarView, BarsId, FillView, IndicatorId, OrderHandle, TradeView};
 use claire_types::{Currency, GateCode, InstrumentId, OrderId, Side, VenueNs};
 use rhai::{Array, Dynamic, Map};
@@ -97,7 +97,7 @@ enum Saved {
     Unit,
     Bool(bool),
     Int(i64),
-    /// By its bits: NaN keeps its payload, zero its sign.
+    /// By its bits: zero keeps its sign; all NaN are one, since neither sign nor payload of one is fixed by IEEE 754.
     Float(u64),
     Char(char),
     Text(String),
@@ -170,6 +170,7 @@ impl Saved {
 
     fn plain(value: &Dynamic) -> Option<Self> {
         if let Ok(value) = value.as_float() {
+            let value = if value.is_nan() { f64::NAN } else { value };
             Some(Self::Float(value.to_bits()))
         } else if let Ok(value) = value.as_int() {
             Some(Self::Int(value))
@@ -315,10 +316,6 @@ impl Saved {
     }
 }
 
-fn copied<T: rhai::Variant + Clone + Copy>(value: &Dynamic) -> Option<T> {
-    value.read_lock::<T>().map(|of| *of)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,6 +398,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn all_nan_are_saved_as_one_and_zeros_by_their_signs() {
+        let saved = |value: f64| {
+            let mut map = Map::new();
+            map.insert("x".into(), value.into());
+            map.insert("all".into(), vec![Dynamic::from(value)].into());
+            bytes(&map.into())
+        };
+        for bits in [
+            0xFFF8_0000_0000_0000,
+            0x7FF8_0000_0000_0BAD,
+            0xFFF8_0000_0000_0BAD,
+            0x7FF0_0000_0000_0001,
+            u64::MAX,
+        ] {
+            let made = f64::from_bits(bits);
+            assert!(made.is_nan());
+            assert_eq!(saved(made), saved(f64::NAN), "{bits:#x}");
+        }
+        assert_ne!(saved(0.0), saved(-0.0));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use claire_engine::strategy::{
     OrderHandle, TradeView,
 };
 use claire_types::InstrumentId;
+use rhai::{Dynamic, Variant};
 use std::sync::OnceLock;
 
 /// A market, in scripts `m`.
@@ -50,6 +51,11 @@ pub(crate) struct Bar(pub BarView);
 /// Our deal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Fill(pub FillView);
+
+/// Returns a copy of what a script's value holds; `None` where it is of another type.
+pub(crate) fn copied<T: Variant + Copy>(value: &Dynamic) -> Option<T> {
+    value.read_lock::<T>().map(|of| *of)
+}
 
 impl Indicator {
     /// Declares the indicator.

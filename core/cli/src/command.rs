@@ -28,10 +28,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Returns an outcome that is done.
-    pub fn done(text: impl Into<String>, envelope: Envelope) -> Self {
+    /// Returns an outcome that leaves as the envelope's failure says, or is done without one.
+    pub fn of(text: impl Into<String>, envelope: Envelope) -> Self {
+        let failure = envelope.failure.as_ref();
         Self {
-            exit: Exit::Done,
+            exit: failure.map_or(Exit::Done, |failure| failure.exit),
             text: text.into(),
             envelope,
         }

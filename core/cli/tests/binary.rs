@@ -1,5 +1,8 @@
 //! The binary from outside: exit status, streams, JSON, what a user can get wrong.
 
+mod environment;
+
+use environment::alone;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -21,13 +24,8 @@ impl Folder {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_claire"));
-        command.args(arguments).current_dir(&self.0);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CLAIRE_") {
-                command.env_remove(name);
-            }
-        }
-        command
+        command.args(arguments);
+        alone(command, &self.0)
     }
 
     fn run(&self, arguments: &[&str]) -> Output {

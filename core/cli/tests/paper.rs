@@ -1,8 +1,11 @@
 //! `claire paper` from outside: it trades, writes everything down, and obeys its state file.
 
+mod environment;
+
 use claire_sidecar::{JournalReader, Store, Tail};
 use claire_types::Record;
 use claire_types::cell::Tag;
+use environment::alone;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -26,13 +29,8 @@ impl Folder {
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_claire"));
-        command.args(line.split_whitespace()).current_dir(&self.0);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CLAIRE_") {
-                command.env_remove(name);
-            }
-        }
-        command
+        command.args(line.split_whitespace());
+        alone(command, &self.0)
     }
 
     fn run(&self, line: &str) -> Output {

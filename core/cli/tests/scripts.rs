@@ -1,5 +1,8 @@
 //! `claire new`, `claire check` and `claire test` from outside: what they write, say and refuse.
 
+mod environment;
+
+use environment::alone;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +11,8 @@ use tempfile::TempDir;
 
 fn claire(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_claire"));
-    command.args(arguments).current_dir(folder);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("CLAIRE_") {
-            command.env_remove(name);
-        }
-    }
-    command.output().expect("started")
+    command.args(arguments);
+    alone(command, folder).output().expect("started")
 }
 
 /// Runs with `--json`, compares the exit status, and returns the object.

@@ -252,6 +252,12 @@ impl Floor {
         &self.markets
     }
 
+    /// Returns the strategies in the configuration's order; borrows nothing, so that the floor may change meanwhile.
+    pub(super) fn strategies(&self) -> impl Iterator<Item = StrategyId> + use<> {
+        let indices = (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok());
+        indices.map(StrategyId)
+    }
+
     /// Returns the seats in the configuration's order.
     pub fn seats(&self) -> &[Seat] {
         &self.seats
@@ -460,8 +466,8 @@ impl Floor {
 
     /// Brings what all strategies see of their positions, budgets and equity up to date.
     pub(crate) fn refresh_all_holdings(&mut self) {
-        for strategy in (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok()) {
-            self.refresh_holdings(StrategyId(strategy));
+        for strategy in self.strategies() {
+            self.refresh_holdings(strategy);
         }
     }
 

@@ -394,11 +394,6 @@ impl Portfolio {
         value.times(self.rate(money_currency(facts))?)
     }
 
-    /// Returns the instruments that were ever held, in that order.
-    pub fn instruments_held(&self) -> &[InstrumentId] {
-        &self.held
-    }
-
     fn held(&self) -> impl Iterator<Item = &Total> {
         self.held
             .iter()

@@ -223,9 +223,6 @@ pub trait Desk: Send + std::any::Any {
         arguments: &[f64],
     ) -> Result<IndicatorId, DeskFault>;
 
-    /// Returns the number of an indicator's further output (`signal`, `upper`, ...); 0 is the value itself.
-    fn indicator_output(&self, id: IndicatorId, name: &str) -> Option<u8>;
-
     /// Returns an indicator's output now and one update ago.
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView;
 

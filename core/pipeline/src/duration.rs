@@ -2,6 +2,7 @@
 //!
 //! Called by the command line, and where a test file is read.
 
+use claire_types::DurationNs;
 use std::time::Duration;
 
 /// Returns the span.
@@ -32,6 +33,11 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         .filter(|ms| (1..=YEAR_MS).contains(ms))
         .map(Duration::from_millis)
         .ok_or_else(|| format!("{text:?} is not between 1ms and 366d"))
+}
+
+/// Returns the span as engine time counts it; one that does not fit is the longest that does.
+pub fn in_ns(span: Duration) -> DurationNs {
+    DurationNs(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX))
 }
 
 const YEAR_MS: u64 = 366 * 86_400_000;

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::section::Speed;
 use crate::config::{Config, ConfigFault, ConfigFaults, Selection};
 use crate::disk::{DiskAlarm, DiskWatch, FreeSpace};
+use crate::duration;
 use crate::engine::Journaling;
 use crate::feed::Feed;
 use crate::feed::paper::{Pace, PaperFeed};
@@ -155,6 +156,14 @@ pub fn paper(
 /// Chooses the strategies: those named, those configured, else the bundled market's own.
 fn select(config: &mut Config, selection: &Selection) -> Result<(), ConfigFaults> {
     config.strategies_of_paper()?;
+    select_listed(config, selection)
+}
+
+/// Chooses strategies for the bundled market; its first symbol is the market of scripts that name none.
+pub(crate) fn select_listed(
+    config: &mut Config,
+    selection: &Selection,
+) -> Result<(), ConfigFaults> {
     let mut selection = selection.clone();
     let first = config.paper.symbols.keys().first().copied();
     selection.market = selection.market.or(first);
@@ -163,7 +172,7 @@ fn select(config: &mut Config, selection: &Selection) -> Result<(), ConfigFaults
 }
 
 /// Refuses a strategy whose market is not on the bundled market.
-pub(crate) fn are_listed(config: &Config) -> Result<(), ConfigFaults> {
+fn are_listed(config: &Config) -> Result<(), ConfigFaults> {
     let listed = config.paper.symbols.keys();
     let strangers = config.strategies.iter().enumerate();
     let strangers = strangers.filter(|(_, strategy)| !listed.contains(&strategy.market));
@@ -213,14 +222,13 @@ pub(crate) fn check(config: &Config) -> Vec<ConfigFault> {
 }
 
 fn pace_of(config: &Config, request: &PaperRequest, clock: &Clock) -> Pace {
-    let span_ns = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
     Pace {
         speed: config.paper.speed,
         start: match config.paper.speed {
             Speed::Max => START_OF_MAX,
             Speed::Times(_) => clock.wall().after(START_DELAY),
         },
-        span: request.span.map(|span| DurationNs(span_ns(span))),
+        span: request.span.map(duration::in_ns),
     }
 }
 

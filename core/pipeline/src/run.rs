@@ -247,23 +247,11 @@ pub struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
-    /// Runs the stages to the end of the input. A run of files that is stopped before it leaves its journal open.
+    /// Runs the stages to the end of the input, and lets `watch` look on behind the journal. A run of files that is
+    /// stopped before its end leaves its journal open.
     ///
     /// # Errors
     /// A [`RunError`]; what was journaled before it is intact.
-    pub fn run<F: Feed>(
-        self,
-        engine: Engine,
-        feed: impl FnOnce(FeedLine) -> F,
-    ) -> Result<Finished<F>, RunError> {
-        let (finished, ()) = self.run_watched(engine, feed, ())?;
-        Ok(finished)
-    }
-
-    /// Runs the stages to the end of the input, and lets `watch` look on behind the journal.
-    ///
-    /// # Errors
-    /// As [`Assembly::run`].
     pub fn run_watched<F: Feed, W: Watch>(
         mut self,
         engine: Engine,
@@ -307,7 +295,7 @@ impl Assembly<'_> {
             watch.waiting(&words);
         };
         let store_lag =
-            projector.and_then(|projector| words_of(&projector.finish_telling(wait, &mut tell)));
+            projector.and_then(|projector| words_of(&projector.finish(wait, &mut tell)));
         let finished = Finished {
             feed: ran.feed,
             engine: ran.engine,

@@ -209,12 +209,17 @@ fn name_bundled(file: &Path, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
     if let Some(fault) = faults.first_mut()
         && !file.exists()
     {
-        let names: Vec<_> = BUNDLED.iter().map(|(name, _)| *name).collect();
-        fault
-            .hint
-            .get_or_insert_with(|| format!("bundled strategies are: {}", names.join(", ")));
+        fault.hint.get_or_insert_with(bundled_names);
     }
     faults
+}
+
+/// Returns which bundled strategies there are, in words.
+pub fn bundled_names() -> String {
+    format!(
+        "bundled strategies are: {}",
+        BUNDLED.map(|(name, _)| name).join(", ")
+    )
 }
 
 /// Returns the entry's parameters, and what is wrong with those that are none: nothing is left out.

@@ -206,8 +206,8 @@ pub struct StrategySummary {
     pub handlers_compiled: Vec<String>,
     /// Names of the interpreted handlers, and why each is; `init`, which always is, left out.
     pub handlers_interpreted: BTreeMap<String, String>,
-    /// `active`, `reducing`, `paused` or `killed`; `stopped` by its failures, `failed` in `init`, or `waiting` where
-    /// its market never appeared.
+    /// `active`, `reducing`, `paused` or `killed`; `stopped` by its failures, `failed` in `init`, `waiting` where its
+    /// market never appeared, or `warming` where its indicators never were warm.
     pub state: String,
     /// Calls that failed and were undone.
     pub failures: u64,

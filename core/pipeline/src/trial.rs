@@ -15,12 +15,12 @@ pub use cost::{HANDLERS, HandlerCost};
 pub use orders::{ORDERS_MAX, PlacedOrder};
 
 use crate::clock::Clock;
-pub use crate::config::select::name_of_script;
+pub use crate::config::select::{NAME_OF_SCRIPT_MAX, name_of_script};
 use crate::config::{Config, Selection};
 use crate::feed::replay::Speed;
 use crate::replay::{Onlooker, ReplayRequest, Replayed, replay_watched};
 use crate::run::{RecordPlan, RunError};
-use crate::strategy::{Handlers, Loaded};
+use crate::strategy::Loaded;
 use crate::topology::Topology;
 use claire_types::{InstrumentKey, Venue};
 use cost::{Costs, Timed};
@@ -72,8 +72,6 @@ pub struct Trial {
     pub replayed: Replayed,
     /// The first [`ORDERS_MAX`] orders that passed the gate, in order.
     pub orders: Vec<PlacedOrder>,
-    /// How its handlers ran.
-    pub handlers: Handlers,
     /// What their calls cost, in the order that people write them, with `init`; those that were never called are absent.
     pub costs: Vec<HandlerCost>,
 }
@@ -90,9 +88,7 @@ pub fn trial(
     let clock = Clock::start();
     let reading_ps = clock.cost_ps();
     let costs = Costs::default();
-    let mut handlers = Handlers::default();
     let mut around = |loaded: Loaded| {
-        handlers.clone_from(&loaded.handlers);
         let timed = Timed::new(loaded.strategy, clock.clone(), costs.clone());
         Loaded {
             strategy: Box::new(timed),
@@ -138,7 +134,6 @@ pub fn trial(
     Ok(Trial {
         replayed,
         orders: orders.into_orders(),
-        handlers,
         costs: costs.figures(reading_ps),
     })
 }

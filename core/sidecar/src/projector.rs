@@ -169,16 +169,11 @@ impl Projector {
         Ok(Self { shared })
     }
 
-    /// Waits until all that is committed is in the store, at most `longest`, and returns how far it came.
+    /// Waits until all that is committed is in the store, at most `longest`, and returns how far it came; where it has
+    /// to wait, for a store that failed or for more than a second, it tells once how far the store is.
     ///
     /// What is missing then stays in the journal, from where [`project`] brings it.
-    pub fn finish(self, longest: Duration) -> Lag {
-        self.finish_telling(longest, &mut |_| {})
-    }
-
-    /// Does what [`Self::finish`] does; where it has to wait, for a store that failed or for more than a second,
-    /// it tells once how far the store is.
-    pub fn finish_telling(self, longest: Duration, tell: &mut dyn FnMut(&Lag)) -> Lag {
+    pub fn finish(self, longest: Duration, tell: &mut dyn FnMut(&Lag)) -> Lag {
         let begun = Instant::now();
         let end = begun + longest;
         let mut is_told = false;

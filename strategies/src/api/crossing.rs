@@ -10,7 +10,7 @@ use crate::compile::context::{Context, market_of, market_word, order_of};
 use crate::compile::ir::Type;
 use crate::compile::text::TextWord;
 use crate::sandbox::Kind;
-use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade};
+use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade, copied};
 use claire_engine::strategy::{BarView, BarsId, FillView, TradeView};
 use claire_types::{Currency, OrderFlags, Side};
 use rhai::{Dynamic, ImmutableString, Variant};
@@ -259,8 +259,7 @@ impl Takes for Text {
 
 /// Returns a token that a script gave.
 fn token<T: Takes + Variant + Copy>(value: &Dynamic, words: &str) -> Fallible<T> {
-    let found = value.read_lock::<T>().map(|of| *of);
-    found.ok_or_else(|| {
+    copied(value).ok_or_else(|| {
         let found = plain(value.type_name());
         let want = Kind::of(T::OF).map_or("of another type", Kind::as_str);
         format!("the {words} must be {want}, not {found}").into()

@@ -23,6 +23,7 @@ pub(crate) mod words;
 
 pub(crate) use definition::Definition;
 
+use crate::token::copied;
 use claire_types::{OrderFlags, Side};
 use rhai::{Dynamic, EvalAltResult, FLOAT, INT, Module, Variant};
 use std::sync::OnceLock;
@@ -84,9 +85,7 @@ const REGIMES: [(&str, &str); 4] = [
 
 /// Returns the receiver of a method.
 pub(crate) fn receiver<T: Variant + Copy>(values: &[&mut Dynamic]) -> Fallible<T> {
-    let found = values
-        .first()
-        .and_then(|first| first.read_lock::<T>().map(|value| *value));
+    let found = values.first().and_then(|first| copied(first));
     found.ok_or_else(|| "a method without its object".into())
 }
 

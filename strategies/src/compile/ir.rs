@@ -44,6 +44,22 @@ pub enum Type {
     Floats,
 }
 
+impl Type {
+    /// Returns the type of an array's items; `None` of what is no array.
+    pub const fn item(self) -> Option<Self> {
+        match self {
+            Self::Ints => Some(Self::Int),
+            Self::Floats => Some(Self::Float),
+            _ => None,
+        }
+    }
+
+    /// Returns whether its values are arrays.
+    pub const fn is_array(self) -> bool {
+        self.item().is_some()
+    }
+}
+
 /// A whole script.
 #[derive(Debug, Default)]
 pub struct Program {

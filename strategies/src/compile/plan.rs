@@ -2,7 +2,7 @@
 //!
 //! Which functions act on the desk, which fields each may change, and where calls may nest too deep.
 
-use super::ir::{Block, Expression, FieldId, Function, FunctionId, Kind, Program, Statement, Type};
+use super::ir::{Block, Expression, FieldId, Function, FunctionId, Kind, Program, Statement};
 use super::walk::{self, Seen};
 use crate::api::definition::{Definition, Effect};
 use std::collections::BTreeSet;
@@ -147,9 +147,8 @@ pub(super) fn makes_arrays(statement: &Statement) -> bool {
 
 /// Returns whether an array's expression makes a new one, which is nobody else's.
 pub(super) fn is_fresh(of: &Expression) -> bool {
-    let is_array = matches!(of.of, Type::Ints | Type::Floats);
     match &of.kind {
-        Kind::Array(_) | Kind::Copy(_) | Kind::Call(..) => is_array,
+        Kind::Array(_) | Kind::Copy(_) | Kind::Call(..) => of.of.is_array(),
         Kind::After(_, value) => is_fresh(value),
         _ => false,
     }
@@ -159,9 +158,7 @@ fn passes_arrays(of: &Expression) -> bool {
     let Kind::Call(_, arguments) = &of.kind else {
         return false;
     };
-    arguments
-        .iter()
-        .any(|one| matches!(one.of, Type::Ints | Type::Floats))
+    arguments.iter().any(|one| one.of.is_array())
 }
 
 fn own_act(of: &Expression) -> bool {
@@ -215,7 +212,7 @@ fn note_array(program: &Program, array: &Expression, facts: &mut Facts) {
         Kind::After(_, value) => note_array(program, value, facts),
         _ => {
             let fields = (0..).zip(&program.fields);
-            let arrays = fields.filter(|(_, field)| matches!(field.of, Type::Ints | Type::Floats));
+            let arrays = fields.filter(|(_, field)| field.of.is_array());
             facts.changes = true;
             facts.arrays.extend(arrays.map(|(id, _)| id));
         }
@@ -224,7 +221,7 @@ fn note_array(program: &Program, array: &Expression, facts: &mut Facts) {
 
 fn is_array_field(program: &Program, id: FieldId) -> bool {
     let field = program.fields.get(id.0 as usize);
-    field.is_some_and(|field| matches!(field.of, Type::Ints | Type::Floats))
+    field.is_some_and(|field| field.of.is_array())
 }
 
 fn called(function: &Function) -> BTreeSet<usize> {

@@ -7,7 +7,7 @@ use crate::compile::array::Array;
 use crate::compile::context::{market_of, market_word, order_of, order_word};
 use crate::compile::ir::{Field, Type};
 use crate::compile::text::{Interner, TextWord};
-use crate::token::{Bars, Indicator, Market, Order};
+use crate::token::{Bars, Indicator, Market, Order, copied};
 use claire_engine::strategy::BarsId;
 use rhai::{Dynamic, INT, Map};
 
@@ -50,7 +50,7 @@ impl Store {
         let slot = |field: &Field| Slot {
             path: field.name.split('.').map(str::to_owned).collect(),
             of: field.of,
-            array: matches!(field.of, Type::Ints | Type::Floats).then(Box::default),
+            array: field.of.is_array().then(Box::default),
             items_before: Array::default(),
         };
         Self {
@@ -229,10 +229,6 @@ fn word(value: &Dynamic, of: Type, array: &mut Array, texts: &mut Interner) -> O
         }
         Type::Trade | Type::Bar | Type::Fill => None,
     }
-}
-
-fn copied<T: rhai::Variant + Copy>(value: &Dynamic) -> Option<T> {
-    value.read_lock::<T>().map(|of| *of)
 }
 
 /// Reads the value at a path of maps; `None` where there is none.

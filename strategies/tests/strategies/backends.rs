@@ -174,6 +174,38 @@ fn state_of_every_type_is_the_same_on_both() {
 }
 
 #[test]
+fn a_nan_is_saved_by_the_same_bytes_however_it_was_made() {
+    let made = [
+        "0.0 / this.zero",
+        "-(0.0 / this.zero)",
+        "sqrt(this.zero - 1.0)",
+        "0.0 % this.zero",
+        "m.bid",
+        "-m.bid",
+        "m.ask",
+        "m.ask * m.bid",
+    ];
+    let saved = made.map(|how| {
+        let mut pair = Pair::new(&format!(
+            "fn init(m) {{ #{{ zero: 0.0, x: 0.5, all: [0.5] }} }}
+            fn on_book(m) {{ this.x = {how}; this.all[0] = {how}; }}"
+        ))
+        .interprets(&[]);
+        for run in [&mut pair.compiled, &mut pair.interpreted] {
+            let facts = &mut fake(&mut run.desk).facts[0];
+            facts.bid = f64::from_bits(0x7FF8_0000_0000_0BAD);
+            facts.ask = f64::from_bits(0xFFF8_0000_0000_0FAD);
+        }
+        pair.call(BOOK).expect(how);
+        pair.restart();
+        pair.compiled.saved()
+    });
+    for (how, bytes) in made.iter().zip(&saved) {
+        assert_eq!(bytes, &saved[0], "{how}");
+    }
+}
+
+#[test]
 fn compiled_and_interpreted_handlers_share_one_state() {
     let mut pair = Pair::new(
         r#"

@@ -9,10 +9,13 @@ use claire_types::{
     Currency, GateCode, InstrumentId, OrderId, OrderReason, OrderStatus, Side, VenueNs,
 };
 use std::any::Any;
+use std::cell::Cell;
 
 /// The fake desk. Market 0 is the primary, 1 is `sim:OTHER`.
 pub struct FakeDesk {
     pub facts: [MarketFacts; 2],
+    /// How often the numbers' place was asked for.
+    pub facts_asked: Cell<u32>,
     /// What was asked, one line each.
     pub log: Vec<String>,
     /// Orders placed, in order; the id's number is the position plus 1.
@@ -67,6 +70,7 @@ impl FakeDesk {
         };
         Self {
             facts: [facts, other],
+            facts_asked: Cell::new(0),
             log: Vec::new(),
             orders: Vec::new(),
             deny: GateCode::Ok,
@@ -101,6 +105,7 @@ impl Desk for FakeDesk {
     }
 
     fn facts(&self, market: InstrumentId) -> &MarketFacts {
+        self.facts_asked.set(self.facts_asked.get() + 1);
         FakeDesk::market(self, market)
     }
 
@@ -291,15 +296,6 @@ impl Desk for FakeDesk {
         self.indicators
             .push((kind.to_owned(), vec![view(0.0), view(10.0), view(20.0)]));
         Ok(IndicatorId(self.indicators.len() as u16 - 1))
-    }
-
-    fn indicator_output(&self, id: IndicatorId, name: &str) -> Option<u8> {
-        let (kind, _) = self.indicators.get(usize::from(id.0))?;
-        match (kind.as_str(), name) {
-            ("donchian" | "bollinger", "upper") | ("macd", "signal") => Some(1),
-            ("donchian" | "bollinger", "lower") => Some(2),
-            _ => None,
-        }
     }
 
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView {

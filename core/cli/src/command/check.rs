@@ -11,6 +11,7 @@ use crate::exit::{Exit, Failure};
 use claire_pipeline::config::Config;
 use claire_pipeline::duration;
 use claire_pipeline::run::RunError;
+use claire_pipeline::trial::suite::files_of;
 use claire_pipeline::trial::{Data, Trial, TrialRequest, trial};
 use claire_strategies::{Diagnostic, HandlerState, Limits, Parameter, Script};
 use claire_types::{InstrumentKey, Venue};
@@ -95,7 +96,7 @@ enum Ran {
 /// # Errors
 /// A file that is not there, a wrong configuration, and data that cannot be read.
 pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure> {
-    let files = files_of(&arguments.files)?;
+    let files = scripts_of(&arguments.files)?;
     let gone = arguments.data.iter().find(|path| !path.exists());
     if let Some(missing) = gone {
         let text = format!("--data {}: there is no such file", missing.display());
@@ -112,33 +113,17 @@ pub fn run(cli: &Cli, arguments: &Arguments, envelope: Envelope) -> Result<Outco
 }
 
 /// Returns the scripts of these files and folders, each folder's sorted by name.
-fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
+fn scripts_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     for path in paths {
-        let unreadable =
-            |cause: std::io::Error| Failure::usage("FILE", format!("{}: {cause}", path.display()));
         // A link to nowhere is there, and wrong.
-        let facts = path.symlink_metadata().map_err(unreadable)?;
-        if !facts.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let before = files.len();
-        for entry in std::fs::read_dir(path).map_err(unreadable)? {
-            let script = entry.map_err(unreadable)?.path();
-            if script.extension().is_some_and(|end| end == "rhai") {
-                files.push(script);
-            }
-        }
-        match files.get_mut(before..) {
-            Some(found) if !found.is_empty() => found.sort(),
-            _ => {
-                let text = format!("{}: there is no *.rhai", path.display());
-                return Err(Failure::usage("FILE", text));
-            }
+        if let Err(cause) = path.symlink_metadata() {
+            return Err(Failure::usage(
+                "FILE",
+                format!("{}: {cause}", path.display()),
+            ));
         }
     }
-    Ok(files)
+    files_of(paths, ".rhai").map_err(|error| Failure::usage("FILE", error.to_string()))
 }
 
 fn check(
@@ -224,16 +209,10 @@ fn answer(arguments: &Arguments, checked: &[Checked], envelope: Envelope) -> Out
         "run": { "cost": report::costs_of(checked) },
     });
     let texts = checked.iter().map(|one| report::text_of(arguments, one));
-    Outcome {
-        exit: match &failure {
-            Some(failure) => failure.exit,
-            None => Exit::Done,
-        },
-        text: texts.collect::<Vec<_>>().join("\n"),
-        envelope: Envelope {
-            failure,
-            ..envelope
-        }
-        .with_body(&body),
-    }
+    let text = texts.collect::<Vec<_>>().join("\n");
+    let envelope = Envelope {
+        failure,
+        ..envelope
+    };
+    Outcome::of(text, envelope.with_body(&body))
 }

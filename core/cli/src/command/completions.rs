@@ -20,5 +20,5 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, envelope: Envelope) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "claire", &mut script);
-    Outcome::done(String::from_utf8_lossy(&script), envelope)
+    Outcome::of(String::from_utf8_lossy(&script), envelope)
 }

@@ -48,12 +48,12 @@ pub fn run(cli: &Cli, action: &Action, envelope: Envelope) -> Result<Outcome, Fa
         Action::Check(_) => {
             let text = checked(&config, file.as_deref());
             let body = json!({ "file": file, "instruments": config.instruments.len(), "strategies": config.strategies.len() });
-            Ok(Outcome::done(text, envelope.with_body(&body)))
+            Ok(Outcome::of(text, envelope.with_body(&body)))
         }
         Action::Show(_) => {
             let body = json!({ "file": file, "toml": config.show(Origins::Hidden) });
             let text = config.show(Origins::Shown);
-            Ok(Outcome::done(text, envelope.with_body(&body)))
+            Ok(Outcome::of(text, envelope.with_body(&body)))
         }
     }
 }

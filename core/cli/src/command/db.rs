@@ -82,7 +82,7 @@ fn migrate(cli: &Cli, arguments: &Migrate, envelope: Envelope) -> Result<Outcome
         _ => format!("{url}: applied {}\n", applied.join(", ")),
     };
     let body = json!({ "store": url, "applied": applied });
-    Ok(Outcome::done(text, envelope.with_body(&body)))
+    Ok(Outcome::of(text, envelope.with_body(&body)))
 }
 
 fn make_again(cli: &Cli, arguments: &Rebuild, envelope: Envelope) -> Result<Outcome, Failure> {

@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure
     let data = arguments.data.as_deref();
     let answer = explain(&arguments.journal, arguments.id, data).map_err(failure_of)?;
     Ok(match answer {
-        Answer::Found(explanation) => Outcome::done(
+        Answer::Found(explanation) => Outcome::of(
             text_of(&explanation),
             envelope
                 .with_body(&json!({ "found": true }))

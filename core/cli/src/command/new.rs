@@ -4,9 +4,11 @@ use super::Outcome;
 use super::test::scripts_folder;
 use crate::envelope::Envelope;
 use crate::exit::Failure;
+use claire_pipeline::strategy::bundled_names;
+use claire_pipeline::trial::NAME_OF_SCRIPT_MAX;
 use claire_pipeline::trial::plan::TEST_FILE_END;
 use claire_pipeline::trial::suite::{SuiteRequest, TestOutcome, run as run_suite};
-use claire_strategies::{BUNDLED, bundled, bundled_test};
+use claire_strategies::{bundled, bundled_test};
 use clap::Args;
 use serde_json::json;
 use std::fs::File;
@@ -41,8 +43,6 @@ pub struct Arguments {
 
 const SCRIPT: &str = include_str!("new/start.rhai");
 const TEST: &str = include_str!("new/start.test.toml");
-/// As long as the name that a command line gives to a script's entry.
-const NAME_MAX: usize = 28;
 
 /// Writes the two files and fixes the test's digest.
 ///
@@ -82,7 +82,7 @@ pub fn run(arguments: &Arguments, envelope: Envelope) -> Result<Outcome, Failure
         "test": test.display().to_string(),
         "from": arguments.from,
     });
-    Ok(Outcome::done(text, envelope.with_body(&body)))
+    Ok(Outcome::of(text, envelope.with_body(&body)))
 }
 
 /// Runs the new tests once, which writes their digests; returns their lines.
@@ -146,9 +146,9 @@ fn name(text: &str) -> Result<String, String> {
         .bytes()
         .next()
         .is_some_and(|byte| byte.is_ascii_lowercase());
-    if !begins || text.len() > NAME_MAX || !text.bytes().all(is_plain) {
+    if !begins || text.len() > NAME_OF_SCRIPT_MAX || !text.bytes().all(is_plain) {
         return Err(format!(
-            "write 1 to {NAME_MAX} of a-z 0-9 _, a letter first"
+            "write 1 to {NAME_OF_SCRIPT_MAX} of a-z 0-9 _, a letter first"
         ));
     }
     match bundled(text) {
@@ -159,9 +159,8 @@ fn name(text: &str) -> Result<String, String> {
 
 /// Returns the name of a bundled strategy.
 fn known(text: &str) -> Result<String, String> {
-    if bundled(text).is_some() {
-        return Ok(text.to_owned());
+    match bundled(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(bundled_names()),
     }
-    let names: Vec<_> = BUNDLED.iter().map(|(name, _)| *name).collect();
-    Err(format!("bundled strategies are: {}", names.join(", ")))
 }

@@ -1,7 +1,7 @@
 //! `claire paper`: the bundled market at real speed, on a screen.
 
 use super::replay::{
-    Places, Strategies, exit_of, failure_of, lagging, places_of, stop_on_signals, topology_of,
+    Places, Strategies, failure_of, lagging, places_of, stop_on_signals, topology_of,
 };
 use super::{Outcome, init};
 use crate::cli::Cli;
@@ -28,7 +28,7 @@ use std::time::Duration;
 #[command(after_help = "\
 Examples:
   claire paper
-  claire paper --for 10m --strategy ema --seed 7
+  claire paper --for 10m --strategy ema_cross --seed 7
   claire paper --for 60s --json > result.json
 
 With a terminal on stdout the screen is live; `q` or Ctrl-C ends the run in order.")]
@@ -162,11 +162,8 @@ fn answer(ended: Papered, envelope: Envelope) -> Outcome {
         failure: lag.map(|lag| lagging(lag, run.journal.as_deref())),
         ..envelope
     };
-    Outcome {
-        exit: exit_of(&envelope),
-        text,
-        envelope: envelope
-            .with_body(&ended.summary)
-            .with_body(&json!({ "latched": ended.state.cause })),
-    }
+    let envelope = envelope
+        .with_body(&ended.summary)
+        .with_body(&json!({ "latched": ended.state.cause }));
+    Outcome::of(text, envelope)
 }

@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::cli::Cli;
 use crate::envelope::Envelope;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use claire_pipeline::config::section::Speed;
 use claire_pipeline::config::{Config, Override, Selection};
 use claire_pipeline::feed::replay::Speed as ReplaySpeed;
@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicBool;
 #[command(after_help = "\
 Examples:
   claire replay session.txt.gz
-  claire replay day1.gz day2.gz --venue binance-spot --strategy ema --set ema.fast=20
+  claire replay day1.gz day2.gz --venue binance-spot --strategy ema_cross --set ema_cross.fast=20
   claire replay session.txt.gz --strategy my.rhai --market binance-usdm:BTCUSDT --json
 
 Several files are one session, in the order of their receive times; where files overlap, their lines are merged
@@ -183,11 +183,11 @@ fn answer(arguments: &Arguments, replayed: &Replayed, envelope: Envelope) -> Out
         failure: failure(arguments, replayed),
         ..envelope
     };
-    Outcome {
-        exit: exit_of(&envelope),
-        text: replayed.summary.to_string() + places_of(envelope.run_id.as_deref(), run).as_str(),
-        envelope: envelope.with_body(&replayed.summary),
-    }
+    let places = places_of(envelope.run_id.as_deref(), run);
+    Outcome::of(
+        replayed.summary.to_string() + places.as_str(),
+        envelope.with_body(&replayed.summary),
+    )
 }
 
 /// Says the run's name and where it is written down, a line each; nothing of a run that is written nowhere.
@@ -211,14 +211,6 @@ fn failure(arguments: &Arguments, replayed: &Replayed) -> Option<Failure> {
     lag.map(|lag| lagging(lag, run.journal.as_deref()))
         .or_else(|| not_strict(replayed).filter(|_| arguments.strict))
         .or_else(|| broken(replayed))
-}
-
-/// Returns how a run that came to its end leaves the process.
-pub(super) const fn exit_of(envelope: &Envelope) -> Exit {
-    match envelope.failure {
-        Some(_) => Exit::Failed,
-        None => Exit::Done,
-    }
 }
 
 /// Returns what `--strict` fails for.

@@ -3,7 +3,7 @@
 use super::Outcome;
 use super::replay::stop_on_signals;
 use crate::envelope::Envelope;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use claire_pipeline::trial::suite::{
     SuiteError, SuiteRequest, TestOutcome, TestResult, run as run_suite,
 };
@@ -135,16 +135,9 @@ fn answer(mut text: String, results: &[TestResult], envelope: Envelope) -> Outco
             .collect();
         Failure::failed("TESTS", format!("{failed} failed: {}", names.join(", ")))
     });
-    Outcome {
-        exit: match &failure {
-            Some(_) => Exit::Failed,
-            None => Exit::Done,
-        },
-        text,
-        envelope: Envelope {
-            failure,
-            ..envelope
-        }
-        .with_body(&body),
-    }
+    let envelope = Envelope {
+        failure,
+        ..envelope
+    };
+    Outcome::of(text, envelope.with_body(&body))
 }

@@ -2,6 +2,8 @@
 //! fed with rubbish. One test program, so that it is linked once.
 
 mod clock;
+#[path = "../environment/mod.rs"]
+mod environment;
 mod full;
 mod input;
 mod interrupted;

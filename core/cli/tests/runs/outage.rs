@@ -329,14 +329,20 @@ fn rebuild_after(place: &Place, url: &str, output: &Output, complaints: &str) {
     assert!(rebuilt["messages_added"].as_u64() > Some(0));
 }
 
+/// Makes the place's database and locks it until the connection lets go.
+fn locked(place: &Place, url: &str) -> Connection {
+    let migrated = place.claire(&["db", "migrate", "--store", url]).output();
+    assert!(migrated.expect("started").status.success());
+    let other = Connection::open(place.path("run.db")).expect("opened");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    other
+}
+
 #[test]
 fn a_file_that_another_process_locks_has_all_rows_afterwards() {
     let place = Place::new();
     let url = place.url();
-    let migrated = place.claire(&["db", "migrate", "--store", &url]).output();
-    assert!(migrated.expect("started").status.success());
-    let other = Connection::open(place.path("run.db")).expect("opened");
-    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let other = locked(&place, &url);
     let arguments = replay(&place, recording(), Some(&url));
     let running = Running::start(place.claire(&texts(&arguments)));
     wait_until("the run ends", || is_finished(&place.journal()));
@@ -352,10 +358,7 @@ fn a_file_that_another_process_locks_has_all_rows_afterwards() {
 fn a_run_whose_store_stays_locked_says_so_and_what_it_came_to() {
     let place = Place::new();
     let url = place.url();
-    let migrated = place.claire(&["db", "migrate", "--store", &url]).output();
-    assert!(migrated.expect("started").status.success());
-    let other = Connection::open(place.path("run.db")).expect("opened");
-    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let _held = locked(&place, &url);
     let arguments = replay(&place, recording(), Some(&url));
     let paper = "paper --speed max --seed 7 --for 10s --json --store";
     let paper = paper.split(' ').chain([url.as_str()]).map(str::to_owned);

@@ -1,6 +1,7 @@
 //! What these tests share: a folder per run, commands without the caller's environment, and rows counted in
 //! the journal by hand, so that a store can be compared with something else than the projector.
 
+use crate::environment::alone;
 use claire_sidecar::{JournalReader, Store, Tail};
 use claire_types::cell::Tag;
 use claire_types::{Input, Record};
@@ -50,7 +51,7 @@ impl Place {
     pub fn claire(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_claire"));
         command.args(arguments);
-        self.tidy(command)
+        alone(command, self.folder.path())
     }
 
     /// Returns the program with these arguments behind a line of shell: `ulimit -f 100; exec "$@"`.
@@ -59,17 +60,7 @@ impl Place {
         command
             .args(["-c", shell, "sh", env!("CARGO_BIN_EXE_claire")])
             .args(arguments);
-        self.tidy(command)
-    }
-
-    fn tidy(&self, mut command: Command) -> Command {
-        command.current_dir(self.folder.path());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CLAIRE_") {
-                command.env_remove(name);
-            }
-        }
-        command
+        alone(command, self.folder.path())
     }
 
     /// Returns what `claire verify` says of the journal.

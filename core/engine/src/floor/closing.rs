@@ -105,8 +105,7 @@ impl Floor {
 
     /// Begins to close every position of a strategy, or with [`StrategyId::NONE`] of all.
     pub(crate) fn begin_closings(&mut self, strategy: StrategyId, reason: Note) {
-        for seat in (0..self.seats.len()).filter_map(|seat| u16::try_from(seat).ok()) {
-            let seat = StrategyId(seat);
+        for seat in self.strategies() {
             if strategy != StrategyId::NONE && strategy != seat {
                 continue;
             }

@@ -4,7 +4,7 @@
 
 use super::bars::imbalance;
 use super::seat::{BARS_MAX, DeclaredBars, DeclaredIndicator, INDICATORS_MAX};
-use super::{Floor, Phase, Staged};
+use super::{Floor, Phase};
 use crate::convert::{price_to_f64, qty_from_f64, qty_to_f64};
 use crate::indicator::{IndicatorSpec, SpecFault};
 use crate::market::{Bars, KEPT_BARS_MAX, KeptBars};
@@ -112,20 +112,9 @@ impl Desk for Floor {
     }
 
     fn cancel_all(&mut self, market: InstrumentId) {
-        let caller = self.caller;
         let reason = OrderReason::CancelledByStrategy;
-        self.drop_waiting(caller, reason, |waiting| waiting.market == market);
-        let mut ids = std::mem::take(&mut self.scratch_ids);
-        ids.clear();
-        let own = self
-            .orders
-            .working_of(caller)
-            .filter(|order| order.instrument == market);
-        ids.extend(own.map(|order| order.id));
-        for id in &ids {
-            self.staged.push(Staged::Cancel(*id, reason));
-        }
-        self.scratch_ids = ids;
+        self.drop_waiting(self.caller, reason, |waiting| waiting.market == market);
+        self.stage_cancels(reason, |order| order.instrument == market);
     }
 
     fn flatten(&mut self, market: InstrumentId, reason: &str) -> OrderHandle {
@@ -275,11 +264,6 @@ impl Desk for Floor {
         u16::try_from(seat.indicators.len() - 1)
             .map(IndicatorId)
             .map_err(|_| DeskFault::Capacity)
-    }
-
-    fn indicator_output(&self, id: IndicatorId, name: &str) -> Option<u8> {
-        let declared = self.seat(self.caller)?.indicators.get(usize::from(id.0))?;
-        declared.indicator.spec().definition().output(name)
     }
 
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView {

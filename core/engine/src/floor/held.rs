@@ -203,13 +203,10 @@ impl Floor {
     /// Acts on what is held for strategies. Called when no handler runs.
     #[inline]
     pub(crate) fn work_held(&mut self) {
-        for index in 0..self.seats.len() {
-            let is_watching = |seat: &super::Seat| seat.held.is_watching();
-            if self.seats.get(index).is_some_and(is_watching)
-                && let Ok(number) = u16::try_from(index)
-            {
-                self.work_protections(StrategyId(number));
-                self.work_waiting(StrategyId(number));
+        for strategy in self.strategies() {
+            if self.held(strategy).is_some_and(Held::is_watching) {
+                self.work_protections(strategy);
+                self.work_waiting(strategy);
             }
         }
     }
@@ -239,8 +236,7 @@ impl Floor {
         reason: OrderReason,
         is_dropped: impl Fn(StrategyId, &Waiting) -> bool,
     ) {
-        for strategy in (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok()) {
-            let strategy = StrategyId(strategy);
+        for strategy in self.strategies() {
             self.drop_waiting(strategy, reason, |waiting| is_dropped(strategy, waiting));
         }
     }

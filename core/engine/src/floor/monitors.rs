@@ -130,21 +130,12 @@ impl Floor {
         }
         let is_killed = self.killed != Some(false);
         let is_account = self.state.account() >= TradingState::Halted;
-        let halted = |state: &LatchedState, strategy| {
+        let is_halted = |state: &LatchedState, strategy| {
             is_account || state.strategy(strategy) >= Some(TradingState::Halted)
         };
-        let mut ids = std::mem::take(&mut self.scratch_ids);
-        ids.clear();
-        let state = &self.state;
-        let stopped = self
-            .orders
-            .working()
-            .filter(|order| is_killed || (!order.is_exit && halted(state, order.strategy)));
-        ids.extend(stopped.map(|order| order.id));
-        for id in &ids {
-            self.send_cancel(*id, OrderReason::CancelledByEngine);
-        }
-        self.scratch_ids = ids;
+        self.send_cancels(OrderReason::CancelledByEngine, |floor, order| {
+            is_killed || (!order.is_exit && is_halted(&floor.state, order.strategy))
+        });
         self.drop_halted_waiting(is_killed, is_account);
         if std::mem::take(&mut self.pending_flatten) && !is_killed {
             self.begin_closings(StrategyId::NONE, Note::cut("halt: loss limit"));
@@ -153,8 +144,7 @@ impl Floor {
 
     /// Forgets orders that wait and that a halt stops: entries; with the kill switch active, all.
     fn drop_halted_waiting(&mut self, is_killed: bool, is_account: bool) {
-        for strategy in (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok()) {
-            let strategy = StrategyId(strategy);
+        for strategy in self.strategies() {
             let is_halted =
                 is_account || self.state.strategy(strategy) >= Some(TradingState::Halted);
             self.drop_waiting(strategy, OrderReason::CancelledByEngine, |waiting| {
@@ -165,20 +155,9 @@ impl Floor {
 
     /// Asks for the cancel of every working order of a strategy, or with [`StrategyId::NONE`] of all.
     pub(crate) fn cancel_orders(&mut self, strategy: StrategyId, reason: OrderReason) {
-        let mut ids = std::mem::take(&mut self.scratch_ids);
-        ids.clear();
-        let concerned = self
-            .orders
-            .working()
-            .filter(|order| strategy == StrategyId::NONE || order.strategy == strategy);
-        ids.extend(concerned.map(|order| order.id));
-        for id in &ids {
-            self.send_cancel(*id, reason);
-        }
-        self.scratch_ids = ids;
-        self.drop_waiting_of_all(reason, |of, _| {
-            strategy == StrategyId::NONE || of == strategy
-        });
+        let is_meant = |of| strategy == StrategyId::NONE || of == strategy;
+        self.send_cancels(reason, |_, order| is_meant(order.strategy));
+        self.drop_waiting_of_all(reason, |of, _| is_meant(of));
     }
 
     /// Says aloud what nobody else would notice.

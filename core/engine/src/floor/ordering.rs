@@ -158,15 +158,9 @@ impl Floor {
 
     /// Asks for the cancel of the caller's resting exits in a market; tells whether there was one.
     fn stage_resting_exits(&mut self, market: InstrumentId) -> bool {
-        let staged = self.staged.len();
-        let resting = self
-            .orders
-            .working_of(self.caller)
-            .filter(|order| order.instrument == market && order.is_exit && order.price.0 > 0);
-        let reason = OrderReason::CancelledByStrategy;
-        self.staged
-            .extend(resting.map(|order| Staged::Cancel(order.id, reason)));
-        self.staged.len() > staged
+        self.stage_cancels(OrderReason::CancelledByStrategy, |order| {
+            order.instrument == market && order.is_exit && order.price.0 > 0
+        })
     }
 
     /// Sends the exit of what the caller holds, less working exits, at the market.
@@ -235,15 +229,37 @@ impl Floor {
 
     /// Asks for the cancel of every working entry of the caller on a side of a market.
     fn cancel_entries(&mut self, market: InstrumentId, side: Side, reason: OrderReason) {
-        let caller = self.caller;
-        let is_entry =
-            |order: &&Order| order.instrument == market && order.side == side && !order.is_exit;
+        self.stage_cancels(reason, |order| {
+            order.instrument == market && order.side == side && !order.is_exit
+        });
+    }
+
+    /// Asks for the cancel of the caller's working orders that are meant; tells whether there was one.
+    pub(super) fn stage_cancels(
+        &mut self,
+        reason: OrderReason,
+        is_meant: impl Fn(&Order) -> bool,
+    ) -> bool {
+        let staged = self.staged.len();
+        let own = self.orders.working_of(self.caller);
+        let meant = own.filter(|order| is_meant(order));
+        self.staged
+            .extend(meant.map(|order| Staged::Cancel(order.id, reason)));
+        self.staged.len() > staged
+    }
+
+    /// Sends the cancel of all working orders that are meant, in the order of their ids.
+    pub(super) fn send_cancels(
+        &mut self,
+        reason: OrderReason,
+        mut is_meant: impl FnMut(&Self, &Order) -> bool,
+    ) {
         let mut ids = std::mem::take(&mut self.scratch_ids);
         ids.clear();
-        let entries = self.orders.working_of(caller).filter(is_entry);
-        ids.extend(entries.map(|order| order.id));
+        let meant = self.orders.working().filter(|order| is_meant(self, order));
+        ids.extend(meant.map(|order| order.id));
         for id in &ids {
-            self.staged.push(Staged::Cancel(*id, reason));
+            self.send_cancel(*id, reason);
         }
         self.scratch_ids = ids;
     }

@@ -19,6 +19,7 @@ use super::held::{PROTECTIONS_MAX, Protection};
 use super::ordering::Exit;
 use super::stops::{Seen, is_hit};
 use crate::convert::{asked, price_from_f64, stop_from_f64};
+use crate::order::Order;
 use crate::risk::Purpose;
 use crate::strategy::{OrderHandle, OrderRequest, ProtectRequest};
 use claire_types::{
@@ -200,23 +201,18 @@ impl Floor {
             if working.exits_on(side).0 <= room {
                 continue;
             }
-            let (mut left, mut ids) = (room, std::mem::take(&mut self.scratch_ids));
-            ids.clear();
-            for order in self.orders.working_of(strategy) {
-                if order.instrument != market || order.side != side || !order.is_exit {
-                    continue;
+            let mut left = room;
+            self.send_cancels(OrderReason::CancelledByEngine, |_, order| {
+                if !is_exit_of(order, strategy, market, side) {
+                    return false;
                 }
                 let qty = order.working_qty().0;
-                if qty > left && order.price.0 > 0 {
-                    ids.push(order.id);
-                } else {
+                let is_beyond = qty > left && order.price.0 > 0;
+                if !is_beyond {
                     left = left.saturating_sub(qty).max(0);
                 }
-            }
-            for id in &ids {
-                self.send_cancel(*id, OrderReason::CancelledByEngine);
-            }
-            self.scratch_ids = ids;
+                is_beyond
+            });
         }
     }
 
@@ -320,16 +316,9 @@ impl Floor {
         market: InstrumentId,
         side: Side,
     ) {
-        let mut ids = std::mem::take(&mut self.scratch_ids);
-        ids.clear();
-        let resting = self.orders.working_of(strategy).filter(|order| {
-            order.instrument == market && order.side == side && order.is_exit && order.price.0 > 0
+        self.send_cancels(OrderReason::CancelledByEngine, |_, order| {
+            is_exit_of(order, strategy, market, side) && order.price.0 > 0
         });
-        ids.extend(resting.map(|order| order.id));
-        for id in &ids {
-            self.send_cancel(*id, OrderReason::CancelledByEngine);
-        }
-        self.scratch_ids = ids;
     }
 
     /// Returns why a leg is sent: which one, its price, and the strategy's own words.
@@ -381,6 +370,11 @@ impl Floor {
             .map_or(0, |facts| facts.scale.price_digits);
         Amount::from_fixed(i128::from(price.0), digits).unwrap_or(Amount::ZERO)
     }
+}
+
+/// Returns whether the order is an exit of the strategy on a side of a market.
+fn is_exit_of(order: &Order, strategy: StrategyId, market: InstrumentId, side: Side) -> bool {
+    order.strategy == strategy && order.instrument == market && order.side == side && order.is_exit
 }
 
 /// Marks what of a protection the market reached.

@@ -179,8 +179,7 @@ impl Floor {
 
     /// Withdraws every quote in a market whose book is not proven or too old.
     pub(super) fn withdraw_stale_quotes(&mut self, market: InstrumentId) {
-        for strategy in (0..self.seats.len()).filter_map(|index| u16::try_from(index).ok()) {
-            let strategy = StrategyId(strategy);
+        for strategy in self.strategies() {
             let mut index = 0;
             while let Some(quote) = self.held(strategy).and_then(|held| held.quotes.get(index)) {
                 index += 1;

@@ -338,13 +338,10 @@ impl Floor {
     }
 
     fn see_held(&mut self, market: InstrumentId, seen: Seen) {
-        for index in 0..self.seats.len() {
-            let is_watching = |seat: &super::Seat| seat.held.is_watching();
-            if self.seats.get(index).is_some_and(is_watching)
-                && let Ok(number) = u16::try_from(index)
-            {
-                self.see_protections(StrategyId(number), market, seen);
-                self.see_waiting(StrategyId(number), market, seen);
+        for strategy in self.strategies() {
+            if self.held(strategy).is_some_and(super::Held::is_watching) {
+                self.see_protections(strategy, market, seen);
+                self.see_waiting(strategy, market, seen);
             }
         }
     }

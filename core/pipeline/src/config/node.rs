@@ -87,6 +87,34 @@ impl Node {
         }
     }
 
+    /// Returns the value with this origin, as all that is below it; `plain` makes of the values that hold no others, each
+    /// with the name it stands under, what they become.
+    pub fn placed(
+        value: Value,
+        origin: &Origin,
+        key: &str,
+        plain: &impl Fn(&str, Value) -> Value,
+    ) -> Self {
+        let below = |node: Self, key: &str| Self::placed(node.value, origin, key, plain);
+        let value = match value {
+            Value::List(list) => {
+                Value::List(list.into_iter().map(|node| below(node, key)).collect())
+            }
+            Value::Table(mut table) => {
+                for entry in &mut table.entries {
+                    entry.origin = origin.clone();
+                    entry.node = below(entry.node.clone(), &entry.key);
+                }
+                Value::Table(table)
+            }
+            value => plain(key, value),
+        };
+        Self {
+            origin: origin.clone(),
+            value,
+        }
+    }
+
     /// Returns the value at this path of names and list positions, if there is one.
     pub fn at(&self, path: &[String]) -> Option<&Self> {
         let Some((first, rest)) = path.split_first() else {

@@ -328,7 +328,7 @@ pub(super) fn guessed(text: &str, origin: &Origin) -> Node {
         .ok()
         .and_then(|root| root.as_table()?.node("value").cloned())
         .map_or_else(|| Value::Text(text.to_owned()), |node| node.value);
-    with_origin(value, origin)
+    Node::placed(value, origin, "", &|_, value| value)
 }
 
 /// Returns unquoted text as a list: TOML's, else parts between commas.
@@ -345,29 +345,6 @@ pub(super) fn guessed_list(text: &str, origin: &Origin) -> Node {
     Node {
         origin: origin.clone(),
         value: Value::List(parts.collect()),
-    }
-}
-
-fn with_origin(value: Value, origin: &Origin) -> Node {
-    let value = match value {
-        Value::List(list) => Value::List(
-            list.into_iter()
-                .map(|node| with_origin(node.value, origin))
-                .collect(),
-        ),
-        Value::Table(table) => {
-            let mut placed = super::node::Table::default();
-            for entry in table.entries() {
-                let node = with_origin(entry.node.value.clone(), origin);
-                placed.insert(entry.key.clone(), origin.clone(), node);
-            }
-            Value::Table(placed)
-        }
-        value => value,
-    };
-    Node {
-        origin: origin.clone(),
-        value,
     }
 }
 

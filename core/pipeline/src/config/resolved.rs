@@ -162,32 +162,11 @@ fn node<T: Serialize>(value: &T, origin: &Origin) -> Node {
     let written = toml::to_string(value).unwrap_or_default();
     let parsed = text::parse(&written, None);
     let parsed = parsed.unwrap_or_else(|_| Node::table(origin.clone()));
-    from(parsed, origin, "")
-}
-
-/// Gives the node and all below it the origin; decimal numbers, which the types write as texts, become numbers.
-fn from(node: Node, origin: &Origin, key: &str) -> Node {
-    let value = match node.value {
+    // Decimal numbers, which the types write as texts, become numbers.
+    Node::placed(parsed.value, origin, "", &|key, value| match value {
         Value::Text(text) if key != "currency" => number(text),
-        Value::List(list) => Value::List(
-            list.into_iter()
-                .map(|node| from(node, origin, key))
-                .collect(),
-        ),
-        Value::Table(table) => {
-            let mut placed = Table::default();
-            for entry in table.entries() {
-                let node = from(entry.node.clone(), origin, &entry.key);
-                placed.insert(entry.key.clone(), origin.clone(), node);
-            }
-            Value::Table(placed)
-        }
         value => value,
-    };
-    Node {
-        origin: origin.clone(),
-        value,
-    }
+    })
 }
 
 /// Returns a number that shows with exactly these digits, else the text.

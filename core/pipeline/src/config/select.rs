@@ -140,7 +140,7 @@ pub fn name_of_script(script: &str) -> String {
 }
 
 /// Letters of such a name: a number may follow.
-const NAME_OF_SCRIPT_MAX: usize = 28;
+pub const NAME_OF_SCRIPT_MAX: usize = 28;
 
 /// Returns an entry for a script; the second and later ones get their number so that names differ.
 fn entry_of_script(

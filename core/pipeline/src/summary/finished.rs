@@ -16,6 +16,7 @@ use crate::words;
 use claire_engine::floor::{Floor, Market, Phase, Seat};
 use claire_engine::risk::LatchedState;
 use claire_types::number::Decimal;
+use claire_types::record::RecordHeader;
 use claire_types::{Amount, InstrumentId, Side, StrategyId, TradingState, WallNs};
 use std::collections::BTreeMap;
 
@@ -148,16 +149,24 @@ fn state_cause(state: &LatchedState) -> Option<StateCause> {
 fn alerts<F>(finished: &Finished<F>) -> Vec<AlertSummary> {
     let floor = finished.engine.engine().floor();
     let alerts = finished.summary.alerts.iter();
-    let alerts = alerts.map(|(header, text)| {
-        let seat = floor.seats().get(header.strategy.index());
-        let market = floor.market_of(header.instrument);
-        AlertSummary {
-            strategy: seat.map_or_else(String::new, |seat| seat.name.clone()),
-            instrument: market.map_or_else(String::new, |it| it.instrument.key.to_string()),
-            text: text.to_string(),
-        }
+    let alerts = alerts.map(|(header, text)| AlertSummary {
+        strategy: strategy_name(floor, header),
+        instrument: instrument_name(floor, header),
+        text: text.to_string(),
     });
     alerts.collect()
+}
+
+/// Returns the name of the record's strategy; empty without one.
+fn strategy_name(floor: &Floor, header: &RecordHeader) -> String {
+    let seat = floor.seats().get(header.strategy.index());
+    seat.map_or_else(String::new, |seat| seat.name.clone())
+}
+
+/// Returns the record's instrument in words; empty without one.
+fn instrument_name(floor: &Floor, header: &RecordHeader) -> String {
+    let market = floor.market_of(header.instrument);
+    market.map_or_else(String::new, |market| market.instrument.key.to_string())
 }
 
 /// Returns the first denial of each code in words.
@@ -166,13 +175,12 @@ fn denied_first<F>(finished: &Finished<F>) -> BTreeMap<String, DeniedExample> {
     let currency = floor.currency().to_string();
     let examples = finished.summary.denied_first.iter();
     let examples = examples.map(|(code, (header, decision))| {
-        let mut markets = floor.markets().iter().map(|market| &market.instrument);
-        let facts = markets.find(|facts| facts.id == header.instrument);
-        let seat = floor.seats().get(header.strategy.index());
+        let market = floor.market_of(header.instrument);
+        let facts = market.map(|market| &market.instrument);
         let example = DeniedExample {
             order: decision.order.to_string(),
-            strategy: seat.map_or_else(String::new, |seat| seat.name.clone()),
-            instrument: facts.map_or_else(String::new, |facts| facts.key.to_string()),
+            strategy: strategy_name(floor, header),
+            instrument: instrument_name(floor, header),
             limit: decision.limit.to_string(),
             measured: decision.measured.to_string(),
             meaning: words::meaning(decision.code).to_owned(),
@@ -251,7 +259,7 @@ fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategyS
             backend: handlers.backend().to_owned(),
             handlers_compiled: handlers.compiled.clone(),
             handlers_interpreted: handlers.interpreted.clone(),
-            state: strategy_state(floor, seat).to_owned(),
+            state: strategy_state(floor, index, seat).to_owned(),
             failures: seat.faults,
             last_error: (seat.faults > 0).then(|| seat.fault_last.to_string()),
             signals: seat.tally.signals,
@@ -262,10 +270,7 @@ fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategyS
             reloads: seat.reloads.reloads.into(),
             reloads_refused: refused(index) + u64::from(seat.reloads.refused),
             reloads_rolled_back: seat.reloads.rolled_back.into(),
-            net: finished
-                .engine
-                .engine()
-                .floor()
+            net: floor
                 .net_of(seat)
                 .map_or_else(String::new, |net| net.to_string()),
         })
@@ -273,7 +278,7 @@ fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategyS
 }
 
 /// Returns in a word whether the strategy trades at the end.
-fn strategy_state(floor: &Floor, seat: &Seat) -> &'static str {
+fn strategy_state(floor: &Floor, index: usize, seat: &Seat) -> &'static str {
     match seat.phase {
         _ if seat.primary == InstrumentId::NONE => return "waiting",
         Phase::Warming => return "warming",
@@ -281,11 +286,7 @@ fn strategy_state(floor: &Floor, seat: &Seat) -> &'static str {
         Phase::Broken => return "failed",
         _ => {}
     }
-    let mut seats = floor.seats().iter();
-    let index = seats.position(|other| other.name == seat.name);
-    let strategy = index
-        .and_then(|index| u16::try_from(index).ok())
-        .map(StrategyId);
+    let strategy = u16::try_from(index).ok().map(StrategyId);
     match strategy.and_then(|strategy| floor.state().strategy(strategy)) {
         Some(TradingState::Active) => "active",
         Some(TradingState::Reducing) => "reducing",

@@ -5,10 +5,11 @@
 use crate::config::section::{SimSymbols, Speed};
 use crate::config::{Config, Selection};
 use crate::disk::DiskAlarm;
+use crate::duration;
 use crate::engine::Journaling;
 use crate::feed::Feed as _;
 use crate::feed::paper::{Pace, PaperFeed};
-use crate::paper::{START_OF_MAX, are_listed, look_first, market_of, traffic_of};
+use crate::paper::{START_OF_MAX, look_first, market_of, select_listed, traffic_of};
 use crate::reload::Reloading;
 use crate::replay::{FILE_EPOCH, Onlooker, Replayed, troubles};
 use crate::run::{Assembly, RecordPlan, RunError, header, load_all, prepare_loaded, script_hashes};
@@ -16,7 +17,7 @@ use crate::status::StatusCell;
 use crate::summary::{RunFigures, summarize, topology_name};
 use crate::topology::Topology;
 use crate::watch::Watch;
-use claire_types::{DurationNs, InstrumentKey, Mode, Venue};
+use claire_types::{InstrumentKey, Mode, Venue};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -43,14 +44,11 @@ pub(super) fn run<W: Watch>(
     config.paper.seed = made.seed;
     config.paper.symbols = SimSymbols::new(made.symbols.to_vec()).map_err(RunError::Usage)?;
     config.paper.speed = Speed::Max;
-    let mut selection = selection.clone();
-    selection.market = selection.market.or(made.symbols.first().copied());
-    config.select(&selection)?;
-    are_listed(&config)?;
+    select_listed(&mut config, selection)?;
     let pace = Pace {
         speed: Speed::Max,
         start: START_OF_MAX,
-        span: Some(span_of(made.span)),
+        span: Some(duration::in_ns(made.span)),
     };
     let market = market_of(&config, pace.start)?;
     let loaded = load_all(&config)?.into_iter().map(onlooker.around);
@@ -94,8 +92,4 @@ pub(super) fn run<W: Watch>(
         store_lag: None,
     };
     Ok((replayed, watch))
-}
-
-fn span_of(span: Duration) -> DurationNs {
-    DurationNs(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX))
 }

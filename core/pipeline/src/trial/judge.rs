@@ -38,7 +38,7 @@ pub(super) fn differences(expect: &Expect, trial: &Trial) -> Vec<String> {
 
 /// Returns what is wrong with the digest, if something is.
 pub(super) fn digest_difference(expect: &Expect, made: &str) -> Option<String> {
-    let wanted = expect.digest.as_deref()?;
+    let wanted = expect.digest.as_ref()?.get_ref();
     if wanted == made {
         return None;
     }
@@ -131,10 +131,11 @@ fn states(found: &mut Vec<String>, expect: &Expect, trial: &Trial) {
 }
 
 fn compiled(found: &mut Vec<String>, wanted: &[String], trial: &Trial) {
+    let own = trial.replayed.summary.strategies.first();
     for name in wanted {
-        let handlers = &trial.handlers;
-        match handlers.interpreted.get(name) {
-            _ if handlers.compiled.contains(name) => {}
+        let is_compiled = own.is_some_and(|own| own.handlers_compiled.contains(name));
+        match own.and_then(|own| own.handlers_interpreted.get(name)) {
+            _ if is_compiled => {}
             Some(why) => found.push(format!("{name}: interpreted, expected compiled: {why}")),
             None => found.push(format!("{name}: the script has no such handler")),
         }

@@ -71,12 +71,11 @@ pub struct Test {
     pub config: Option<PathBuf>,
     /// What has to come of it.
     pub expect: Expect,
-    /// Where the digest stands in the text, quotes included, if there is one.
-    pub digest_span: Option<Range<usize>>,
 }
 
 /// What has to come of a test. What is absent is not looked at, but for failed calls.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Expect {
     /// Orders that passed the gate.
     pub orders: Option<Orders>,
@@ -90,8 +89,8 @@ pub struct Expect {
     pub failures: Option<Count>,
     /// Handlers that have to be compiled.
     pub compiled: Option<Vec<String>>,
-    /// The digest; empty where it is still to be written.
-    pub digest: Option<String>,
+    /// The digest, and where it stands in the text, quotes included; empty where it is still to be written.
+    pub digest: Option<Spanned<String>>,
 }
 
 /// How many, or which.
@@ -195,7 +194,7 @@ struct WrittenTest {
     profile: Option<String>,
     config: Option<PathBuf>,
     #[serde(default)]
-    expect: WrittenExpect,
+    expect: Expect,
 }
 
 #[derive(Deserialize)]
@@ -206,18 +205,6 @@ struct WrittenTest {
 enum WrittenData {
     One(String),
     Several(Vec<String>),
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenExpect {
-    orders: Option<Orders>,
-    fills: Option<Count>,
-    denied: Option<BTreeMap<String, Count>>,
-    net: Option<Bounds>,
-    failures: Option<Count>,
-    compiled: Option<Vec<String>>,
-    digest: Option<Spanned<String>>,
 }
 
 impl Plan {
@@ -277,8 +264,8 @@ impl Plan {
         let mut text = self.text.clone();
         let tests = self.tests.iter().zip(digests).rev();
         for (test, digest) in tests {
-            if let (Some(span), Some(digest)) = (&test.digest_span, digest) {
-                text.replace_range(span.clone(), &format!("\"{digest}\""));
+            if let (Some(written), Some(digest)) = (&test.expect.digest, digest) {
+                text.replace_range(written.span(), &format!("\"{digest}\""));
             }
         }
         text
@@ -305,15 +292,6 @@ impl Shared<'_> {
             (Data::Bundled { symbols, .. }, None) => symbols.first().copied(),
             (_, market) => market,
         };
-        let WrittenExpect {
-            orders,
-            fills,
-            denied,
-            net,
-            failures,
-            compiled,
-            digest,
-        } = written.expect;
         Ok(Test {
             name: written.name.unwrap_or(name),
             script,
@@ -322,16 +300,7 @@ impl Shared<'_> {
             params: written.params,
             profile: written.profile,
             config: written.config.map(|config| folder.join(config)),
-            digest_span: digest.as_ref().map(Spanned::span),
-            expect: Expect {
-                orders,
-                fills,
-                denied,
-                net,
-                failures,
-                compiled,
-                digest: digest.map(Spanned::into_inner),
-            },
+            expect: written.expect,
         })
     }
 

@@ -81,7 +81,7 @@ pub struct TestFigures {
     pub digest: String,
 }
 
-/// Why no test ran.
+/// Why nothing ran.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// There is none.
@@ -107,7 +107,7 @@ pub fn run(
     mut tell: impl FnMut(&TestResult),
 ) -> Result<Vec<TestResult>, SuiteError> {
     let mut results = Vec::new();
-    for file in files_of(&request.paths)? {
+    for file in files_of(&request.paths, TEST_FILE_END)? {
         let before = results.len();
         match Plan::read(&file) {
             Err(fault) => results.push(unread(&file, &fault)),
@@ -127,11 +127,11 @@ pub fn run(
     }
 }
 
-/// Returns the test files of these files and folders, each folder's sorted by name.
+/// Returns these files, and those of these folders whose names have this ending, each folder's sorted by name.
 ///
 /// # Errors
 /// A folder that cannot be read, or has none.
-pub fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
+pub fn files_of(paths: &[PathBuf], end: &str) -> Result<Vec<PathBuf>, SuiteError> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
@@ -145,13 +145,13 @@ pub fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
         let before = files.len();
         for entry in std::fs::read_dir(path).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            if entry.file_name().to_string_lossy().ends_with(TEST_FILE_END) {
+            if entry.file_name().to_string_lossy().ends_with(end) {
                 files.push(entry.path());
             }
         }
         if files.len() == before {
             let folder = path.display();
-            let what = format!("{folder}: there is no *{TEST_FILE_END}");
+            let what = format!("{folder}: there is no *{end}");
             return Err(SuiteError::Nothing(what));
         }
         if let Some(found) = files.get_mut(before..) {

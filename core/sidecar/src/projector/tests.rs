@@ -391,7 +391,10 @@ fn record_beside(
         recorder.accept(message).expect("accepted");
         recorder.commit().expect("committed");
     }
-    (recorder.finish().expect("finished"), projector.finish(LONG))
+    (
+        recorder.finish().expect("finished"),
+        projector.finish(LONG, &mut |_| {}),
+    )
 }
 
 #[test]
@@ -458,7 +461,7 @@ fn finishing_waits_no_longer_than_it_is_told() {
         .iter()
         .for_each(|message| recorder.accept(message).expect("accepted"));
     recorder.finish().expect("finished");
-    let lag = projector.finish(Duration::from_millis(30));
+    let lag = projector.finish(Duration::from_millis(30), &mut |_| {});
     assert!(
         lag.messages > 0 && lag.state != ProjectorState::Ended,
         "{lag:?}"

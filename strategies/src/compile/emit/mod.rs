@@ -178,8 +178,8 @@ impl<'a> Emitter<'a> {
             .locals
             .iter()
             .skip(self.function.parameters)
-            .any(is_array);
-        if has_arrays || is_array(&self.function.returns) {
+            .any(|of| of.is_array());
+        if has_arrays || self.function.returns.is_array() {
             self.mark = Some(self.call(
                 support::mark as *const () as usize,
                 &[types::I64],
@@ -203,7 +203,7 @@ impl<'a> Emitter<'a> {
                 .filter(|_| index < self.function.parameters);
             let value = match parameter {
                 Some(value) => value,
-                None if is_array(of) => self.new_array(),
+                None if of.is_array() => self.new_array(),
                 None => self.zero(*of),
             };
             self.code.def_var(local, value);
@@ -399,11 +399,6 @@ impl<'a> Emitter<'a> {
         });
         is_fixed
     }
-}
-
-/// Returns whether values of the type are arrays.
-fn is_array(of: &Type) -> bool {
-    matches!(of, Type::Ints | Type::Floats)
 }
 
 /// Returns how machine code holds a value.

@@ -1,6 +1,6 @@
 //! Calls: of the interface's functions, by their addresses, and of the script's own.
 
-use super::{Emitter, is_array, machine_type, plain};
+use super::{Emitter, machine_type, plain};
 use crate::api::definition::Definition;
 use crate::compile::context::Context;
 use crate::compile::ir::{Expression, FunctionId, Type};
@@ -67,7 +67,7 @@ impl Emitter<'_> {
         };
         let mut arguments = vec![self.context];
         for argument in given {
-            let value = if is_array(&argument.of) {
+            let value = if argument.of.is_array() {
                 self.array_argument(argument)
             } else {
                 self.expression(argument)

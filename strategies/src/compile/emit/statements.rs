@@ -1,6 +1,6 @@
 //! Statements: assignments, branches, loops, returns.
 
-use super::{Emitter, Path, Turns, fixed, is_array, plain};
+use super::{Emitter, Path, Turns, fixed, plain};
 use crate::compile::context::Context;
 use crate::compile::ir::{Block, Expression, FieldId, Kind, Local, Statement, Type};
 use crate::compile::plan::{expression_makes_arrays, is_fresh, makes_arrays, turns as cost};
@@ -110,7 +110,7 @@ impl Emitter<'_> {
         let Some(place) = self.locals.get(local.0 as usize).copied() else {
             return self.side_exit();
         };
-        if is_array(&value.of) {
+        if value.of.is_array() {
             let own = self.code.use_var(place);
             self.give_array(own, word, is_fresh(value));
         } else if value.of != Type::Unit {
@@ -257,7 +257,7 @@ impl Emitter<'_> {
     pub(super) fn returned(&mut self, value: Value) {
         let mut value = value;
         if let Some(mark) = self.mark {
-            if is_array(&self.function.returns) {
+            if self.function.returns.is_array() {
                 let hand_back = support::hand_back as *const () as usize;
                 let arguments = [self.context, mark, value];
                 value = self.call(hand_back, &[types::I64; 3], Some(types::I64), &arguments);

@@ -19,7 +19,7 @@ impl Body<'_, '_> {
         let Some(call) = changing(name) else {
             return self.array_reading(array, name, arguments, at);
         };
-        let item = operator::item_of(array.of).unwrap_or(Type::Unit);
+        let item = array.of.item().unwrap_or(Type::Unit);
         let (takes, returns): (&[Type], Type) = match call {
             ArrayCall::Push => (&[item], Type::Unit),
             ArrayCall::Pop | ArrayCall::Shift => (&[], item),
@@ -87,7 +87,7 @@ impl Body<'_, '_> {
             return unsupported(at, "a search in this array");
         };
         let length = Expression::new(Type::Int, Kind::Length(Box::new(one)));
-        let item_type = operator::item_of(array.of).unwrap_or(Type::Unit);
+        let item_type = array.of.item().unwrap_or(Type::Unit);
         let item = Expression::new(item_type, Kind::Item(Box::new(other), Box::new(here())));
         let is_equal = operator::binary("==", item, wanted, at)?;
         let is_found = vec![Statement::Set(found, here()), Statement::Break];
@@ -125,8 +125,7 @@ impl Body<'_, '_> {
         };
         let above = loops::compare(Comparison::LessEqual, start, again);
         let below = loops::compare(within, wanted, end);
-        let both = Kind::And(Box::new(above), Box::new(below));
-        Ok(Expression::new(Type::Bool, both).after(before))
+        Ok(operator::and(above, below).after(before))
     }
 }
 

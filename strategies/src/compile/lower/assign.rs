@@ -92,7 +92,7 @@ impl Body<'_, '_> {
         } else {
             value
         };
-        if let ("+", Some(item)) = (operator, operator::item_of(current.of)) {
+        if let ("+", Some(item)) = (operator, current.of.item()) {
             if value.of != item {
                 let (found, of) = (word(value.of), word(current.of));
                 return unsupported(at, format!("`+=` of {found} to {of}"));
@@ -199,7 +199,7 @@ impl Body<'_, '_> {
         how: How,
         out: &mut Block,
     ) -> Lowering<()> {
-        let Some(of) = operator::item_of(array.of) else {
+        let Some(of) = array.of.item() else {
             let found = word(array.of);
             return unsupported(
                 how.at,

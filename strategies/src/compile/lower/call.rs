@@ -45,7 +45,7 @@ impl Body<'_, '_> {
             self.arguments(&call.args, &mut before)?
         };
         if let Some((first, rest)) = arguments.split_first()
-            && operator::item_of(first.of).is_some()
+            && first.of.is_array()
             && order::conflict(order::touch(first), order::touch_all(rest))
         {
             // The array as it was before the others are computed.
@@ -130,7 +130,7 @@ impl Body<'_, '_> {
             return Ok(value);
         }
         if let Some(first) = arguments.first()
-            && operator::item_of(first.of).is_some()
+            && first.of.is_array()
         {
             let array = arguments.remove(0);
             return self.array_reading(array, name, arguments, at);

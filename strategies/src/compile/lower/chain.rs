@@ -5,8 +5,8 @@
 
 use super::order::Touch;
 use super::{
-    Block, Body, Expression, Holds, Kind, Lowering, Position, Type, Want, array, builtin, operator,
-    order, unsupported, word,
+    Block, Body, Expression, Holds, Kind, Lowering, Position, Type, Want, array, builtin, order,
+    unsupported, word,
 };
 use crate::compile::check::{Slot, join};
 use rhai::{ASTFlags, Expr, FnCallExpr};
@@ -201,7 +201,7 @@ impl Body<'_, '_> {
             let found = word(of.of);
             return unsupported(at, format!("`{name}` with {found} as its `this`"));
         }
-        if operator::item_of(of.of).is_some() {
+        if of.of.is_array() {
             if is_fixed && !matches!(name, "len" | "is_empty" | "contains" | "index_of") {
                 return unsupported(at, format!("`{name}` of a constant"));
             }
@@ -215,7 +215,7 @@ impl Body<'_, '_> {
 /// Returns an array's item.
 fn item(of: Expression, mut arguments: Vec<Expression>, at: Position) -> Lowering<Expression> {
     let found = word(of.of);
-    match (operator::item_of(of.of), arguments.pop()) {
+    match (of.of.item(), arguments.pop()) {
         (Some(item), Some(index)) if index.of == Type::Int => {
             let kind = Kind::Item(Box::new(of), Box::new(index));
             Ok(Expression::new(item, kind))

@@ -1,8 +1,8 @@
 //! `while`, `loop`, `do`, `for`, and leaving them.
 
 use super::{
-    Block, Body, Expression, Holds, Kind, Loop, Lowering, Outcome, Statement, Type, Want, order,
-    unsupported, word,
+    Block, Body, Expression, Holds, Kind, Loop, Lowering, Outcome, Statement, Type, Want, operator,
+    order, unsupported, word,
 };
 use crate::compile::ir::{Binary, Comparison};
 use rhai::{Expr, FlowControl, Ident, Position, StmtBlock};
@@ -195,12 +195,10 @@ pub(super) fn break_unless(condition: Expression) -> Statement {
 
 /// Returns the integer and one.
 pub(super) fn plus_one(value: Expression) -> Expression {
-    let one = Box::new(Expression::int(1));
-    Expression::new(Type::Int, Kind::Binary(Binary::Add, Box::new(value), one))
+    operator::apply(Binary::Add, Type::Int, value, Expression::int(1))
 }
 
 /// Returns the comparison of two integers.
 pub(super) fn compare(of: Comparison, one: Expression, other: Expression) -> Expression {
-    let kind = Kind::Binary(Binary::Compare(of), Box::new(one), Box::new(other));
-    Expression::new(Type::Bool, kind)
+    operator::apply(Binary::Compare(of), Type::Bool, one, other)
 }

@@ -328,9 +328,8 @@ impl Expression {
 
     /// Returns an array as a value of its own: Rhai copies it on every assignment, argument and return.
     fn owned(self) -> Self {
-        let is_array = matches!(self.of, Type::Ints | Type::Floats);
         let is_new = matches!(self.kind, Kind::Array(_) | Kind::Copy(_) | Kind::Call(..));
-        if is_array && !is_new {
+        if self.of.is_array() && !is_new {
             Self::new(self.of, Kind::Copy(Box::new(self)))
         } else {
             self

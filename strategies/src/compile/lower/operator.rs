@@ -127,7 +127,7 @@ fn compare(
         (Type::Bool, Type::Bool) => Ok(compare_bools(how, one, other)),
         (Type::Text, Type::Text) => Ok(apply(Binary::CompareText(how), Type::Bool, one, other)),
         // To Rhai all arrays are of one type.
-        (a, b) if item_of(a).is_some() && item_of(b).is_some() => {
+        (a, b) if a.is_array() && b.is_array() => {
             unsupported(at, format!("`{name}` of {} and {}", word(a), word(b)))
         }
         (a, b) if a == b => match a {
@@ -174,6 +174,16 @@ pub(super) fn apply(operator: Binary, of: Type, one: Expression, other: Expressi
     Expression::new(of, Kind::Binary(operator, Box::new(one), Box::new(other)))
 }
 
+/// Returns `one && other`.
+pub(super) fn and(one: Expression, other: Expression) -> Expression {
+    Expression::new(Type::Bool, Kind::And(Box::new(one), Box::new(other)))
+}
+
+/// Returns `one || other`.
+pub(super) fn or(one: Expression, other: Expression) -> Expression {
+    Expression::new(Type::Bool, Kind::Or(Box::new(one), Box::new(other)))
+}
+
 /// Returns `!value`.
 pub(super) fn not(value: Expression) -> Expression {
     match value.kind {
@@ -193,15 +203,6 @@ pub(super) fn float(value: Expression) -> Expression {
     }
 }
 
-/// Returns the type of an array's items; `None` of what is no array.
-pub(super) fn item_of(array: Type) -> Option<Type> {
-    match array {
-        Type::Ints => Some(Type::Int),
-        Type::Floats => Some(Type::Float),
-        _ => None,
-    }
-}
-
 impl Body<'_, '_> {
     /// Lowers `&&` and `||`: further ones are evaluated as long as the result is open.
     pub(super) fn short_circuit(
@@ -214,15 +215,8 @@ impl Body<'_, '_> {
             let value = self.condition(part)?;
             result = Some(match result {
                 None => value,
-                Some(before) => {
-                    let (before, value) = (Box::new(before), Box::new(value));
-                    let kind = if is_and {
-                        Kind::And(before, value)
-                    } else {
-                        Kind::Or(before, value)
-                    };
-                    Expression::new(Type::Bool, kind)
-                }
+                Some(before) if is_and => and(before, value),
+                Some(before) => or(before, value),
             });
         }
         Ok(result.unwrap_or_else(|| Expression::bool(is_and)))

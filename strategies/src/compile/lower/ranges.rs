@@ -160,8 +160,6 @@ impl Body<'_, '_> {
         let value = self.local(of);
         let read = |local| Expression::new(of, Kind::Local(local));
         let is = |how, one, other| operator::compare_exactly(how, read(one), read(other));
-        let both =
-            |one, other| Expression::new(Type::Bool, Kind::And(Box::new(one), Box::new(other)));
         let go = |way_is| vec![Statement::Set(way, Expression::int(way_is))];
         let sum = |one, other| {
             let add = if of == Type::Int {
@@ -169,8 +167,7 @@ impl Body<'_, '_> {
             } else {
                 Binary::AddFloat
             };
-            let kind = Kind::Binary(add, Box::new(read(one)), Box::new(read(other)));
-            Expression::new(of, kind)
+            operator::apply(add, of, read(one), read(other))
         };
         out.push(Statement::Set(next, sum(at, step)));
         // A step of zero is an error.
@@ -179,11 +176,11 @@ impl Body<'_, '_> {
             vec![Statement::SideExit],
             Block::new(),
         ));
-        let up = both(
+        let up = operator::and(
             is(Comparison::Less, at, end),
             is(Comparison::Greater, next, at),
         );
-        let down = both(
+        let down = operator::and(
             is(Comparison::Greater, at, end),
             is(Comparison::Less, next, at),
         );
@@ -222,7 +219,7 @@ impl Body<'_, '_> {
         position: Position,
         out: &mut Block,
     ) -> Lowering<Turns> {
-        let Some(of) = operator::item_of(array.of) else {
+        let Some(of) = array.of.item() else {
             let found = word(array.of);
             return unsupported(position, format!("`for` over {found}"));
         };

@@ -140,10 +140,7 @@ impl Body<'_, '_> {
                 let condition = self.condition(condition)?;
                 match within {
                     None => condition,
-                    Some(within) => {
-                        let (within, condition) = (Box::new(within), Box::new(condition));
-                        Expression::new(Type::Bool, Kind::And(within, condition))
-                    }
+                    Some(within) => operator::and(within, condition),
                 }
             }
         };
@@ -187,8 +184,7 @@ impl Switch<'_> {
             self.value.again()?,
         );
         let below = loops::compare(how, self.value.again()?, Expression::int(end));
-        let both = Kind::And(Box::new(above), Box::new(below));
-        Some(Expression::new(Type::Bool, both))
+        Some(operator::and(above, below))
     }
 
     /// Returns the statements of the trees by their values, and of the one for all others.
@@ -222,10 +218,7 @@ impl Switch<'_> {
         for (values, tree) in trees.into_iter().rev() {
             let block = self.statements(tree);
             let tests = values.into_iter().filter_map(|value| self.is(value));
-            let any = tests.reduce(|one, other| {
-                let kind = Kind::Or(Box::new(one), Box::new(other));
-                Expression::new(Type::Bool, kind)
-            });
+            let any = tests.reduce(operator::or);
             if let Some(test) = any {
                 rest = vec![Statement::If(test, block, rest)];
             }

@@ -1,8 +1,7 @@
 //! Expressions.
 
 use super::{
-    Block, Body, Expression, Holds, Kind, Lowering, Outcome, Type, Want, block, operator, order,
-    unsupported,
+    Block, Body, Expression, Holds, Kind, Lowering, Outcome, Type, Want, block, order, unsupported,
 };
 use rhai::{Expr, Position};
 
@@ -65,7 +64,7 @@ impl Body<'_, '_> {
 
     /// Lowers an expression where a value of this type is meant, which gives `[]` its type.
     pub(super) fn expression_as(&mut self, value: &Expr, of: Type) -> Lowering<Expression> {
-        if matches!(of, Type::Ints | Type::Floats) && block::is_empty_array(value) {
+        if of.is_array() && block::is_empty_array(value) {
             return Ok(Expression::new(of, Kind::Array(Vec::new())));
         }
         self.expression(value)
@@ -134,7 +133,7 @@ impl Body<'_, '_> {
             }
             Some(_) => return unsupported(at, MIXED),
         };
-        let item = operator::item_of(of);
+        let item = of.item();
         if items.iter().any(|found| Some(found.of) != item) {
             return unsupported(at, MIXED);
         }

@@ -1,6 +1,6 @@
 //! Calls of the interface, facts read where they lie, and machines that come and go.
 
-use super::{Run, binary, field, float, handler, int, local, of, program, sets};
+use super::{MARKET, Run, binary, field, float, handler, int, local, of, program, sets};
 use crate::Limits;
 use crate::api::Definition;
 use crate::api::definition::{Effect, Shim};
@@ -113,7 +113,7 @@ fn any_number_of_values_arrives_with_their_types() {
     let body = vec![Statement::Do(many), Statement::Do(none)];
     let mut run = Run::new(&program(&[], vec![handler(&[], body)]));
     assert_eq!(run.call(&mut []), Exit::None);
-    assert_eq!(run.desk.notes, ["one -7 1.5 true one", "one "]);
+    assert_eq!(run.desk.log, ["Note: one -7 1.5 true one", "Note: one "]);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn facts_are_asked_for_once_and_again_after_an_act() {
     };
     let asked = |body: Vec<Statement>| {
         let mut run = Run::new(&program(&[Type::Float; 2], vec![handler(&[], body)]));
-        run.desk.facts.bid = 2.5;
+        run.desk.facts[MARKET.index()].bid = 2.5;
         let mut slots = [0; 2];
         assert_eq!(run.call(&mut slots), Exit::None);
         (run.desk.facts_asked.get(), slots.map(f64::from_bits))
@@ -240,7 +240,7 @@ fn members_are_read_by_their_width() {
         Kind::Fact(Box::new(of(Type::Market, Kind::Market)), stale),
     );
     let mut run = Run::new(&sets(&[Type::Bool], read));
-    run.desk.facts.stale = true;
+    run.desk.facts[MARKET.index()].stale = true;
     assert_eq!(super::evaluate(&mut run, &[]), Ok(1));
 }
 

@@ -2,7 +2,6 @@
 
 mod arrays;
 mod calls;
-mod desk;
 mod floats;
 mod flow;
 mod integers;
@@ -14,17 +13,17 @@ use super::ir::{
 };
 use super::machine::Machine;
 use crate::Limits;
+use crate::desk::FakeDesk;
 use claire_types::InstrumentId;
-use desk::Quiet;
 
 /// The market that handlers of the tests are called for.
-const MARKET: InstrumentId = InstrumentId(3);
+const MARKET: InstrumentId = InstrumentId(1);
 
 /// A program that can be run.
 struct Run {
     machine: Machine,
     scratch: Scratch,
-    desk: Quiet,
+    desk: FakeDesk,
     turns_max: u64,
 }
 
@@ -41,7 +40,7 @@ impl Run {
         Self {
             machine: Machine::new(program, limits).expect("code can be made"),
             scratch,
-            desk: Quiet::default(),
+            desk: FakeDesk::new(),
             turns_max: limits.operations_max,
         }
     }

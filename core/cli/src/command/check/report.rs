@@ -80,7 +80,10 @@ fn handlers(text: &mut String, checked: &Checked) {
 /// Returns the script's handlers in the order that people write them, and how each runs, or ran.
 fn backends(checked: &Checked) -> Vec<(&'static str, &'static str)> {
     let is_compiled = |name: &str| match &checked.ran {
-        Ran::Yes(tried) => tried.handlers.compiled.iter().any(|it| it == name),
+        Ran::Yes(tried) => {
+            let own = tried.replayed.summary.strategies.first();
+            own.is_some_and(|own| own.handlers_compiled.iter().any(|it| it == name))
+        }
         _ => {
             let state = checked.handlers.iter().find(|it| it.name == name);
             state.is_some_and(|state| state.interpreted.is_none())

@@ -1,9 +1,6 @@
 //! The typed form against Rhai: results, state and what is asked of the desk, bit for bit.
 
 mod changed;
-#[path = "../../../../tests/strategies/desk.rs"]
-#[allow(dead_code, reason = "the integration tests use the rest")]
-mod desk;
 mod evaluator;
 mod expressions;
 mod machine;
@@ -16,13 +13,13 @@ mod values;
 
 use crate::compile::check::{self, Lowered};
 use crate::compile::ir::{FunctionId, Type};
+use crate::desk::{self, FakeDesk};
 use crate::diagnostic::Source;
 use crate::lending::Loan;
 use crate::token::Market;
 use crate::{Limits, api, constants, sandbox, state};
 use claire_engine::strategy::LentDesk;
 use claire_types::InstrumentId;
-use desk::FakeDesk;
 use evaluator::Machine;
 use rhai::{AST, CallFnOptions, Dynamic, Engine, Module, OptimizationLevel, Scope};
 use values::Value;
