@@ -15,6 +15,7 @@ use claire_pipeline::engine::Journaling;
 use claire_pipeline::feed::replay::{ReplayFeed, Speed};
 use claire_pipeline::feed::{Feed, FeedLine};
 use claire_pipeline::latency::LatencySet;
+use claire_pipeline::reload::Reloading;
 use claire_pipeline::run::{Assembly, RecordPlan, RunError, header, prepare, segment_plan};
 use claire_pipeline::source::Recording;
 use claire_pipeline::stage::{Stage, StageName, Turn};
@@ -183,7 +184,8 @@ fn run(topology: Topology, feed: Fuse, engine: Fuse, sidecar: Fuse) -> RunError 
     let names = inputs::names_of(&recording, &venues, 1);
     let mut header = header(&config, &prepared, Mode::Replay, &names);
     header.host["files"] = inputs::places_of(&recording, Path::new(JOURNAL));
-    let loaded = strategy::load(&config.strategies[0]).expect("it compiles");
+    let loaded =
+        strategy::load(&config.strategies[0], &config.script.limits()).expect("it compiles");
     let dying: Box<dyn Strategy> = Box::new(DyingStrategy(loaded.strategy, engine));
     let keeper = keeper(&config, &prepared.engine_config.account);
     let engine = Engine::new(prepared.engine_config, prepared.state, vec![dying]);
@@ -202,6 +204,7 @@ fn run(topology: Topology, feed: Fuse, engine: Fuse, sidecar: Fuse) -> RunError 
         },
         venue: Venue::BinanceSpot,
         disk: None,
+        reloading: Reloading::default(),
     };
     let ended = assembly.run_watched(
         engine.expect("the configuration is valid"),
