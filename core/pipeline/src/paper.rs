@@ -16,7 +16,8 @@ use crate::feed::steps::ClockSteps;
 use crate::reload::Reloading;
 use crate::reload::tee::Overrun;
 use crate::run::{
-    Assembly, Prepared, RecordPlan, RunError, header, prepare, script_hashes, segment_plan,
+    Assembly, Prepared, RecordPlan, RunError, header, prepare, reach_store, script_hashes,
+    segment_plan,
 };
 use crate::state::{Found, State, StateStore, Traces};
 use crate::status::StatusCell;
@@ -29,7 +30,7 @@ use crate::topology::Topology;
 use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use claire_engine::risk::LatchedState;
 use claire_engine::risk::state::Cause;
-use claire_sidecar::{JournalReader, RunId, Store};
+use claire_sidecar::{JournalReader, RunId};
 use claire_sim::{FrameKind, Listing, Market, MarketConfig};
 use claire_types::{
     Amount, DurationNs, GateCode, InstrumentKey, Mode, StrategyId, TradingState, Venue, VenueNs,
@@ -278,15 +279,6 @@ pub(crate) fn look_first(
     look.judge(prepared)
 }
 
-/// Opens the database once, in the data directory that the state has made: as in a replay, one that cannot be
-/// opened now is a mistake; one that goes away later is waited for.
-fn reach_store(config: &Config) -> Result<(), RunError> {
-    if let Some(url) = config.store_url() {
-        drop(Store::open(&url)?);
-    }
-    Ok(())
-}
-
 /// Opens the trading state, sees that the store is there, and says what is wrong with the state.
 fn open_state(
     config: &Config,
@@ -297,7 +289,8 @@ fn open_state(
     let look = || Traces::find(config);
     let opened = StateStore::open(&config.data_dir, look, &request.who, clock.wall());
     let (store, found) = opened?;
-    reach_store(config)?;
+    // In the data directory that the state has made.
+    reach_store(config.store_url().as_deref())?;
     let state = store.state();
     let warning = match (&found, &state.cause) {
         (Found::Unreadable(message), _) => message.clone(),

@@ -16,7 +16,7 @@ use crate::reload::tee::Overrun;
 use crate::reload::{Reloading, untold};
 use crate::run::{
     Assembly, Finished, Prepared, RecordPlan, RunError, header, load_all, prepare_loaded,
-    script_hashes, segment_plan,
+    reach_store, script_hashes, segment_plan,
 };
 use crate::source::{Entry, Recording};
 use crate::strategy::{Loaded, hex};
@@ -29,7 +29,7 @@ use crate::watch::Watch;
 use crate::words::counted;
 use check::{check_files, check_frames, check_passes, old_times};
 use claire_engine::floor::{Floor, Phase, Seat};
-use claire_sidecar::{RunId, Store};
+use claire_sidecar::RunId;
 use claire_types::{CellBuffer, InstrumentId, InstrumentKey, Mode, Venue};
 use claire_venue::MarketFeed;
 use serde_json::Value;
@@ -131,10 +131,7 @@ pub fn replay_watched<W: Watch>(
     if let Some(words) = old_times(&recording) {
         tracing::warn!("{words}");
     }
-    if let Some(url) = &request.plan.store {
-        // One that cannot be opened now is a mistake; one that goes away later is waited for.
-        drop(Store::open(url)?);
-    }
+    reach_store(request.plan.store.as_deref())?;
     let detected = detect(request, &config, &mut recording)?;
     let mut selection = request.selection.clone();
     selection.market = selection.market.or(detected.market);

@@ -510,6 +510,15 @@ const EVERYTHING: Place = Place {
     offset_bytes: u64::MAX,
 };
 
+/// Opens the database once, before the start: one that cannot be opened now is a mistake; one that goes away later is
+/// waited for.
+pub(crate) fn reach_store(url: Option<&str>) -> Result<(), RunError> {
+    if let Some(url) = url {
+        drop(Store::open(url)?);
+    }
+    Ok(())
+}
+
 /// Returns how far a run is in the store; a store that cannot say has nothing of it, and is opened anew.
 fn projected_in(url: &str, store: &mut Option<Store>, run_id: RunId) -> Place {
     // Opening a file store makes it: one that is not there is not asked.
