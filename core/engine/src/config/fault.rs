@@ -44,6 +44,13 @@ pub enum ConfigFault {
     },
     /// No fee schedule for the instrument: add a `[[fees]]` entry for its venue.
     FeeMissing(InstrumentKey),
+    /// A balance in the account's own currency, of which `account.equity` says how much there is.
+    OwnBalance {
+        /// Where.
+        key: String,
+        /// Which.
+        currency: Currency,
+    },
     /// A name stands twice.
     Twice {
         /// Where.
@@ -109,9 +116,12 @@ fn check_account(config: &EngineConfig, faults: &mut Vec<ConfigFault>) {
             faults.push(range(key, balance.amount, "at least 0"));
         }
         let mut before = account.balances.iter().take(index);
-        if balance.currency == account.currency
-            || before.any(|other| other.currency == balance.currency)
-        {
+        if balance.currency == account.currency {
+            faults.push(ConfigFault::OwnBalance {
+                key: format!("{key}.currency"),
+                currency: balance.currency,
+            });
+        } else if before.any(|other| other.currency == balance.currency) {
             faults.push(twice(format!("{key}.currency"), balance.currency));
         }
     }
@@ -257,6 +267,7 @@ impl ConfigFault {
     pub fn keys(&self) -> Vec<&str> {
         match self {
             Self::Range { key, .. }
+            | Self::OwnBalance { key, .. }
             | Self::Twice { key, .. }
             | Self::Conversion { key, .. }
             | Self::Budget { key, .. } => vec![key],
@@ -296,6 +307,10 @@ impl fmt::Display for ConfigFault {
                 f,
                 "no fee schedule for {key}: add a [[fees]] entry with venue = \"{}\"",
                 key.venue
+            ),
+            Self::OwnBalance { key, currency } => write!(
+                f,
+                "{key}: {currency} is the account's own currency; what it holds of it is account.equity"
             ),
             Self::Twice { key, name } => write!(f, "{key}: {name} stands twice"),
             Self::Conversion { key, currency } => write!(

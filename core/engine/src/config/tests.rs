@@ -137,7 +137,11 @@ fn what_cannot_be_names_its_key_and_its_arithmetic() {
         ),
         (
             "mode = \"paper\"\n[account]\nbalances = [{ currency = \"USDT\", amount = 1 }]",
-            "account.balances[0].currency: USDT stands twice",
+            "account.balances[0].currency: USDT is the account's own currency",
+        ),
+        (
+            "mode = \"paper\"\n[account]\nbalances = [{ currency = \"BTC\", amount = 1 }, { currency = \"BTC\", amount = 1 }]",
+            "account.balances[1].currency: BTC stands twice",
         ),
         (
             "mode = \"paper\"\n[account]\nconversions = [{ currency = \"BTC\" }]",
