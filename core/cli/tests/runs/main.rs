@@ -11,5 +11,6 @@ mod killed;
 mod latencies;
 mod outage;
 mod place;
+mod readers;
 mod rows;
 mod strategies;
