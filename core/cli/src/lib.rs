@@ -11,6 +11,7 @@ pub mod log;
 pub mod output;
 pub mod panic;
 pub mod screen;
+pub mod stderr;
 
 use clap::Parser as _;
 use cli::Cli;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         // The hook has said where.
         Err(_) => Exit::Failed,
     };
+    stderr::flush(stderr::FLUSH_MAX);
     ExitCode::from(exit as u8)
 }
 

@@ -2,7 +2,7 @@
 //! lines, each function in full, come only where they are asked for by name, as in `CLAIRE_LOG=cranelift_jit=info`.
 
 use crate::output::is_colored;
-use crate::screen;
+use crate::{screen, stderr};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
@@ -27,7 +27,7 @@ pub fn install() {
     }
 }
 
-/// Where log lines go: to stderr, but not across a page on the terminal; they follow when it is given back.
+/// Where log lines go: to stderr without waiting for its reader, but not across a page on the terminal; they follow when it is given back.
 struct Logged;
 
 /// Lines that wait for the terminal.
@@ -36,14 +36,14 @@ static HELD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 /// Prints what was held back.
 pub fn release() {
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-    // Nobody is left to tell where stderr is closed too.
-    let _ = std::io::stderr().write_all(&std::mem::take(&mut *held));
+    stderr::tell(&std::mem::take(&mut *held));
 }
 
 impl Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if !screen::is_taken() {
-            return std::io::stderr().write(bytes);
+            stderr::tell(bytes);
+            return Ok(bytes.len());
         }
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         held.extend_from_slice(bytes);
@@ -51,7 +51,7 @@ impl Write for Logged {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
+        Ok(())
     }
 }
 

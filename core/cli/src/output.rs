@@ -1,6 +1,8 @@
-//! Writing to stdout and stderr: a reader that went away is no error, a disk that is full is one.
+//! Writing to stdout and stderr: a reader that went away is no error, a disk that is full is one. The answer waits for
+//! whoever reads stdout; what goes to stderr waits for nobody.
 
 use crate::exit::Failure;
+use crate::stderr;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Prints to stdout; a closed pipe ends the output silently: whoever closed it has read enough.
@@ -8,6 +10,8 @@ use std::io::{ErrorKind, IsTerminal, Write};
 /// # Errors
 /// What else the system says, as that the disk is full: the answer is not where it was wanted.
 pub fn print(text: &str) -> Result<(), Failure> {
+    // What was said before the answer stands before it.
+    stderr::flush(stderr::FLUSH_MAX);
     let mut stdout = std::io::stdout().lock();
     let printed = stdout
         .write_all(text.as_bytes())
@@ -39,10 +43,9 @@ pub fn complain(failure: &Failure) {
     complain_raw(&format!("{lead} {failure}\n"));
 }
 
-/// Prints to stderr as is.
+/// Prints to stderr as is; never waits for its reader.
 pub fn complain_raw(text: &str) {
-    // Nobody is left to tell where stderr is closed too.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    stderr::tell(text.as_bytes());
 }
 
 /// Returns whether colors belong there: a terminal, and no `NO_COLOR`.

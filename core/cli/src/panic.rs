@@ -1,16 +1,22 @@
 //! What a panic says: that it is a bug, where, and what to send.
 
-use crate::{output, screen};
+use crate::{output, screen, stderr};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
+use std::time::Duration;
 
 /// Replaces the panic message of every thread; gives the terminal back first.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
         screen::restore();
         output::complain_raw(&message(info));
+        // The process may abort next; what has to be cancelled and latched waits no longer than this.
+        stderr::flush(WORDS_MAX);
     }));
 }
+
+/// How long a panic waits until its words are written.
+const WORDS_MAX: Duration = Duration::from_millis(100);
 
 fn message(info: &PanicHookInfo<'_>) -> String {
     let what = info.payload_as_str().unwrap_or("no message");

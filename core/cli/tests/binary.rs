@@ -3,6 +3,7 @@
 mod environment;
 
 use environment::alone;
+use environment::running::Running;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -226,13 +227,9 @@ fn a_migration_names_the_database_that_it_changed() {
 fn a_closed_pipe_is_no_error() {
     let folder = Folder::new();
     let mut command = folder.command(&["completions", "bash"]);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("it ends");
+    let mut running = Running::start(&mut command);
+    running.close_stdout();
+    let output = running.end();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stderr), "");
 }

@@ -6,11 +6,11 @@ use claire_sidecar::{JournalReader, Store, Tail};
 use claire_types::Record;
 use claire_types::cell::Tag;
 use environment::alone;
+use environment::running::Running;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A working directory of one test, removed with it.
@@ -280,20 +280,12 @@ fn what_the_engine_latches_outlives_the_process() {
 fn a_signal_ends_the_run_with_its_summary_and_a_finished_journal() {
     let folder = Folder::new();
     let mut command = folder.command("paper --json");
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = child.spawn().expect("the binary runs");
-    let mut errors = BufReader::new(child.stderr.take().expect("piped"));
-    let mut line = String::new();
-    errors.read_line(&mut line).expect("the status line");
-    assert!(line.starts_with("paper "), "{line}");
-    let pid = child.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &pid]).status();
-    assert!(killed.expect("kill is there").success());
-    let mut rest = String::new();
-    errors.read_to_string(&mut rest).expect("text");
-    let output = child.wait_with_output().expect("it ends");
+    let mut running = Running::start(&mut command);
+    running.wait_until_said("paper ");
+    running.tell("-TERM");
+    let output = running.end();
     let value = json(&output);
-    assert_eq!(value["mode"], "paper", "{rest}");
+    assert_eq!(value["mode"], "paper", "{value}");
     let dir = value["run"]["journal"].as_str().expect("a journal");
     kinds(&folder.0.join(dir));
 }

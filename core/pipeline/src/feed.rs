@@ -171,6 +171,7 @@ impl FeedLine {
     /// Writes the end of the input; nothing follows it.
     pub fn end(&mut self) {
         if !std::mem::replace(&mut self.has_ended, true) {
+            self.feed.end(&mut self.pending);
             let header = Header::of_time(self.feed.seq(), self.last_recv);
             Input::End.encode(&header, &mut self.pending);
         }

@@ -18,6 +18,7 @@ use crate::wait::{WaitStrategy, Waiter};
 use claire_types::MonoNs;
 use claire_types::time::NS_PER_S;
 use serde::{Deserialize, Serialize};
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -191,7 +192,7 @@ impl<'a> Shared<'a> {
             std::thread::park_timeout(WATCH_INTERVAL);
             let hang_ns_max = self.settings.hang_ns_max;
             if self.vitals.is_dead() && self.since_death_ns() > hang_ns_max {
-                eprintln!("claire: a stage did not leave in time; aborting");
+                say("a stage did not leave in time; aborting".to_owned());
                 std::process::abort();
             }
         }
@@ -221,10 +222,12 @@ impl<'a> Shared<'a> {
         let down = PipelineDown { stage, cause };
         let hook = || (self.settings.on_death)(&down);
         let hook_result = catch_unwind(AssertUnwindSafe(hook));
-        eprintln!("claire: {down}");
+        let mut words = down.to_string();
         if let Err(payload) = hook_result {
-            eprintln!("claire: the hook died too: {}", panic_text(&*payload));
+            words.push_str("; the hook died too: ");
+            words.push_str(panic_text(&*payload).as_str());
         }
+        say(words);
         let first = self.down.lock();
         let mut first = first.unwrap_or_else(|poisoned| poisoned.into_inner());
         if first.is_none() {
@@ -368,12 +371,29 @@ fn spawn<'scope, 'a: 'scope>(
     }
 }
 
+/// Says it on stderr from a thread of its own: a reader that does not read, or is gone, holds up no death.
+#[cold]
+fn say(words: String) {
+    let (written, wait) = std::sync::mpsc::channel();
+    let print = move || {
+        // Where stderr is closed nobody is left to tell.
+        let _ = writeln!(std::io::stderr(), "claire: {words}");
+        let _ = written.send(());
+    };
+    if Builder::new().spawn(print).is_ok() {
+        // Late or not, the death goes on.
+        let _ = wait.recv_timeout(SAYING_MAX);
+    }
+}
+
 /// Stages of one pipeline.
 pub const STAGES_MAX: usize = 32;
 /// How long the stages after a dead one may drain, unless a setting says otherwise.
 pub const DRAIN_NS_MAX: u64 = NS_PER_S as u64;
 /// How long a stage may hang after a death: a disk that is slow to sync takes seconds.
 pub const HANG_NS_MAX: u64 = 10 * DRAIN_NS_MAX;
+/// How long a death waits until its reason is printed.
+const SAYING_MAX: Duration = Duration::from_millis(100);
 /// How often the waiting caller looks whether a dead pipeline hangs.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 

@@ -28,7 +28,7 @@ pub const fn frame_fault(fault: FrameFault) -> &'static str {
         F::NumberTooFine => "a number with more digits than the instrument has",
         F::NumberTooLarge => "a number that is too large",
         F::Symbol => {
-            "no symbol: none in the frame, and before it not one depth stream that it could belong to"
+            "no symbol: none in the frame, and not one depth stream alone that it could belong to"
         }
         F::TooManyLevels => "more levels than a frame may have",
         F::Utf8 => "this is no UTF-8",

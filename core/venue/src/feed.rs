@@ -4,12 +4,15 @@
 //! proves the book, and appends inputs with consecutive numbers. Never reads a clock, never blocks, and
 //! allocates nothing once every instrument was seen and every buffer has met its largest frame.
 
+mod bare;
+
 use crate::binance::general::{FrameContent, GeneralDecoder, symbol_of_stream};
 use crate::binance::{Context, typed};
 use crate::catalog::Catalog;
 use crate::event::{Channel, DecodeError, Decoded, Event, FrequentEvent, Place, Target};
 use crate::sync::{BookSync, SyncCounters, SyncOutput, SyncRule};
 use crate::write::{Stamp, Writer};
+use bare::BareSnapshot;
 use claire_types::input::FrameError;
 use claire_types::{
     BookReason, Cell, CellBuffer, FrameFault, Header, Input, Instrument, InstrumentId,
@@ -49,11 +52,14 @@ pub struct MarketFeed {
     catalog: Catalog,
     books: Vec<BookSync>,
     depth_streams: [DepthStreams; Venue::ALL.len() + 1],
+    bare: BareSnapshot,
     general: GeneralDecoder,
     content: FrameContent,
     layouts: typed::Layouts,
     levels: Vec<Cell>,
     seq: u64,
+    /// Number of the frame that the last error is about.
+    faulty_frame: u64,
     counters: FeedCounters,
 }
 
@@ -79,11 +85,13 @@ impl MarketFeed {
             catalog: Catalog::new(described),
             books: Vec::new(),
             depth_streams: [DepthStreams::None; Venue::ALL.len() + 1],
+            bare: BareSnapshot::default(),
             general: GeneralDecoder::default(),
             content: FrameContent::default(),
             layouts: typed::Layouts::default(),
             levels: Vec::with_capacity(LEVELS_USUAL),
             seq: 0,
+            faulty_frame: 0,
             counters: FeedCounters::default(),
         }
     }
@@ -95,8 +103,8 @@ impl MarketFeed {
 
     /// Decodes a frame and appends its inputs.
     ///
-    /// A snapshot without a symbol belongs to the venue's only instrument with a depth stream; where
-    /// there is none or several it is an error, see [`MarketFeed::on_snapshot_for`].
+    /// A snapshot without a symbol belongs to the venue's only instrument with a depth stream. Where there is none
+    /// yet, the newest is held for the first; where there are several it is an error, see [`MarketFeed::on_snapshot_for`].
     #[inline]
     pub fn on_frame(&mut self, frame: &[u8], recv: WallNs, out: &mut CellBuffer) {
         let bare = self.only_depth_stream();
@@ -123,6 +131,7 @@ impl MarketFeed {
 
     /// Forgets all books, because the recording or the connection starts over; instruments stay.
     pub fn session_reset(&mut self, recv: WallNs, out: &mut CellBuffer) {
+        self.end(out);
         for book in &mut self.books {
             book.reset();
         }
@@ -158,6 +167,18 @@ impl MarketFeed {
         &self.counters
     }
 
+    /// Returns the number of the frame that the last error is about, which may be an earlier frame than the last: a
+    /// snapshot that was held. 0 where there was no error.
+    pub const fn faulty_frame(&self) -> u64 {
+        self.faulty_frame
+    }
+
+    /// Returns whether the last frame is a snapshot that waits for the stream that it belongs to.
+    #[inline]
+    pub const fn holds_last_frame(&self) -> bool {
+        self.bare.held().is_some() && self.bare.number() == self.counters.frames
+    }
+
     /// Returns the number of the input written last; 0 before the first.
     pub const fn seq(&self) -> u64 {
         self.seq
@@ -190,6 +211,17 @@ impl MarketFeed {
     #[inline(always)]
     fn decode(&mut self, frame: &[u8], bare: Option<Place>, recv: WallNs, out: &mut CellBuffer) {
         self.counters.frames += 1;
+        self.decode_counted(frame, bare, recv, out);
+    }
+
+    #[inline(always)]
+    fn decode_counted(
+        &mut self,
+        frame: &[u8],
+        bare: Option<Place>,
+        recv: WallNs,
+        out: &mut CellBuffer,
+    ) {
         self.levels.clear();
         let context = Context {
             venue: self.venue,
@@ -229,6 +261,9 @@ impl MarketFeed {
         }
         self.counters.fallbacks += 1;
         if let Err(error) = self.general.decode(&context, frame, &mut self.content) {
+            if self.content.is_bare && self.hold(frame, recv, out) {
+                return;
+            }
             return self.fail(frame, error, recv, out);
         }
         self.counters.foreign += self.content.foreign;
@@ -371,6 +406,7 @@ impl MarketFeed {
                 book.on_diff(diff, &self.levels, stamp, &mut to);
                 if is_first {
                     self.note_depth_stream(instrument);
+                    self.meet_bare(out);
                 }
             }
             FrequentEvent::Snapshot(image) => book.on_snapshot(image, &self.levels, stamp, &mut to),
@@ -412,6 +448,7 @@ impl MarketFeed {
     #[cold]
     fn fail(&mut self, frame: &[u8], error: DecodeError, recv: WallNs, out: &mut CellBuffer) {
         self.counters.errors += 1;
+        self.faulty_frame = self.counters.frames;
         // Another stream's frame and an answer of the venue say nothing about a book.
         let instrument = match error.fault {
             FrameFault::UnknownStream | FrameFault::VenueError => InstrumentId::NONE,

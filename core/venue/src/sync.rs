@@ -241,6 +241,11 @@ impl BookSync {
         !matches!(self.state, State::Unproven)
     }
 
+    /// Returns whether a snapshot is all that the book is, and no change has followed it yet.
+    pub const fn is_placed(&self) -> bool {
+        matches!(self.state, State::Placed(_))
+    }
+
     /// Returns whether changes came since the start or the last reset.
     pub const fn has_diffs(&self) -> bool {
         self.has_diffs

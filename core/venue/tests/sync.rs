@@ -556,3 +556,89 @@ fn venues_share_one_run_of_numbers_and_ids() {
     );
     assert_eq!((feed.counters().foreign, feed.seq()), (1, 4));
 }
+
+/// What comes, what is written of it, and how many snapshots were too old.
+type Story<'a> = (&'static str, &'a [String], &'static [&'static str], u64);
+
+#[test]
+fn a_snapshot_before_the_first_change_waits_for_the_stream_that_it_belongs_to() {
+    let bare = |id: u64| format!(r#"{{"lastUpdateId":{id},"bids":[["1.5","1"]],"asks":[]}}"#);
+    let bad = r#"{"lastUpdateId":5,"bids":[["1e5","1"]],"asks":[]}"#.to_owned();
+    let (next, after) = (diff("AAA", 6, 6), diff("AAA", 7, 7));
+    let other = diff("BBB", 70, 72);
+    const NEW: &str = "0 instrument binance-spot:AAA";
+    let stories: [Story<'_>; 8] = [
+        (
+            "the first change follows it",
+            &[bare(5), next.clone(), after.clone()],
+            &[NEW, "0 book 5", "0 change 6", "0 change 7"],
+            0,
+        ),
+        (
+            "it is ahead of the first change",
+            &[bare(5), diff("AAA", 3, 4), diff("AAA", 5, 6), after],
+            &[NEW, "0 book 5", "0 change 6", "0 change 7"],
+            0,
+        ),
+        (
+            "it is older than the first change",
+            &[bare(5), diff("AAA", 8, 9)],
+            &[NEW],
+            1,
+        ),
+        (
+            "the newest of two waits",
+            &[bare(1), bare(5), next.clone()],
+            &[NEW, "0 book 5", "0 change 6"],
+            1,
+        ),
+        (
+            "a second stream before a change followed it",
+            &[bare(5), diff("AAA", 3, 4), other.clone(), bare(73)],
+            &[
+                NEW,
+                "0 book 5",
+                "1 instrument binance-spot:BBB",
+                "0 error SYMBOL 1 ",
+                "0 stale FRAME_ERROR",
+                "-1 error SYMBOL 4 ",
+            ],
+            0,
+        ),
+        (
+            "a second stream after that",
+            &[bare(5), next.clone(), other],
+            &[
+                NEW,
+                "0 book 5",
+                "0 change 6",
+                "1 instrument binance-spot:BBB",
+            ],
+            0,
+        ),
+        (
+            "it is wrong in itself",
+            &[bad, next],
+            &[NEW, "0 error NUMBER_EXPONENT 1 ", "0 stale FRAME_ERROR"],
+            0,
+        ),
+        ("nothing comes", &[bare(5)], &[], 0),
+    ];
+    for (name, frames, written, stale_snapshots) in stories {
+        let mut feed = MarketFeed::new(Venue::BinanceSpot, &[]);
+        let texts: Vec<&str> = frames.iter().map(String::as_str).collect();
+        assert_eq!(play(&mut feed, &texts), written, "{name}");
+        let counters = *feed.counters();
+        assert_eq!(counters.sync.stale_snapshots, stale_snapshots, "{name}");
+        assert_eq!(counters.frames, frames.len() as u64, "{name}");
+        let is_held = frames.len() == 1;
+        assert_eq!(feed.holds_last_frame(), is_held, "{name}");
+        // Who waits at the end waits for nobody.
+        let mut out = CellBuffer::default();
+        feed.end(&mut out);
+        let errors = counters.errors + u64::from(is_held);
+        assert_eq!(feed.counters().errors, errors, "{name}");
+        let faulty = [0, 1, 4][errors as usize];
+        assert_eq!(feed.faulty_frame(), faulty, "{name}");
+    }
+}

@@ -31,16 +31,20 @@ Examples:
   claire paper --for 10m --strategy ema_cross --seed 7
   claire paper --for 60s --json > result.json
 
-With a terminal on stdout the screen is live; `q` or Ctrl-C ends the run in order.")]
+With a terminal on stdout the screen is live; `q` or Ctrl-C ends the run in order.
+
+Ctrl-C or TERM ends trading and finishes the journal, waits for the store as store.wait_s allows, and prints the
+summary (exit 0). Nobody has to read stderr for that; stdout has to be read for the summary. A second Ctrl-C or TERM
+ends at once (exit 130): the journal is finished by then, or is read up to its last commit.")]
 pub struct Arguments {
     /// Seed of the bundled market.
     #[arg(long, value_parser = seed, allow_hyphen_values = true)]
     pub seed: Option<u64>,
     /// How fast the market's time passes: max, or times the real speed.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub speed: Option<Speed>,
     /// End after this span of the market's time: 500ms, 90s, 10m, 2h, 3d.
-    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse)]
+    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, allow_hyphen_values = true)]
     pub span: Option<Duration>,
     /// Which strategies run, and how.
     #[command(flatten)]

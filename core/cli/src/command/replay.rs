@@ -32,7 +32,8 @@ Several files are one session, in the order of their receive times; where files 
 by them. The order in which they are named decides between equal times.
 
 Ctrl-C or TERM interrupts (exit 1): the summary is that of the part, and says so. The journal stays open; the
-same command continues it to the end that it would have had.")]
+same command continues it to the end that it would have had. A second one ends at once (exit 130), also where files are still
+being opened, as a pipe that nobody writes to, or where nobody reads the answer.")]
 pub struct Arguments {
     /// Recorded frames: text, gzip or zstd.
     #[arg(required = true, value_name = "FILE")]
@@ -44,7 +45,7 @@ pub struct Arguments {
     #[command(flatten)]
     pub strategies: Strategies,
     /// How fast recorded time passes: max, or times the real speed.
-    #[arg(long, default_value = "max")]
+    #[arg(long, default_value = "max", allow_hyphen_values = true)]
     pub speed: Speed,
     /// Read the session this many times.
     #[arg(long = "loop", value_name = "N", default_value = "1", value_parser = loops, allow_hyphen_values = true)]

@@ -1,5 +1,8 @@
 //! What every test of the binary runs it in: a folder of its own, and nothing of the caller's settings.
 
+#[allow(dead_code, reason = "a test program uses its part")]
+pub mod running;
+
 use std::path::Path;
 use std::process::Command;
 

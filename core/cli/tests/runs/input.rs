@@ -3,6 +3,7 @@
 //! One `check` runs a case; cases are data. The session that they spoil is written by hand: a snapshot, four
 //! diffs around it and two trades, of which every number is known. Receive times are in `clock`.
 
+use crate::environment::running::Running;
 use crate::place::{Place, complaint};
 use serde_json::Value;
 use std::fs;
@@ -290,16 +291,45 @@ fn an_empty_file_is_a_session_of_nothing() {
     );
 }
 
+fn packed(content: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(content).expect("memory");
+    gzip.finish().expect("memory")
+}
+
 #[test]
 fn a_file_without_a_frame_is_no_recording() {
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(b"").expect("memory");
-    let gzip = gzip.finish().expect("memory");
+    let gzip = packed(b"");
     let jsonl = "{\"e\":1}\n".repeat(28);
     let noise = |n: u64| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8;
     let random: Vec<u8> = (1..4_096).map(noise).collect();
-    let cases: [(&str, &[u8], &[&str]); 4] = [
+    let tabs = lines().concat().replace(" {", "\t{");
+    let units = lines().concat();
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(units.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    let twice = packed(&packed(units.as_bytes()));
+    let cases: [(&str, &[u8], &[&str]); 7] = [
         ("an empty archive", &gzip, &["holds no frame: it is empty"]),
+        (
+            "an archive in an archive",
+            &twice,
+            &[
+                "holds no frame: none of its ",
+                "archive in an archive (gzip)",
+            ],
+        ),
+        (
+            "UTF-16",
+            &wide,
+            &["session.txt:1: no known form", "UTF-16 text"],
+        ),
+        (
+            "tabs after the times",
+            tabs.as_bytes(),
+            &["session.txt:1: an unreadable receive time: wanted are ns and a space"],
+        ),
         (
             "random bytes",
             &random,
@@ -500,6 +530,57 @@ fn books_that_do_not_follow_are_stale_until_the_next_snapshot() {
 }
 
 #[test]
+fn a_snapshot_before_the_first_change_is_held_for_it_or_told() {
+    let cases = [
+        Case::of("a snapshot before the first change", {
+            let mut lines = lines();
+            lines[1] = line(1, &snapshot(1_001, BIDS));
+            lines.swap(0, 1);
+            lines.concat()
+        })
+        .errors(0)
+        .counts(&[("synced", 1), ("frames", FRAMES), ("levels", 3)]),
+        Case::of("a snapshot before all changes, and older", {
+            let mut lines = lines();
+            lines[1] = line(1, &snapshot(10, BIDS));
+            lines.swap(0, 1);
+            lines.concat()
+        })
+        .counts(&[("errors", 0), ("gaps", 0), ("synced", 0)]),
+        Case::of(
+            "a snapshot and never a change",
+            line(1, &snapshot(10, BIDS)),
+        )
+        .counts(&[("frames", 1), ("errors", 1)])
+        .says(&["session.txt:1: ", "no symbol"]),
+        Case::of("a snapshot before the changes of two", {
+            let mut lines = lines();
+            lines[1] = line(1, &snapshot(1_003, BIDS));
+            lines.swap(0, 1);
+            lines.insert(2, line(1, &diff(7, 8, BID).replace("BTCUSDT", "ETHUSDT")));
+            lines.concat()
+        })
+        .counts(&[("errors", 1), ("synced", 0)])
+        .says(&["session.txt:1: ", "no symbol"]),
+    ];
+    cases.iter().for_each(|case| drop(check(case)));
+}
+
+#[test]
+fn a_snapshot_that_comes_first_gives_the_book_that_it_gives_in_its_place() {
+    let whole = check(&Case::of("in its place", lines().concat()));
+    let mut lines = lines();
+    lines[1] = line(1, &snapshot(1_001, BIDS));
+    lines.swap(0, 1);
+    for speed in ["max", "1"] {
+        let case = Case::of("first", lines.concat()).with(&["--speed", speed, "--strict"]);
+        let first = check(&case);
+        assert_eq!(first["books"], whole["books"], "{first}");
+        assert_eq!(first["frames"], whole["frames"]);
+    }
+}
+
+#[test]
 fn archives_that_are_damaged_give_what_came_before_the_damage() {
     let mut session = lines().concat().into_bytes();
     for number in 1_009..4_000 {
@@ -564,7 +645,7 @@ fn files_that_are_none_are_refused_by_name() {
     let place = Place::new();
     fs::write(place.path("session.txt"), lines().concat()).expect("written");
     fs::create_dir(place.path("folder")).expect("made");
-    let cases: [(&str, i32, &[&str]); 16] = [
+    let cases: [(&str, i32, &[&str]); 19] = [
         ("replay nothing.txt", 1, &["nothing.txt", "No such file"]),
         ("replay folder", 1, &["folder", "directory"]),
         ("replay /dev/zero", 1, &["/dev/zero", "device"]),
@@ -582,6 +663,9 @@ fn files_that_are_none_are_refused_by_name() {
         ("replay session.txt --loop 0", 2, &["--loop"]),
         ("replay session.txt --loop 4294967296", 2, &["--loop"]),
         ("replay session.txt --speed 0.5", 2, &["--speed"]),
+        ("replay session.txt --speed -1", 2, &["no speed", "max"]),
+        ("paper --speed -1", 2, &["no speed", "max"]),
+        ("paper --for -1s", 2, &["--for", "-1s"]),
         (
             "replay session.txt --venue nasdaq",
             2,
@@ -616,13 +700,12 @@ fn a_pipe_is_read_once_and_refused_where_a_journal_would_refer_to_it() {
     let run = |arguments: &[&str]| {
         let mut command = place.claire(&["replay", "/dev/stdin", "--json"]);
         let command = command.args(arguments).stdin(Stdio::piped());
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("started");
-        let mut stdin = child.stdin.take().expect("piped");
+        let mut running = Running::start(command);
+        let mut stdin = running.stdin();
         // A run that refuses has closed it.
         let _ = stdin.write_all(lines().concat().as_bytes());
         drop(stdin);
-        child.wait_with_output().expect("it ends")
+        running.end()
     };
     let counts = [("frames", FRAMES), ("errors", 0), ("last_id", 1_008)];
     check_output("a pipe", &run(&[]), 0, &[], &counts);
@@ -638,20 +721,13 @@ fn a_huge_number_of_passes_ends_when_it_is_told_to() {
     let mut arguments = vec!["replay", "session.txt", "--json", "--loop", "4294967295"];
     arguments.extend(["--strategy", "churn", "--journal", "journal"]);
     let mut command = place.claire(&arguments);
-    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("started");
+    let mut running = Running::start(&mut command);
     // It is under way when its journal grows.
     let segment = place.path("journal/journal-000001.claire");
     let is_growing = || fs::metadata(&segment).is_ok_and(|file| file.len() > 20_000);
-    while !is_growing() {
-        std::thread::yield_now();
-    }
-    let pid = child.id().to_string();
-    let told = std::process::Command::new("kill")
-        .args(["-TERM", &pid])
-        .status();
-    assert!(told.expect("kill is there").success());
-    let output = child.wait_with_output().expect("it ends");
+    running.wait_until("the journal grows", is_growing);
+    running.tell("-TERM");
+    let output = running.end();
     let counts = [("errors", 0), ("gaps", 0)];
     let value = check_output(
         "loop",

@@ -1,8 +1,8 @@
 //! A replay that is told to stop says so, leaves its journal open, and ends like an uninterrupted one when it is started again.
 
+use crate::environment::running::Running;
 use crate::place::{Place, answer, complaint, journaled, recording, replay, texts};
 use std::fs;
-use std::process::{Child, Command, Output, Stdio};
 
 #[test]
 fn a_replay_that_is_interrupted_goes_on_to_the_end_that_it_would_have_had() {
@@ -17,11 +17,13 @@ fn a_replay_that_is_interrupted_goes_on_to_the_end_that_it_would_have_had() {
         let segment = place.journal().join("journal-000001.claire");
         // The second start finds what the first one wrote: it is up once it adds to that.
         let before = fs::metadata(&segment).map_or(0, |file| file.len());
-        let child = started(place.claire(&texts(&arguments)).args(["--speed", "10"]));
-        while !fs::metadata(&segment).is_ok_and(|file| file.len() > before + 20_000) {
-            std::thread::yield_now();
-        }
-        let output = told(child, signal);
+        let mut command = place.claire(&texts(&arguments));
+        let mut running = Running::start(command.args(["--speed", "10"]));
+        running.wait_until("the journal grows", || {
+            fs::metadata(&segment).is_ok_and(|file| file.len() > before + 20_000)
+        });
+        running.tell(signal);
+        let output = running.end();
         let end = answer(&output);
         assert_eq!(output.status.code(), Some(1), "{end}");
         assert_eq!(
@@ -60,11 +62,11 @@ fn an_interrupted_replay_without_a_journal_shows_the_part_that_it_read() {
     let place = Place::new();
     let name = recording().display().to_string();
     let mut command = place.claire(&["replay", &name, "--speed", "1"]);
-    let child = started(&mut command);
-    while !catches_interrupts(child.id()) {
-        std::thread::yield_now();
-    }
-    let output = told(child, "-INT");
+    let mut running = Running::start(&mut command);
+    let process = running.id();
+    running.wait_until("it catches signals", || catches_interrupts(process));
+    running.tell("-INT");
+    let output = running.end();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stdout);
     for word in ["INTERRUPTED after", "flow ", "digest "] {
@@ -72,20 +74,6 @@ fn an_interrupted_replay_without_a_journal_shows_the_part_that_it_read() {
     }
     let errors = complaint(&output);
     assert!(errors.contains("no journal to go on from"), "{errors}");
-}
-
-fn started(command: &mut Command) -> Child {
-    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("started")
-}
-
-/// Sends the signal and waits for the end.
-fn told(child: Child, signal: &str) -> Output {
-    let told = Command::new("kill")
-        .args([signal, &child.id().to_string()])
-        .status();
-    assert!(told.expect("kill is there").success());
-    child.wait_with_output().expect("it ends")
 }
 
 /// Returns whether the process has its own end for SIGINT: the second lowest bit of what it catches.

@@ -4,6 +4,7 @@
 //! the disk afterwards: the test fails where one kind of moment was never hit. `CLAIRE_TEST_SEED` chooses the
 //! moments, `CLAIRE_TEST_KILLS` how many.
 
+use crate::environment::running::Running;
 use crate::place::{
     Database, Place, answer, complaint, journaled, postgres, recording, replay, texts,
 };
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Kills of one test run, unless the environment says otherwise.
@@ -130,11 +131,10 @@ fn kill_and_compare(database: &Database, kills_min: u64, wanted: &[Hit]) {
 fn waits_for_the_disk() -> bool {
     let place = Place::new();
     let mut command = command(&place, &Database::Sqlite, None);
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("started");
+    let mut running = Running::start_unheard(&mut command);
     let mut seen = 0;
-    while child.try_wait().expect("asked").is_none() {
-        seen += u32::from(is_syncing(child.id()));
+    while running.has_ended().is_none() {
+        seen += u32::from(is_syncing(running.id()));
     }
     seen > 1
 }
@@ -178,16 +178,14 @@ fn command(place: &Place, database: &Database, aim: Option<Aim>) -> Command {
 /// Starts the run and kills it at the moment; returns the signal and what it hit, `None` where the run ended before.
 fn kill(place: &Place, database: &Database, aim: Aim, usual: Duration) -> Option<(i32, Vec<Hit>)> {
     let mut command = command(place, database, Some(aim));
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut watch = Watch::new(place, aim, usual);
-    let mut child = command.spawn().expect("started");
+    let mut running = Running::start_unheard(&mut command);
     let status = loop {
-        if let Some(status) = child.try_wait().expect("asked") {
+        if let Some(status) = running.has_ended() {
             break status;
         }
-        if watch.is_now(&child) {
-            child.kill().expect("killed");
-            break child.wait().expect("gone");
+        if watch.is_now(running.id()) {
+            break running.kill();
         }
         std::hint::spin_loop();
     };
@@ -230,10 +228,10 @@ impl Watch {
         }
     }
 
-    fn is_now(&mut self, child: &Child) -> bool {
+    fn is_now(&mut self, process: u32) -> bool {
         self.is_hit = match self.aim {
             Aim::Anywhere(_) | Aim::HalfBlock(_) | Aim::HalfPage(_) => false,
-            Aim::Sync(nth) => self.count(is_syncing(child.id()), nth),
+            Aim::Sync(nth) => self.count(is_syncing(process), nth),
             Aim::Rotation(count) => segment_of(&self.journal, self.segments + count).exists(),
             Aim::StoreCommit(nth) => {
                 let bytes = fs::metadata(&self.log).map_or(0, |log| log.len());

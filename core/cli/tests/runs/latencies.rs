@@ -1,14 +1,13 @@
 //! Latencies are in the store while the run goes on: what kills it takes the interval that was not over.
 
+use crate::environment::running::Running;
 use crate::place::Place;
 use claire_sidecar::{JournalReader, Store};
 use rusqlite::Connection;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Intervals of a second that are waited for.
 const INTERVALS: u64 = 3;
-const LONG: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_killed_paper_run_has_lost_no_interval_but_the_last() {
@@ -16,21 +15,14 @@ fn a_killed_paper_run_has_lost_no_interval_but_the_last() {
     let (url, journal) = (place.url(), place.journal().display().to_string());
     let mut command = place.claire(&["paper", "--json", "--store", &url, "--journal", &journal]);
     command.env("CLAIRE_STORE__LATENCY_INTERVAL_S", "1");
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
     let started = Instant::now();
-    let mut child = command.spawn().expect("started");
+    let mut running = Running::start_unheard(&mut command);
     // Asked for in the store, while the run goes on.
-    while intervals(&place).len() < INTERVALS as usize {
-        assert!(started.elapsed() < LONG, "no latencies in the store");
-        assert!(
-            child.try_wait().expect("asked").is_none(),
-            "it ended by itself"
-        );
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+    running.wait_until("latencies in the store", || {
+        intervals(&place).len() >= INTERVALS as usize
+    });
     let lasted = started.elapsed();
-    child.kill().expect("killed");
-    child.wait().expect("gone");
+    running.kill();
     // Each begins where the one before ended, the first at the start and the last not long before the end.
     let found = intervals(&place);
     for pair in found.windows(2) {

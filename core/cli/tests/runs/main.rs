@@ -11,6 +11,7 @@ mod killed;
 mod latencies;
 mod outage;
 mod place;
+mod readers;
 mod reload;
 mod rows;
 mod strategies;

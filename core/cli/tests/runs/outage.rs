@@ -2,15 +2,18 @@
 //!
 //! The server is reached through a proxy of this test, which cuts and refuses connections when it is told to.
 
-use crate::place::{Database, Place, answer, journaled, postgres, recording, replay, texts};
+use crate::environment::running::Running;
+use crate::place::{
+    Database, Place, answer, complaint, journaled, postgres, recording, replay, texts,
+};
 use claire_sidecar::{JournalReader, Tail};
 use rusqlite::Connection;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -202,45 +205,6 @@ fn is_finished(dir: &Path) -> bool {
     matches!(reader.tail(), Tail::Finished(_))
 }
 
-/// A run whose complaints are read as they come.
-struct Running {
-    child: Child,
-    complaints: Arc<Mutex<String>>,
-    reader: JoinHandle<()>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("started");
-        let complaints = Arc::new(Mutex::new(String::new()));
-        let (theirs, errors) = (Arc::clone(&complaints), child.stderr.take());
-        let reader = thread::spawn(move || {
-            let lines = BufReader::new(errors.expect("piped")).lines();
-            for line in lines.map_while(Result::ok) {
-                theirs.lock().expect("whole").push_str(&format!("{line}\n"));
-            }
-        });
-        Self {
-            child,
-            complaints,
-            reader,
-        }
-    }
-
-    fn has_said(&self, words: &str) -> bool {
-        self.complaints.lock().expect("whole").contains(words)
-    }
-
-    /// Waits for the end and returns it with all that was complained.
-    fn end(self) -> (Output, String) {
-        let output = self.child.wait_with_output().expect("it ends");
-        self.reader.join().expect("read");
-        let complaints = self.complaints.lock().expect("whole").clone();
-        (output, complaints)
-    }
-}
-
 /// Returns the digest of a run that nothing disturbs.
 fn reference() -> serde_json::Value {
     let place = Place::new();
@@ -250,8 +214,8 @@ fn reference() -> serde_json::Value {
 }
 
 /// Checks a run that came to its end with a complete store.
-fn check(place: &Place, url: &str, ended: &(Output, String)) {
-    let (output, complaints) = ended;
+fn check(place: &Place, url: &str, output: &Output) {
+    let complaints = complaint(output);
     assert_eq!(output.status.code(), Some(0), "{complaints}");
     assert_eq!(answer(output)["digest"], reference());
     assert_eq!(place.stored(url), journaled(&place.journal()).0);
@@ -275,7 +239,7 @@ fn a_server_that_goes_away_and_returns_has_all_rows() {
     let place = Place::new();
     let (proxy, url) = Proxy::start(&server, BUDGET);
     let arguments = replay(&place, recording(), Some(&url));
-    let running = Running::start(place.claire(&texts(&arguments)));
+    let running = Running::start(&mut place.claire(&texts(&arguments)));
     wait_until("the server goes away", || !proxy.is_up());
     // The run comes to its end without it: nothing on the way to the journal waits for a database.
     wait_until("the run ends", || is_finished(&place.journal()));
@@ -295,15 +259,16 @@ fn a_run_that_ends_before_its_server_is_back_leaves_all_to_rebuild() {
     let arguments = replay(&place, recording(), Some(&url));
     let mut command = place.claire(&texts(&arguments));
     command.env("CLAIRE_STORE__WAIT_S", "1");
-    let (output, complaints) = Running::start(command).end();
+    let output = Running::start(&mut command).end();
     assert!(!proxy.is_up());
     proxy.go_up();
-    rebuild_after(&place, &url, &output, &complaints);
+    rebuild_after(&place, &url, &output);
     assert_eq!(place.stored(&server), journaled(&place.journal()).0);
 }
 
 /// Checks that a run ended without its store and said how to complete it; then does so.
-fn rebuild_after(place: &Place, url: &str, output: &Output, complaints: &str) {
+fn rebuild_after(place: &Place, url: &str, output: &Output) {
+    let complaints = complaint(output);
     assert_eq!(output.status.code(), Some(1), "{complaints}");
     // A store without room may take a small batch again in between; each outage is said once, and the last goes on.
     let [outages, over] = [BEHIND, BACK].map(|words| complaints.matches(words).count());
@@ -344,7 +309,7 @@ fn a_file_that_another_process_locks_has_all_rows_afterwards() {
     let url = place.url();
     let other = locked(&place, &url);
     let arguments = replay(&place, recording(), Some(&url));
-    let running = Running::start(place.claire(&texts(&arguments)));
+    let running = Running::start(&mut place.claire(&texts(&arguments)));
     wait_until("the run ends", || is_finished(&place.journal()));
     wait_until("it is said", || running.has_said(BEHIND));
     assert!(running.has_said("locked"));
@@ -387,7 +352,7 @@ fn a_file_that_is_deleted_is_made_again() {
     let mut arguments = replay(&place, recording(), Some(&url));
     // At this speed the run takes more than two seconds: the file goes away in its middle.
     arguments.extend(["--speed".to_owned(), "50".to_owned()]);
-    let running = Running::start(place.claire(&texts(&arguments)));
+    let running = Running::start(&mut place.claire(&texts(&arguments)));
     let log = place.path("run.db-wal");
     wait_until("rows are written", || {
         fs::metadata(&log).is_ok_and(|log| log.len() > 200_000)
@@ -395,7 +360,8 @@ fn a_file_that_is_deleted_is_made_again() {
     fs::remove_file(place.path("run.db")).expect("removed");
     assert!(!is_finished(&place.journal()), "too late");
     let ended = running.end();
-    assert!(ended.1.contains("run.db"), "{}", ended.1);
+    let complaints = complaint(&ended);
+    assert!(complaints.contains("run.db"), "{complaints}");
     check(&place, &url, &ended);
 }
 
@@ -409,8 +375,9 @@ fn a_store_without_room_leaves_all_to_rebuild() {
     let mut command = place.claire_in(shell, &arguments);
     command.env("CLAIRE_JOURNAL__SEGMENT_MB", "0.1");
     command.env("CLAIRE_STORE__WAIT_S", "1");
-    let (output, complaints) = Running::start(command).end();
+    let output = Running::start(&mut command).end();
+    let complaints = complaint(&output);
     assert!(complaints.contains("run.db"), "{complaints}");
-    rebuild_after(&place, &url, &output, &complaints);
+    rebuild_after(&place, &url, &output);
     assert_eq!(place.stored(&url), journaled(&place.journal()).0);
 }

@@ -46,6 +46,8 @@ pub struct ReplayCounts {
     pub frames: Vec<u64>,
     /// When the first frame was taken.
     pub started: Option<MonoNs>,
+    /// File and line of the snapshot that the feed holds, or held last.
+    held: (u16, u64),
 }
 
 /// Where something could not be read.
@@ -157,14 +159,8 @@ impl ReplayFeed {
                     held.fill(&entry, symbol);
                     return true;
                 }
-                counts.frame(entry.file);
                 select_venue(line, venues, entry.file);
-                let errors = line.feed.counters().errors;
-                line.take(entry.frame, entry.recv, symbol);
-                if line.feed.counters().errors > errors {
-                    let place = FaultPlace::of_line(names, entry.file, entry.number);
-                    counts.note(place, |place| format!("{place}: {}", line.error_text()));
-                }
+                counts.take(line, names, &entry, symbol);
                 true
             }
             Some(Entry::Fault(fault)) => {
@@ -198,9 +194,27 @@ impl ReplayFeed {
             return false;
         };
         self.line.shift = DurationNs(self.line.shift.0.saturating_add(span));
-        self.line.reset_session(first);
+        let Self {
+            line,
+            counts,
+            names,
+            ..
+        } = self;
+        counts.watch(line, names, None, |line| line.reset_session(first));
         self.recording.rewind();
         true
+    }
+
+    /// Ends the input; what still waited for something in it is told.
+    #[cold]
+    fn end(&mut self) {
+        let Self {
+            line,
+            counts,
+            names,
+            ..
+        } = self;
+        counts.watch(line, names, None, FeedLine::end);
     }
 
     /// Takes a turn's frames as one commit.
@@ -213,7 +227,7 @@ impl ReplayFeed {
         }
         for _ in 0..FRAMES_PER_TURN {
             if !self.step() {
-                self.line.end();
+                self.end();
                 break;
             }
             if self.line.unflushed() >= COMMIT_CELLS {
@@ -242,7 +256,7 @@ impl ReplayFeed {
                     return if taken == 0 { Turn::Idle } else { Turn::Worked };
                 }
             } else if !self.step() {
-                self.line.end();
+                self.end();
             }
         }
         Turn::Worked
@@ -274,15 +288,17 @@ impl ReplayFeed {
             held,
             ..
         } = self;
-        counts.frame(held.file);
         select_venue(line, venues, held.file);
         let symbol = (!held.symbol.is_empty()).then_some(held.symbol.as_str());
-        let errors = line.feed.counters().errors;
-        line.take(&held.frame, held.recv, symbol);
-        if line.feed.counters().errors > errors {
-            let place = FaultPlace::of_line(names, held.file, held.number);
-            counts.note(place, |place| format!("{place}: {}", line.error_text()));
-        }
+        let entry = Line {
+            number: held.number,
+            file: held.file,
+            offset_bytes: 0,
+            recv: held.recv,
+            frame: &held.frame,
+            url: None,
+        };
+        counts.take(line, names, &entry, symbol);
         held.is_full = false;
         true
     }
@@ -345,6 +361,47 @@ impl ReplayCounts {
     fn frame(&mut self, file: u16) {
         if let Some(count) = self.frames.get_mut(usize::from(file)) {
             *count += 1;
+        }
+    }
+
+    /// Takes a line's frame down the feed's line.
+    #[inline]
+    fn take(
+        &mut self,
+        line: &mut FeedLine,
+        names: &[String],
+        entry: &Line<'_>,
+        symbol: Option<&str>,
+    ) {
+        self.frame(entry.file);
+        let place = (entry.file, entry.number);
+        self.watch(line, names, Some(place), |line| {
+            line.take(entry.frame, entry.recv, symbol);
+        });
+    }
+
+    /// Has the feed do something with the frame of this place, and keeps the words of what is wrong: with it, or with
+    /// a snapshot that was held.
+    #[inline]
+    fn watch(
+        &mut self,
+        line: &mut FeedLine,
+        names: &[String],
+        place: Option<(u16, u64)>,
+        work: impl FnOnce(&mut FeedLine),
+    ) {
+        let errors = line.feed.counters().errors;
+        work(line);
+        if line.feed.counters().errors > errors {
+            let is_of_last = line.feed.faulty_frame() == line.feed.counters().frames;
+            let (file, number) = place.filter(|_| is_of_last).unwrap_or(self.held);
+            let place = FaultPlace::of_line(names, file, number);
+            self.note(place, |place| format!("{place}: {}", line.error_text()));
+        }
+        if let Some(place) = place
+            && line.feed.holds_last_frame()
+        {
+            self.held = place;
         }
     }
 

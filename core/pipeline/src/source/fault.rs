@@ -55,6 +55,8 @@ pub struct Frameless {
     pub file: PathBuf,
     /// Its lines that are not empty.
     pub lines: u64,
+    /// What its content is instead, where its first bytes say so.
+    pub looks_like: Option<&'static str>,
     /// What is wrong with the first of them.
     pub first: Option<LineFault>,
     /// Where the file is damaged, if it is.
@@ -121,7 +123,9 @@ impl fmt::Display for LineFaultKind {
                 );
             }
             Self::NoTime => "a frame without receive time",
-            Self::Time => "an unreadable receive time",
+            Self::Time => {
+                "an unreadable receive time: wanted are ns and a space, or seconds and a colon"
+            }
             Self::NoFrame => "a receive time without a frame",
             Self::Cut => "the file ends within this line",
             Self::TooLong => "longer than line_bytes_max",
@@ -153,6 +157,9 @@ impl fmt::Display for Frameless {
             Some(first) => {
                 let lines = self.lines;
                 write!(f, "none of its {lines} lines is one; {file}:{first}")?;
+                if let Some(content) = self.looks_like {
+                    write!(f, "; it looks like {content}")?;
+                }
             }
         }
         match &self.damage {

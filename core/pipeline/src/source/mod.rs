@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use claire_types::WallNs;
 use cursor::{Cursor, Head, LineHead};
 use std::path::Path;
+use unpack::Packing;
 
 pub use fault::{Damage, Frameless, LineFault, LineFaultKind, SourceError};
 pub use file::RecordedFile;
@@ -207,6 +208,7 @@ impl Recording {
         let mut frameless = Frameless {
             file: content.path().to_owned(),
             lines: 0,
+            looks_like: looks_like(content.content()),
             first: None,
             damage: content.damage().cloned(),
         };
@@ -322,6 +324,16 @@ fn line_of<'a>(content: &'a [u8], line: &LineHead) -> Line<'a> {
         recv: line.recv,
         frame: &content[line.frame.clone()],
         url,
+    }
+}
+
+/// Returns what the content of a file without a frame is, where its first bytes say so.
+fn looks_like(content: &[u8]) -> Option<&'static str> {
+    match (Packing::of(content), content) {
+        (Packing::Gzip, _) => Some("an archive in an archive (gzip): unpack it once"),
+        (Packing::Zstd, _) => Some("an archive in an archive (zstd): unpack it once"),
+        (_, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => Some("UTF-16 text: write it as UTF-8"),
+        (Packing::Plain, _) => None,
     }
 }
 

@@ -38,6 +38,8 @@ pub struct FrameContent {
     pub foreign: u64,
     /// An answer or notice without market data.
     pub is_control: bool,
+    /// A snapshot that names no symbol, where nothing says whose it is.
+    pub is_bare: bool,
     /// What was read last when the frame turned out to be wrong, if that much was read.
     pub place: Option<Place>,
 }
@@ -50,6 +52,7 @@ impl FrameContent {
         self.instruments.clear();
         self.foreign = 0;
         self.is_control = false;
+        self.is_bare = false;
         self.place = None;
     }
 }
@@ -320,6 +323,7 @@ impl Reader<'_, '_> {
             self.place(symbol)?
         } else {
             let place = self.context.bare;
+            self.content.is_bare = place.is_none();
             place.ok_or_else(|| data.error(FrameFault::Symbol))?
         };
         self.content.place = Some(place);
