@@ -166,6 +166,7 @@ fn play(case: &str) -> ! {
     );
     let failure = claire_cli::command::replay::failure_of(error);
     claire_cli::output::complain(&failure);
+    claire_cli::stderr::flush(claire_cli::stderr::FLUSH_MAX);
     std::process::exit(failure.exit as i32);
 }
 
