@@ -15,7 +15,22 @@ struct Run {
 
 impl Run {
     fn new(seconds: u32, strategy: &str, more: &[&str]) -> Self {
+        Self::within(
+            tempfile::tempdir().expect("a folder"),
+            seconds,
+            strategy,
+            more,
+        )
+    }
+
+    /// Runs a script of this text.
+    fn of_script(seconds: u32, text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("own.rhai"), text).expect("writable");
+        Self::within(folder, seconds, "./own.rhai", &[])
+    }
+
+    fn within(folder: tempfile::TempDir, seconds: u32, strategy: &str, more: &[&str]) -> Self {
         let file = program::made(folder.path(), 11, seconds);
         let name = file.file_name().map(PathBuf::from).expect("a name");
         let arguments = [&["--strategy", strategy, "--journal", "run"], more].concat();
@@ -119,6 +134,61 @@ fn a_taker_fill_is_told_from_the_market_event_to_the_position() {
         let (_, other, _) = run.explain(&id);
         assert_eq!(other["order"], value["order"], "{id}");
     }
+}
+
+#[test]
+fn a_protection_that_went_off_is_told_from_the_market_event_to_the_position() {
+    let run = Run::of_script(
+        60,
+        "fn init(m) { #{ } }
+        fn on_trade(m, trade) {
+            if !m.is_flat || m.stale || m.working_buy > 0.0 { return; }
+            m.buy(m.qty_for(500.0), \"in\");
+            m.protect(m.bid - 5 * m.tick, m.ask + 4000 * m.tick, \"no lower\");
+        }",
+    );
+    let went_off = |value: &Value| {
+        let reason = step(value, "order")["facts"]["reason"].as_str();
+        reason.is_some_and(|reason| reason.starts_with("protection stop "))
+            && kinds(value).len() <= 9
+    };
+    let (value, text) = first(&run, "filled", went_off);
+    let mut told = kinds(&value);
+    // The event that it went off by, and the one that the fill was decided by; one where they are the same.
+    assert_eq!(told.remove(0), "market", "{text}");
+    told.retain(|kind| *kind != "market");
+    let way = [
+        "signal", "decision", "order", "event", "fill", "event", "position",
+    ];
+    assert_eq!(told, way, "{text}");
+    let (order, fill) = (
+        &step(&value, "order")["facts"],
+        &step(&value, "fill")["facts"],
+    );
+    assert_eq!(
+        (&order["side"], &order["flags"]),
+        (&"sell".into(), &"REDUCE_ONLY".into())
+    );
+    assert_eq!(
+        step(&value, "market")["seq"],
+        step(&value, "decision")["seq"]
+    );
+    assert_eq!(fill["closed_qty"], fill["qty"]);
+    assert_eq!(step(&value, "position")["facts"]["qty"], "0");
+    // The stop that it names was reached by the market event that it is told after.
+    let reason = order["reason"].as_str().expect("a text");
+    let stop = reason.trim_start_matches("protection stop ");
+    let (stop, rest) = stop.split_once(": ").expect("the strategy's own reason");
+    assert_eq!(rest, "no lower");
+    let stop: f64 = stop.parse().expect("a price");
+    let mid = order["mid"]
+        .as_str()
+        .and_then(|mid| mid.parse::<f64>().ok());
+    assert!(mid.is_some_and(|mid| mid < stop + 1.0), "{text}");
+    assert!(text.contains(reason), "{text}");
+    // The same by the fill's number.
+    let (_, other, _) = run.explain(&format!("f{}", fill["fill_id"]));
+    assert_eq!(other["order"], value["order"]);
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub(crate) struct Compiled {
 pub(crate) struct Code {
     /// How it is entered.
     pub entry: Entry,
+    /// Operations that the interpreter counts at most for a call, loops and calls within left out.
+    pub operations: u64,
     /// It may change the state.
     pub changes: bool,
     /// Fields whose arrays it may change.
@@ -132,6 +134,7 @@ impl Compiled {
         let facts = machine.plan().function(id);
         *place = Some(Code {
             entry,
+            operations: facts.operations,
             changes: facts.changes,
             arrays: facts.arrays.iter().copied().collect(),
         });

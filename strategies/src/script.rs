@@ -4,7 +4,7 @@
 //! that runs it with the same parameters. Only [`Script::load`] reads a file.
 
 use crate::backend::{Compiled, HandlerState};
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Source};
 use crate::{Limits, Parameter, Value, check, constants, sandbox};
 use claire_engine::strategy::Handlers;
 use rhai::{AST, Dynamic, Engine, Module, OptimizationLevel};
@@ -89,12 +89,17 @@ impl Script {
     }
 
     /// Compiles a text under these limits.
-    fn compile_within(
+    pub(crate) fn compile_within(
         limits: &Limits,
         name: &str,
         source: Source<'_>,
         overrides: &[(String, Value)],
     ) -> Result<Self, Vec<Diagnostic>> {
+        let source = Source {
+            // Editors on some systems write it before the text.
+            text: source.text.strip_prefix('\u{feff}').unwrap_or(source.text),
+            ..source
+        };
         let mut engine = sandbox::engine(limits);
         let parsed = engine.compile(source.text);
         let parsed = parsed.map_err(|fault| vec![check::not_parsed(source, &fault)])?;
@@ -102,7 +107,13 @@ impl Script {
         let handlers = check::outline(source, &parsed, &mut diagnostics);
         check::bodies(source, &parsed, &mut diagnostics);
         if !diagnostics.is_empty() {
-            return Err(sorted(diagnostics));
+            let is_all = diagnostics.len() < DIAGNOSTICS_MAX;
+            let mut told = sorted(diagnostics);
+            if !is_all {
+                let message = format!("only the first {DIAGNOSTICS_MAX} mistakes are told");
+                told.push(Diagnostic::of_file(source.file, message));
+            }
+            return Err(told);
         }
         let found = constants::evaluate(limits, source, &parsed, overrides).map_err(sorted)?;
         let mut constants: Vec<(String, Dynamic)> = sandbox::constants().into_iter().collect();

@@ -6,6 +6,7 @@ use super::Functions;
 use crate::api::reference::usage;
 use crate::compile::ir::Type;
 use crate::constants::PARAM_COUNTS;
+use crate::diagnostic::DIAGNOSTICS_MAX;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::names::did_you_mean;
 use crate::sandbox::{Catalogue, Kind};
@@ -501,8 +502,11 @@ impl<'a> Body<'a> {
     }
 
     fn tell(&mut self, at: Position, message: impl Into<String>, hint: Option<String>) {
-        self.diagnostics
-            .push(self.known.source.at(at, message).with_hint(hint));
+        // A text of faults alone would take hours to tell, and nobody would read on.
+        if self.diagnostics.len() < DIAGNOSTICS_MAX {
+            self.diagnostics
+                .push(self.known.source.at(at, message).with_hint(hint));
+        }
     }
 }
 

@@ -6,13 +6,14 @@
 mod body;
 mod schema;
 
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Source};
 use crate::names::{did_you_mean, nearest};
 use crate::sandbox::{Catalogue, DISABLED_SYMBOLS, Kind};
 use body::Body;
 use claire_engine::strategy::Handlers;
 use rhai::{
-    AST, ASTFlags, ASTNode, Expr, FnPtr, ParseError, ParseErrorType, Position, ScriptFuncDef, Stmt,
+    AST, ASTFlags, ASTNode, Expr, FnPtr, LexError, ParseError, ParseErrorType, Position,
+    ScriptFuncDef, Stmt,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,9 @@ pub(crate) fn outline(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Handlers {
     for statement in ast.statements() {
+        if diagnostics.len() == DIAGNOSTICS_MAX {
+            break;
+        }
         top_level(source, statement, diagnostics);
     }
     let mut handlers = Handlers::default();
@@ -149,6 +153,13 @@ pub(crate) fn captures_any(ast: &AST, is_one: impl Fn(&str) -> bool) -> bool {
 
 fn parse_hint(fault: &ParseErrorType) -> Option<String> {
     let text = fault.to_string();
+    if let ParseErrorType::BadInput(LexError::UnexpectedInput(input)) = fault
+        && input.chars().any(|c| !c.is_ascii())
+    {
+        return Some(
+            "names are of a to z, A to Z, digits and `_`; all else is for texts".to_owned(),
+        );
+    }
     let is_of = |symbol: &&str| text.contains(&format!("'{symbol}'"));
     let hint = match DISABLED_SYMBOLS.into_iter().find(is_of)? {
         "print" | "debug" => "write `note(\"text {}\", value)`; it goes on the record",

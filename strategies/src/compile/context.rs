@@ -18,13 +18,13 @@ pub(crate) struct Context<'call> {
     exit: u32,
     /// Functions of the script that have not returned.
     depth: u32,
-    /// Turns until machine code must look at its budget again.
-    turns: i64,
+    /// Operations until machine code must look at its budget again.
+    operations: i64,
     /// The state's slots, a word each.
     slots: *mut u64,
     /// The market that the handler was called for.
     market: u64,
-    /// Turns of the budget beyond `turns`.
+    /// Operations of the budget beyond `operations`.
     fuel: u64,
     desk: &'call mut (dyn Desk + 'static),
     scratch: &'call mut Scratch,
@@ -57,29 +57,29 @@ impl<'call> Context<'call> {
     pub(crate) const EXIT: i32 = offset_of!(Context<'static>, exit) as i32;
     /// Offset of the depth, an `i32`.
     pub(crate) const DEPTH: i32 = offset_of!(Context<'static>, depth) as i32;
-    /// Offset of the turns, an `i64`.
-    pub(crate) const TURNS: i32 = offset_of!(Context<'static>, turns) as i32;
+    /// Offset of the operations, an `i64`.
+    pub(crate) const OPERATIONS: i32 = offset_of!(Context<'static>, operations) as i32;
     /// Offset of the pointer to the slots.
     pub(crate) const SLOTS: i32 = offset_of!(Context<'static>, slots) as i32;
     /// Offset of the market's word.
     pub(crate) const MARKET: i32 = offset_of!(Context<'static>, market) as i32;
 
-    /// Returns the context of a call that may take `turns_max` turns of loops and calls.
+    /// Returns the context of a call whose loops and calls may take `operations_max` operations.
     pub(crate) fn new(
         desk: &'call mut (dyn Desk + 'static),
         scratch: &'call mut Scratch,
         slots: &'call mut [u64],
         market: InstrumentId,
-        turns_max: u64,
+        operations_max: u64,
     ) -> Self {
-        let turns = turns_max.min(TURNS_UNTIL_LOOK);
+        let operations = operations_max.min(OPERATIONS_UNTIL_LOOK);
         Self {
             exit: Exit::None as u32,
             depth: 0,
-            turns: turns as i64,
+            operations: operations as i64,
             slots: slots.as_mut_ptr(),
             market: market_word(market),
-            fuel: turns_max - turns,
+            fuel: operations_max - operations,
             desk,
             scratch,
         }
@@ -145,21 +145,21 @@ impl<'call> Context<'call> {
         self.desk.facts(market_of(market))
     }
 
-    /// Takes the next turns from the budget, asks the poll, and tells by the exit whether the call goes on.
+    /// Takes the next operations from the budget, asks the poll, and tells by the exit whether the call goes on.
     ///
-    /// The turns that were taken beyond the last are of the next ones.
+    /// Those that were taken beyond the last are of the next ones.
     pub(crate) fn look(&mut self) {
         if sandbox::is_told_to_stop() {
             return self.leave(Exit::Cut);
         }
-        let beyond = self.turns.min(0).unsigned_abs();
-        let turns = self.fuel.min(beyond.max(TURNS_UNTIL_LOOK));
-        if turns < beyond {
-            // The interpreter runs out of operations, too, and says where; or it does not, and runs on.
+        let beyond = self.operations.min(0).unsigned_abs();
+        let operations = self.fuel.min(beyond.max(OPERATIONS_UNTIL_LOOK));
+        if operations < beyond {
+            // Machine code counts as many as the interpreter at least: that decides, by its own count.
             return self.leave(Exit::Side);
         }
-        self.fuel -= turns;
-        self.turns += turns as i64;
+        self.fuel -= operations;
+        self.operations += operations as i64;
     }
 }
 
@@ -194,8 +194,9 @@ pub(crate) const fn market_of(word: u64) -> InstrumentId {
     InstrumentId(word as u16)
 }
 
-/// Turns of loops and calls between two looks at the budget and the poll.
-const TURNS_UNTIL_LOOK: u64 = 256;
+/// Operations of loops and calls between two looks at the budget and the poll: a call of the interface is 3 at
+/// least, so 341 calls.
+const OPERATIONS_UNTIL_LOOK: u64 = 1_024;
 /// Bits of a denial's code in an order's word.
 const CODE_BITS: u32 = 7;
 const CODE_SHIFT: u32 = u64::BITS - CODE_BITS;

@@ -93,6 +93,8 @@ pub struct Function {
     pub parameters: usize,
     /// What it returns.
     pub returns: Type,
+    /// Operations that the interpreter counts at most for a call, each loop taken for one turn.
+    pub operations: u64,
     /// Its statements; a value falls off the end by [`Statement::Return`].
     pub body: Block,
 }
@@ -144,8 +146,10 @@ pub enum Statement {
         /// Where no case holds.
         otherwise: Block,
     },
-    /// Repeats until a `Break`; each turn costs fuel.
+    /// Repeats until a `Break`; each turn is paid from the call's budget.
     Loop {
+        /// Operations that the interpreter counts at most for a turn, each loop within taken for one turn.
+        operations: u64,
         /// The body of a turn.
         body: Block,
         /// Runs after the body and on `Continue`: a counter's step, a `do` loop's condition.

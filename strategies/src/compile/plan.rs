@@ -16,6 +16,8 @@ pub(crate) struct Plan {
 /// What is known of a function and of those that it calls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
+    /// Operations that the interpreter counts at most for a call, loops and calls within left out.
+    pub operations: u64,
     /// It may change the desk.
     pub acts: bool,
     /// It may give a field a value, or change a field's array.
@@ -54,6 +56,7 @@ impl Plan {
     /// Returns what is known of a function.
     pub(crate) fn function(&self, id: FunctionId) -> &Facts {
         static NOTHING: Facts = Facts {
+            operations: u64::MAX,
             acts: true,
             changes: true,
             arrays: BTreeSet::new(),
@@ -76,51 +79,6 @@ impl Plan {
         });
         acts
     }
-}
-
-/// Returns the turns that a block costs each time it runs, loops within it left out: one, and one for each call
-/// of the interface. A call may take long, and the budget's clock is asked by turns.
-pub(super) fn turns(blocks: &[&Block]) -> i64 {
-    let of_blocks = blocks.iter().copied().flatten();
-    1 + of_blocks.map(natives).sum::<i64>()
-}
-
-/// Returns how many calls of the interface a statement makes at most, those in loops left out.
-fn natives(statement: &Statement) -> i64 {
-    let all = |block: &Block| block.iter().map(natives).sum::<i64>();
-    match statement {
-        Statement::Loop { .. } => 0,
-        Statement::If(condition, yes, no) => natives_in(condition) + all(yes).max(all(no)),
-        Statement::Switch {
-            of,
-            blocks,
-            otherwise,
-            ..
-        } => {
-            let longest = blocks.iter().chain([otherwise]).map(all).max();
-            natives_in(of) + longest.unwrap_or(0)
-        }
-        Statement::Do(value)
-        | Statement::Set(_, value)
-        | Statement::SetField(_, value)
-        | Statement::Return(Some(value)) => natives_in(value),
-        Statement::SetItem {
-            array,
-            index,
-            value,
-        } => natives_in(array) + natives_in(index) + natives_in(value),
-        Statement::Break | Statement::Continue | Statement::Return(None) | Statement::SideExit => 0,
-    }
-}
-
-fn natives_in(of: &Expression) -> i64 {
-    let mut count = 0;
-    walk::expression(of, &mut |seen| {
-        if let Seen::Expression(of) = seen {
-            count += i64::from(matches!(of.kind, Kind::Native(..) | Kind::NativeMany(..)));
-        }
-    });
-    count
 }
 
 /// Returns whether an expression makes arrays that last until the end of its statement.
@@ -177,7 +135,10 @@ pub(super) fn is_act(definition: &Definition) -> bool {
 }
 
 fn facts(program: &Program, function: &Function) -> Facts {
-    let mut facts = Facts::default();
+    let mut facts = Facts {
+        operations: function.operations,
+        ..Facts::default()
+    };
     walk::block(&function.body, &mut |seen| match seen {
         Seen::Statement(Statement::SetField(field, _)) => {
             facts.changes = true;

@@ -50,7 +50,7 @@ pub(super) fn statement<'a>(of: &'a Statement, visit: &mut dyn FnMut(Seen<'a>)) 
             blocks.iter().for_each(|one| block(one, visit));
             block(otherwise, visit);
         }
-        Statement::Loop { body, step } => {
+        Statement::Loop { body, step, .. } => {
             block(body, visit);
             block(step, visit);
         }

@@ -67,6 +67,11 @@ impl RhaiStrategy {
         &self.script
     }
 
+    /// Returns the backend it was made for.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
     fn init(&mut self, desk: &mut LentDesk) -> Result<(), Fault> {
         let market = primary(desk)?;
         let options = CallFnOptions::new().eval_ast(false);
@@ -104,14 +109,18 @@ impl RhaiStrategy {
         let Some(desk) = desk.as_mut() else {
             return Ok(false);
         };
-        let turns_max = self.script.limits().operations_max;
+        // What may run out of operations is the interpreter's from the start.
+        let limits = self.script.limits();
+        let Some(operations_max) = limits.operations_max.checked_sub(code.operations) else {
+            return Ok(false);
+        };
         match enter(
             code,
             event,
             desk,
             &mut self.state,
             &mut self.scratch,
-            turns_max,
+            operations_max,
         ) {
             Exit::None => Ok(true),
             Exit::Side => {
@@ -268,7 +277,7 @@ fn enter(
     desk: &mut (dyn Desk + 'static),
     state: &mut Store,
     scratch: &mut Scratch,
-    turns_max: u64,
+    operations_max: u64,
 ) -> Exit {
     let (market, argument) = match event {
         StrategyEvent::Book { market } => (*market, 0),
@@ -288,7 +297,7 @@ fn enter(
     } else {
         state.slots()
     };
-    let mut context = Context::new(desk, scratch, slots, market, turns_max);
+    let mut context = Context::new(desk, scratch, slots, market, operations_max);
     let word = context.market_word();
     (code.entry)(&mut context, word, argument);
     let exit = context.exit();

@@ -42,6 +42,38 @@ fn several_mistakes_are_told_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn a_text_full_of_mistakes_is_told_in_part() {
+    for (head, mistake) in [
+        ("fn on_book(m) {\n", "this.b = 1;\n"),
+        ("fn on_book(m) {", "this.b = 1;"),
+        ("fn on_book(m) { }", "let a = 1;\n"),
+    ] {
+        let tail = if head.contains('}') { "" } else { "}" };
+        let source = format!(
+            "fn init(m) {{ #{{ }} }}\n{head}{}{tail}",
+            mistake.repeat(20_000)
+        );
+        let all = diagnostics(&source, &[]);
+        assert_eq!(all.len(), 101, "{head}");
+        assert_eq!(all[100].message, "only the first 100 mistakes are told");
+        let bytes: usize = all.iter().map(|of| of.to_string().len()).sum();
+        assert!(bytes < 100_000, "{head}: {bytes}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_line_ends_of_other_systems_are_no_mistakes() {
+    let text = format!("\u{feff}{}", OK.replace('\n', "\r\n"));
+    let script = Script::compile("a", &text, &[]).expect("it is right");
+    assert!(script.source().starts_with("fn init"));
+    let wrong = text.replace("on_book(m) { }", "on_book(m) { m.by(1); }");
+    assert_eq!(diagnostics(&wrong, &[])[0].line, 2);
+    let within = OK.replace("{ }", "{ \u{feff} }");
+    let told = diagnostics(&within, &[])[0].to_string();
+    assert!(told.starts_with("error: unexpected '\\u{feff}'"), "{told}");
+}
+
+#[test]
 fn what_is_right_is_not_complained_about() {
     let sources = [
         "fn init(m) { #{ a: 1 } } fn on_book(m) { this.a += 1; let f = |x| x + this_one(); f.call(1); } fn this_one() { 1 }",
@@ -155,6 +187,12 @@ fn a_link_is_followed_and_a_broken_one_named() {
 
 /// Sources, and what is said of each.
 const MISTAKES: &[(&str, &[&str])] = &[
+    (
+        "fn init(m) { #{ größe: 0 } }\nfn on_book(m) { }",
+        &[
+            "1:19 unexpected 'ö' (names are of a to z, A to Z, digits and `_`; all else is for texts)",
+        ],
+    ),
     (
         "fn init(m) { #{} }\nfn on_book(m) { let x = ; }",
         &["2:25 unexpected ';'"],

@@ -122,7 +122,7 @@ fn limits(page: &mut String) {
     let limits = Limits::default();
     let rows = [
         (
-            "operations of an interpreted call, turns of loops of a compiled one",
+            "operations of a call, as the interpreter counts them, compiled or not",
             limits.operations_max,
         ),
         (

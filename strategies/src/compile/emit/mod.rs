@@ -13,7 +13,7 @@ mod statements;
 
 use super::context::Context;
 use super::ir::{Expression, Function, FunctionId, Kind, Program, Type};
-use super::plan::{Plan, turns};
+use super::plan::Plan;
 use super::support;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -209,7 +209,7 @@ impl<'a> Emitter<'a> {
             self.code.def_var(local, value);
         }
         if !self.function.is_handler {
-            self.charge(turns(&[&self.function.body]));
+            self.charge(self.function.operations);
         }
     }
 
@@ -244,16 +244,17 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Takes turns from the budget.
-    fn charge(&mut self, count: i64) {
-        let turns = self
+    /// Takes operations from the budget.
+    fn charge(&mut self, operations: u64) {
+        let count = i64::try_from(operations).unwrap_or(i64::MAX);
+        let budget = self
             .code
             .ins()
-            .load(types::I64, plain(), self.context, Context::TURNS);
-        let left = self.code.ins().iadd_imm_s(turns, -count);
+            .load(types::I64, plain(), self.context, Context::OPERATIONS);
+        let left = self.code.ins().iadd_imm_s(budget, -count);
         self.code
             .ins()
-            .store(plain(), left, self.context, Context::TURNS);
+            .store(plain(), left, self.context, Context::OPERATIONS);
         let is_out = self.code.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
         let (look, go) = (self.code.create_block(), self.code.create_block());
         self.code.set_cold_block(look);

@@ -3,7 +3,7 @@
 use super::{Emitter, Path, Turns, fixed, plain};
 use crate::compile::context::Context;
 use crate::compile::ir::{Block, Expression, FieldId, Kind, Local, Statement, Type};
-use crate::compile::plan::{expression_makes_arrays, is_fresh, makes_arrays, turns as cost};
+use crate::compile::plan::{expression_makes_arrays, is_fresh, makes_arrays};
 use crate::compile::support;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Switch;
@@ -30,7 +30,11 @@ impl Emitter<'_> {
             } => {
                 self.switch(of, cases, blocks, otherwise);
             }
-            Statement::Loop { body, step } => self.turns(body, step),
+            Statement::Loop {
+                operations,
+                body,
+                step,
+            } => self.turns(*operations, body, step),
             Statement::Break => self.end_turn(|turns| {
                 turns.is_left = true;
                 turns.after
@@ -208,7 +212,7 @@ impl Emitter<'_> {
         self.join(&ends);
     }
 
-    fn turns(&mut self, body: &Block, step: &Block) {
+    fn turns(&mut self, operations: u64, body: &Block, step: &Block) {
         let (turn, next, after) = (
             self.code.create_block(),
             self.code.create_block(),
@@ -221,7 +225,7 @@ impl Emitter<'_> {
         let head = self.path();
         self.code.ins().jump(turn, &[]);
         self.code.switch_to_block(turn);
-        self.charge(cost(&[body, step]));
+        self.charge(operations);
         self.loops.push(Turns {
             step: next,
             after,

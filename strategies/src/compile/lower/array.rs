@@ -92,6 +92,7 @@ impl Body<'_, '_> {
         let is_equal = operator::binary("==", item, wanted, at)?;
         let is_found = vec![Statement::Set(found, here()), Statement::Break];
         before.push(Statement::Loop {
+            operations: SEARCH,
             body: vec![
                 loops::break_unless(loops::compare(Comparison::Less, here(), length)),
                 Statement::If(is_equal, is_found, Block::new()),
@@ -152,3 +153,6 @@ fn changing(name: &str) -> Option<ArrayCall> {
         _ => return None,
     })
 }
+
+/// Operations of a look at an item: one, of the comparison.
+const SEARCH: u64 = 1;

@@ -1,8 +1,8 @@
 //! `while`, `loop`, `do`, `for`, and leaving them.
 
 use super::{
-    Block, Body, Expression, Holds, Kind, Loop, Lowering, Outcome, Statement, Type, Want, operator,
-    order, unsupported, word,
+    Block, Body, Expression, Holds, Kind, Loop, Lowering, Outcome, Statement, Type, Want, cost,
+    operator, order, unsupported, word,
 };
 use crate::compile::ir::{Binary, Comparison};
 use rhai::{Expr, FlowControl, Ident, Position, StmtBlock};
@@ -23,7 +23,8 @@ impl Body<'_, '_> {
             body.push(break_unless(condition));
         }
         let (_, left) = self.turn(&flow.body, &mut body, wants)?;
-        self.finish_loop(body, Block::new(), left, is_endless, at, out)
+        let turns = repeated(flow, body, Block::new());
+        self.finish_loop(turns, left, is_endless, at, out)
     }
 
     /// Lowers `do`. A `continue` in it begins the next turn without a look at the condition, as in Rhai.
@@ -50,7 +51,8 @@ impl Body<'_, '_> {
                 break_unless(condition)
             });
         }
-        self.finish_loop(body, Block::new(), left, is_endless, at, out)
+        let turns = repeated(flow, body, Block::new());
+        self.finish_loop(turns, left, is_endless, at, out)
     }
 
     /// Lowers `for`.
@@ -84,7 +86,7 @@ impl Body<'_, '_> {
         body.push(Statement::Set(item, value));
         body.append(&mut inner);
         step.append(&mut step_count);
-        self.finish_loop(body, step, left, false, at, out)
+        self.finish_loop(repeated(flow, body, step), left, false, at, out)
     }
 
     /// Lowers the body of a turn.
@@ -116,14 +118,13 @@ impl Body<'_, '_> {
 
     fn finish_loop(
         &mut self,
-        body: Block,
-        step: Block,
+        turns: Statement,
         left: Loop,
         is_endless: bool,
         at: Position,
         out: &mut Block,
     ) -> Lowering<Outcome> {
-        out.push(Statement::Loop { body, step });
+        out.push(turns);
         if is_endless && !left.has_break {
             return Ok(Outcome::Leaves);
         }
@@ -185,6 +186,15 @@ impl Body<'_, '_> {
             Statement::Continue
         });
         Ok(())
+    }
+}
+
+/// Returns the statement that repeats the turns of a loop.
+fn repeated(flow: &FlowControl, body: Block, step: Block) -> Statement {
+    Statement::Loop {
+        operations: cost::turn(flow),
+        body,
+        step,
     }
 }
 

@@ -12,6 +12,7 @@ mod builtin;
 mod call;
 mod chain;
 mod constant;
+mod cost;
 mod loops;
 mod operator;
 mod order;
@@ -135,6 +136,11 @@ impl<'s, 'a> Body<'s, 'a> {
     /// Lowers the function.
     pub(crate) fn lower(mut self, source: &Rc<Source>, wants: Want) -> Lowering<Function> {
         self.wants = wants;
+        let operations = cost::function(&source.statements);
+        if !self.script.may_compile(operations) {
+            let reason = format!("`{}` is too long to be compiled", source.name);
+            return unsupported(source.position, reason);
+        }
         self.declare_parameters(source);
         let mut body = Block::new();
         let outcome = self.statements(&source.statements, &mut body, wants)?;
@@ -154,6 +160,7 @@ impl<'s, 'a> Body<'s, 'a> {
             locals: slots.map(|of| of.unwrap_or(Type::Bool)).collect(),
             parameters: self.parameters.len(),
             returns,
+            operations,
             body,
         };
         Ok(function)

@@ -202,6 +202,7 @@ fn functions_take_arrays_by_value_and_return_them() {
     );
     let length = of(Type::Int, Kind::Length(Box::new(call)));
     let turn = Statement::Loop {
+        operations: 1,
         body: vec![
             set(
                 2,
@@ -245,6 +246,7 @@ fn a_call_of_too_many_arrays_or_items_leaves() {
         vec![local(1, Type::Ints), int(1)],
     ));
     let body = vec![Statement::Loop {
+        operations: 1,
         body: vec![push],
         step: vec![],
     }];

@@ -172,6 +172,7 @@ fn a_loop_that_acts_asks_again_in_every_turn() {
     let body = vec![
         Statement::SetField(FieldId(0), fact(BID)),
         Statement::Loop {
+            operations: 1,
             body: vec![
                 Statement::If(is_done, vec![Statement::Break], vec![]),
                 Statement::SetField(FieldId(0), fact(BID)),

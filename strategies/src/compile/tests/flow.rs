@@ -88,6 +88,7 @@ fn loops_break_continue_and_step() {
     let body = vec![
         Statement::Set(Local(1), int(0)),
         Statement::Loop {
+            operations: 1,
             body: vec![
                 Statement::If(is(n(), 10), vec![Statement::Break], vec![]),
                 count(0),
@@ -105,6 +106,7 @@ fn loops_break_continue_and_step() {
 fn loops_within_loops_and_returns_from_within() {
     let (i, j) = (|| local(1, Type::Int), || local(2, Type::Int));
     let inner = Statement::Loop {
+        operations: 1,
         body: vec![
             Statement::If(is(j(), 3), vec![Statement::Break], vec![]),
             count(0),
@@ -122,6 +124,7 @@ fn loops_within_loops_and_returns_from_within() {
     let body = vec![
         Statement::Set(Local(1), int(0)),
         Statement::Loop {
+            operations: 1,
             body: vec![Statement::Set(Local(2), int(0)), inner],
             step: vec![Statement::Set(Local(1), add(i(), int(1)))],
         },
@@ -162,8 +165,9 @@ fn shortcuts_evaluate_the_second_where_the_first_says_too_little() {
     }
 }
 
-fn endless() -> Block {
+fn endless(operations: u64) -> Block {
     vec![Statement::Loop {
+        operations,
         body: vec![count(0)],
         step: vec![],
     }]
@@ -176,7 +180,7 @@ fn an_endless_loop_leaves_when_its_turns_are_used_up() {
         ..Limits::default()
     };
     let mut run = Run::within(
-        &program(&[Type::Int], vec![handler(&[], endless())]),
+        &program(&[Type::Int], vec![handler(&[], endless(1))]),
         &limits,
     );
     let mut slots = [0];
@@ -192,7 +196,7 @@ fn a_poll_that_says_stop_cuts_the_call() {
         told.set(told.get() + 1);
         told.get() == 3
     })));
-    let mut run = Run::new(&program(&[Type::Int], vec![handler(&[], endless())]));
+    let mut run = Run::new(&program(&[Type::Int], vec![handler(&[], endless(4))]));
     let mut slots = [0];
     let exit = run.call(&mut slots);
     sandbox::poll_with(None);

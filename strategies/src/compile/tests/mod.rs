@@ -75,6 +75,7 @@ fn handler(locals: &[Type], body: Block) -> Function {
         locals: all,
         parameters: 1,
         returns: Type::Unit,
+        operations: 1,
         body,
     }
 }
@@ -87,6 +88,7 @@ fn function(parameters: &[Type], locals: &[Type], returns: Type, body: Block) ->
         locals: parameters.iter().chain(locals).copied().collect(),
         parameters: parameters.len(),
         returns,
+        operations: 1,
         body,
     }
 }

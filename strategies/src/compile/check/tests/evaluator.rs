@@ -126,7 +126,7 @@ impl Machine<'_> {
                 let block = case.map_or(otherwise, |(_, at)| &blocks[*at as usize]);
                 self.block(block, frame)
             }
-            Statement::Loop { body, step } => self.turns(body, step, frame),
+            Statement::Loop { body, step, .. } => self.turns(body, step, frame),
             Statement::Break => Err(Stop::Break),
             Statement::Continue => Err(Stop::Continue),
             Statement::Return(None) => Err(Stop::Return(Value::Unit)),
