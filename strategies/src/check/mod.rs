@@ -154,7 +154,7 @@ pub(crate) fn captures_any(ast: &AST, is_one: impl Fn(&str) -> bool) -> bool {
 fn parse_hint(fault: &ParseErrorType) -> Option<String> {
     let text = fault.to_string();
     if let ParseErrorType::BadInput(LexError::UnexpectedInput(input)) = fault
-        && input.chars().any(|c| !c.is_ascii())
+        && !input.is_ascii()
     {
         return Some(
             "names are of a to z, A to Z, digits and `_`; all else is for texts".to_owned(),
