@@ -55,6 +55,7 @@ const fn phrase(phrase: &'static str, files: &'static [&'static str], why: &'sta
 const CLOCKS: &[&str] = &["core/pipeline/src/clock.rs", "core/sidecar/"];
 /// Files that may hold `unsafe`, each with a SAFETY comment that clippy asks for.
 const UNSAFE: &[&str] = &[
+    "benches/opponents/src/",
     "core/pipeline/src/affinity.rs",
     "core/pipeline/src/clock.rs",
     "core/pipeline/src/source/map.rs",
@@ -163,6 +164,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("claire-ffi", 4),
     ("claire-tests", u8::MAX),
     ("claire-benches", u8::MAX),
+    ("claire-opponents", u8::MAX),
     ("claire-venue-fuzz", u8::MAX),
     ("claire-perf", u8::MAX),
 ];

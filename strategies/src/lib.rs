@@ -5,7 +5,8 @@
 //! Nothing here reads a clock, starts a thread or writes anywhere; only [`Script::load`] reads a file.
 //!
 //! Reading order: what a file may say ([`Script`], [`Parameter`], [`Diagnostic`]), what it may call
-//! (`api`), how it becomes machine code (`compile`), how it runs ([`Backend`], [`RhaiStrategy`]), and strategies in Rust behind the same trait ([`native`]).
+//! (`api`), how it becomes machine code (`compile`), how it runs ([`Backend`], [`RhaiStrategy`]), and strategies in Rust behind the same trait
+//! ([`native`]), and how fast all of that is ([`contest`]).
 // Allowed in the modules of `compile` that touch machine code, each with its reason.
 #![deny(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod bundled;
 mod check;
 mod compile;
 mod constants;
+pub mod contest;
 #[cfg(test)]
 #[path = "../tests/strategies/desk.rs"]
 #[allow(dead_code, reason = "the integration tests use the rest")]
@@ -25,7 +27,6 @@ mod lending;
 mod limits;
 mod names;
 pub mod native;
-
 mod parameter;
 mod runtime;
 pub mod sandbox;

@@ -19,6 +19,13 @@ use std::sync::OnceLock;
 
 /// Returns an engine that runs a script within the limits. It optimizes nothing until told to.
 pub fn engine(limits: &Limits) -> Engine {
+    let mut engine = stock();
+    apply(limits, &mut engine);
+    engine
+}
+
+/// Returns an engine of the same language without budgets: Rhai as it comes, for comparison.
+pub(crate) fn stock() -> Engine {
     let mut engine = Engine::new_raw();
     for module in modules() {
         engine.register_global_module(Shared::clone(module));
@@ -26,7 +33,6 @@ pub fn engine(limits: &Limits) -> Engine {
     for symbol in DISABLED_SYMBOLS {
         engine.disable_symbol(symbol);
     }
-    apply(limits, &mut engine);
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_fast_operators(true);
     engine.set_fail_on_invalid_map_property(true);

@@ -181,6 +181,23 @@ impl Script {
         &self.compiled
     }
 
+    /// Returns the optimized functions as another engine of the same language parses them; it knows the constants then.
+    ///
+    /// # Errors
+    /// As [`Script::compile`].
+    pub(crate) fn parsed_by(&self, engine: &mut Engine) -> Result<AST, Vec<Diagnostic>> {
+        let source = Source {
+            file: &self.name,
+            text: &self.source,
+        };
+        let parsed = engine.compile(source.text);
+        let parsed = parsed.map_err(|fault| vec![check::not_parsed(source, &fault)])?;
+        let set = self.parameters.iter();
+        let set: Vec<(String, Value)> = set.map(|of| (of.name.clone(), of.value)).collect();
+        let found = constants::evaluate(&self.limits, source, &parsed, &set)?;
+        with_constants(engine, source, &parsed, found.values).map_err(|fault| vec![*fault])
+    }
+
     /// Returns the optimized functions.
     pub(crate) fn ast(&self) -> &AST {
         &self.ast

@@ -28,6 +28,7 @@ const SKIPPED: &[&str] = &[
     "data",
     ".venv",
     "ffi/python/.venv",
+    "benches/opponents/target",
     "core/venue/fuzz/target",
     "core/venue/fuzz/corpus",
     "core/venue/fuzz/artifacts",

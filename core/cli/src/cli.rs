@@ -1,7 +1,7 @@
 //! The arguments: one struct for the program, one enum entry per command.
 
 use crate::command::{
-    check, completions, config, db, explain, init, new, paper, replay, test, verify,
+    bench, check, completions, config, db, explain, init, new, paper, replay, test, verify,
 };
 use claire_pipeline::config::{Config, ConfigFaults, Override, Sources};
 use clap::{Parser, Subcommand};
@@ -53,6 +53,8 @@ pub enum Command {
     Check(Box<check::Arguments>),
     /// Run the tests beside strategies.
     Test(test::Arguments),
+    /// Measure how fast compiled strategies are, beside the same in Rust and Rhai's interpreter.
+    Bench(bench::Arguments),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::Action),
@@ -75,6 +77,7 @@ impl Command {
             Self::New(_) => "new",
             Self::Check(_) => "check",
             Self::Test(_) => "test",
+            Self::Bench(_) => "bench",
             Self::Db(db::Action::Migrate(_)) => "db migrate",
             Self::Db(db::Action::Rebuild(_)) => "db rebuild",
             Self::Config(config::Action::Check(_)) => "config check",
@@ -94,6 +97,7 @@ impl Command {
             Self::New(arguments) => arguments.json,
             Self::Check(arguments) => arguments.json,
             Self::Test(arguments) => arguments.json,
+            Self::Bench(arguments) => arguments.json,
             Self::Db(db::Action::Migrate(arguments)) => arguments.json,
             Self::Db(db::Action::Rebuild(arguments)) => arguments.json,
             Self::Config(config::Action::Check(output) | config::Action::Show(output)) => {

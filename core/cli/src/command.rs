@@ -1,5 +1,6 @@
 //! One file per command: its arguments, and a thin function that calls the pipeline.
 
+pub mod bench;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -55,6 +56,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::New(arguments) => new::run(arguments, Envelope::new(name)),
         Command::Check(arguments) => check::run(cli, arguments, Envelope::new(name)),
         Command::Test(arguments) => test::run(arguments, Envelope::new(name)),
+        Command::Bench(arguments) => bench::run(arguments, Envelope::new(name)),
         Command::Config(action) => config::run(cli, action, Envelope::new(name)),
         Command::Completions(arguments) => Ok(completions::run(arguments, Envelope::new(name))),
     }

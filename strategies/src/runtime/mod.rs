@@ -313,15 +313,18 @@ fn address<T>(of: &T) -> u64 {
 }
 
 /// A handler's name and arguments.
-struct Call {
-    handler: &'static str,
-    market: Dynamic,
-    argument: Option<Dynamic>,
+pub(crate) struct Call {
+    /// The handler's name.
+    pub handler: &'static str,
+    /// The market's token.
+    pub market: Dynamic,
+    /// What else it is given.
+    pub argument: Option<Dynamic>,
 }
 
 impl Call {
     /// Returns the call that an event asks for; `None` where the script has no such handler.
-    fn of(
+    pub(crate) fn of(
         event: &StrategyEvent<'_>,
         has: Handlers,
         desk: &mut LentDesk,

@@ -113,32 +113,40 @@ fn ema_cross_enters_on_the_cross_and_leaves_on_the_next() {
 
 #[test]
 fn the_native_ema_cross_does_as_the_script() {
+    let (mut script, mut desk_of_script) = started("ema_cross.rhai");
     let mut desk = FakeDesk::lent();
-    let mut native = EmaCross::new(60_000, [12, 48], 100.0);
+    let mut native = EmaCross::new(60_000, [12, 48], 250.0);
     call(&mut native, &mut desk, StrategyEvent::Init);
+    fake(&mut desk).is_init = false;
     let event = StrategyEvent::Bar {
         market: MAIN,
         bar: bar(100.0),
     };
-    set(&mut desk, 0, 0, 99.0, 101.0);
-    set(&mut desk, 1, 0, 100.0, 100.0);
-    let log = call(&mut native, &mut desk, event);
+    let mut cross = |native: &mut EmaCross, is_flat: bool, prev: f64, value: f64| {
+        for desk in [&mut desk, &mut desk_of_script] {
+            fake(desk).facts[0].is_flat = is_flat;
+            set(desk, 0, 0, prev, value);
+            set(desk, 1, 0, 100.0, 100.0);
+        }
+        let log = call(native, &mut desk, event);
+        assert_eq!(log, call(&mut script, &mut desk_of_script, event));
+        log
+    };
+    let log = cross(&mut native, true, 99.0, 101.0);
+    let last = log.last().expect("an order");
     assert!(
-        log[0].starts_with("0 buy 0.9975") && log[0].ends_with("[fast above slow]"),
+        last.starts_with("0 buy 2.4937") && last.ends_with("[fast above slow]"),
         "{log:?}"
     );
     let mut saved = Vec::new();
     native.save(&mut saved);
-    let mut other = EmaCross::new(60_000, [12, 48], 100.0);
+    let mut other = EmaCross::new(60_000, [12, 48], 250.0);
     other.restore(&saved).expect("its own bytes");
     assert_eq!(other, native);
     assert!(other.restore(&saved[1..]).is_err());
-    fake(&mut desk).facts[0].is_flat = false;
-    set(&mut desk, 0, 0, 101.0, 99.0);
-    assert_eq!(
-        call(&mut other, &mut desk, event),
-        ["0 flatten [fast below slow]"]
-    );
+    let log = cross(&mut other, false, 101.0, 99.0);
+    let last = log.last().map(String::as_str);
+    assert_eq!(last, Some("0 flatten [fast below slow]"));
 }
 
 #[test]

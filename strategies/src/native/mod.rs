@@ -1,12 +1,38 @@
 //! Strategies in Rust behind the same trait, for benches and whole-system tests.
 //!
-//! Called on the engine thread like scripts; they allocate nothing after `new`.
+//! Called on the engine thread like scripts; they allocate nothing after `new`. Those with a file of their own do
+//! what the shipped script of that name does with its defaults, call by call, as somebody writes it who knows Rust and
+//! the desk: each number is asked for once.
+
+mod breakout;
+mod ema_cross;
+mod empty;
+mod imbalance;
+mod market_maker;
+
+pub use breakout::Breakout;
+pub use ema_cross::EmaCross;
+pub use empty::Empty;
+pub use imbalance::Imbalance;
+pub use market_maker::MarketMaker;
 
 use claire_engine::strategy::{
     BarsId, Desk, Fault, FaultKind, Handlers, IndicatorId, IndicatorSource, LentDesk, OrderHandle,
     OrderRequest, Strategy, StrategyEvent,
 };
-use claire_types::{Note, OrderFlags, OrderId, Side};
+use claire_types::{GateCode, InstrumentId, Note, OrderFlags, OrderId, Side};
+
+/// Returns the strategy in Rust that does as the shipped script of this name; `None` where there is none.
+pub fn of_script(name: &str) -> Option<Box<dyn Strategy>> {
+    Some(match name {
+        "empty" => Box::new(Empty),
+        "ema_cross" => Box::new(EmaCross::new(60_000, [12, 48], 250.0)),
+        "breakout" => Box::new(Breakout::default()),
+        "imbalance" => Box::new(Imbalance::default()),
+        "market_maker" => Box::new(MarketMaker::default()),
+        _ => return None,
+    })
+}
 
 /// Rests a post-only order on each side of the touch and replaces both every so many book changes.
 ///
@@ -17,15 +43,6 @@ pub struct Churn {
     every: u32,
     seen: u32,
     orders: [OrderHandle; 2],
-}
-
-/// Long while the fast EMA of the bars is above the slow one, else flat.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EmaCross {
-    interval_ms: i64,
-    periods: [u16; 2],
-    notional: f64,
-    lines: Option<(BarsId, [IndicatorId; 2])>,
 }
 
 impl Churn {
@@ -100,105 +117,89 @@ impl Strategy for Churn {
     }
 }
 
-impl EmaCross {
-    /// Returns a strategy on bars of this length with a fast and a slow period.
-    pub fn new(interval_ms: i64, periods: [u16; 2], notional: f64) -> Self {
-        Self {
-            interval_ms,
-            periods,
-            notional,
-            lines: None,
-        }
-    }
+/// Declares an indicator; a refusal is the fault of `init`.
+fn declare(
+    desk: &mut dyn Desk,
+    source: IndicatorSource,
+    kind: &str,
+    arguments: &[f64],
+) -> Result<IndicatorId, Fault> {
+    desk.indicator(source, kind, arguments).map_err(refused)
+}
 
-    fn init(&mut self, desk: &mut dyn Desk) -> Result<(), Fault> {
-        let market = desk.primary();
-        let refused = |fault| Fault {
-            kind: FaultKind::Error,
-            text: Note::cut(words(fault)),
-        };
-        let bars = desk.bars(market, self.interval_ms).map_err(refused)?;
-        let [fast, slow] = self
-            .periods
-            .map(|period| desk.indicator(IndicatorSource::Bars(bars), "ema", &[f64::from(period)]));
-        self.lines = Some((bars, [fast.map_err(refused)?, slow.map_err(refused)?]));
-        Ok(())
-    }
+/// Declares bars of the market; a refusal is the fault of `init`.
+fn declare_bars(
+    desk: &mut dyn Desk,
+    market: InstrumentId,
+    interval_ms: i64,
+) -> Result<BarsId, Fault> {
+    desk.bars(market, interval_ms).map_err(refused)
+}
 
-    fn on_bar(&mut self, desk: &mut dyn Desk, bars: BarsId) {
-        let Some((own, [fast, slow])) = self.lines else {
-            return;
-        };
-        let (fast, slow) = (desk.indicator_value(fast, 0), desk.indicator_value(slow, 0));
-        if bars != own || !fast.is_warm || !slow.is_warm {
-            return;
-        }
-        let market = desk.primary();
-        if fast.prev <= slow.prev && fast.value > slow.value && desk.facts(market).is_flat {
-            let qty = desk.qty_for(market, self.notional);
-            let reason = Note::cut("fast above slow");
-            let (price, flags) = (None, OrderFlags::NONE);
-            desk.place(&OrderRequest {
-                market,
-                side: Side::Buy,
-                qty,
-                price,
-                flags,
-                reason,
-            });
-        } else if fast.prev >= slow.prev && fast.value < slow.value {
-            desk.flatten(market, "fast below slow");
-        }
+/// Places an order at the market, or at the price.
+fn place(
+    desk: &mut dyn Desk,
+    market: InstrumentId,
+    side: Side,
+    qty: f64,
+    (price, flags): (Option<f64>, OrderFlags),
+    reason: &str,
+) -> OrderHandle {
+    desk.place(&OrderRequest {
+        market,
+        side,
+        qty,
+        price,
+        flags,
+        reason: Note::cut(reason),
+    })
+}
+
+fn refused(fault: claire_engine::strategy::DeskFault) -> Fault {
+    Fault {
+        kind: FaultKind::Error,
+        text: Note::cut(words(fault)),
     }
 }
 
-impl Strategy for EmaCross {
-    fn handlers(&self) -> Handlers {
-        Handlers {
-            bar: true,
-            ..Handlers::default()
-        }
-    }
+/// Appends ids to a strategy's saved bytes.
+fn save_ids(ids: &[u16], out: &mut Vec<u8>) {
+    ids.iter()
+        .for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
+}
 
-    fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {
-        let desk = desk.as_mut().ok_or_else(lent)?;
-        match event {
-            StrategyEvent::Init => self.init(desk),
-            StrategyEvent::Bar { bar, .. } => {
-                self.on_bar(desk, bar.bars);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+/// Reads ids that [`save_ids`] wrote; `None` where nothing was saved.
+fn read_ids<const N: usize>(bytes: &[u8]) -> Result<Option<[u16; N]>, Fault> {
+    if bytes.is_empty() {
+        return Ok(None);
     }
+    let (pairs, []) = bytes.as_chunks::<2>() else {
+        return Err(foreign());
+    };
+    let pairs: &[[u8; 2]; N] = pairs.try_into().map_err(|_| foreign())?;
+    Ok(Some(pairs.map(u16::from_le_bytes)))
+}
 
-    fn save(&self, out: &mut Vec<u8>) {
-        if let Some((bars, [fast, slow])) = self.lines {
-            for id in [bars.0, fast.0, slow.0] {
-                out.extend_from_slice(&id.to_le_bytes());
-            }
-        }
-    }
+/// Appends a handle to a strategy's saved bytes.
+fn save_handle(handle: OrderHandle, out: &mut Vec<u8>) {
+    out.extend_from_slice(&handle.order.0.to_le_bytes());
+    out.push(handle.denied as u8);
+}
 
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let id = |pair: [u8; 2]| u16::from_le_bytes(pair);
-        self.lines = match *bytes {
-            [] => None,
-            [a, b, c, d, e, f] => Some((
-                BarsId(id([a, b])),
-                [IndicatorId(id([c, d])), IndicatorId(id([e, f]))],
-            )),
-            _ => return Err(foreign()),
-        };
-        Ok(())
-    }
+/// Reads a handle that [`save_handle`] wrote.
+fn read_handle(bytes: [u8; 9]) -> Result<OrderHandle, Fault> {
+    let [number @ .., code] = bytes;
+    Ok(OrderHandle {
+        order: OrderId(u64::from_le_bytes(number)),
+        denied: GateCode::from_u8(code).ok_or_else(foreign)?,
+    })
 }
 
 fn words(fault: claire_engine::strategy::DeskFault) -> &'static str {
     use claire_engine::strategy::DeskFault as Refused;
     match fault {
         Refused::OutsideInit => "bars and indicators belong into init",
-        Refused::UnknownKind => "the desk has no ema",
+        Refused::UnknownKind => "the desk has no such indicator",
         Refused::Argument | Refused::Indicator(_) => "the interval or a period is out of range",
         Refused::Capacity => "too many bars or indicators",
     }
