@@ -1,5 +1,5 @@
 //! After warm-up neither FEED nor ENGINE allocates: frames through the real decoder, the real engine, and a
-//! strategy that places thousands of orders, once in Rust and once a compiled script, counted by the process's own allocator.
+//! strategy that places thousands of orders, once in Rust and twice a compiled script, counted by the process's own allocator.
 //!
 //! A binary of its own, because it has a global allocator. Counts the test's thread only.
 
@@ -15,8 +15,8 @@ use claire_engine::strategy::Strategy;
 use claire_strategies::native::Churn;
 use claire_strategies::{RhaiStrategy, Script, bundled};
 use claire_types::{
-    Amount, CellBuffer, Cells, ClockOffset, Currency, DurationNs, Header, Input, Mode, Record,
-    Side, Symbol, Venue, VenueNs, WallNs,
+    Amount, CellBuffer, Cells, ClockOffset, Currency, DurationNs, Header, Input, Mode, OrderStatus,
+    Record, Side, Symbol, Venue, VenueNs, WallNs,
 };
 use claire_venue::MarketFeed;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -85,6 +85,11 @@ struct Done {
     orders: u64,
     fills: u64,
     denials: u64,
+    /// Orders that the engine sent for a protection or a stop.
+    held: u64,
+    cancelled: u64,
+    notes: u64,
+    points: u64,
 }
 
 /// The stages of a run without rings: FEED's decoder, its ticks, and ENGINE.
@@ -98,13 +103,15 @@ struct Line {
 
 /// Allocations that are shown with the place they come from.
 const PLACES_SHOWN: u64 = 3;
+/// How the reasons of orders begin that the engine sent for a protection or a stop.
+const GONE_OFF: [&str; 3] = ["protection ", "stop ", "trailing stop "];
 const TICK: DurationNs = DurationNs::from_ms(100);
 /// Receive time less venue time of the recorded session, about; the made one has none.
 const OFFSET: DurationNs = DurationNs::from_ms(-1_270);
 
 #[test]
 fn feed_and_engine_allocate_nothing_after_warm_up() {
-    check(Line::new());
+    let _ = check(Line::new());
 }
 
 #[test]
@@ -112,11 +119,184 @@ fn a_compiled_script_allocates_nothing_after_warm_up() {
     let text = bundled("churn").expect("it is bundled");
     let script = Script::compile("churn", text, &[]).expect("it is right");
     assert_eq!(script.interpreted("churn"), [], "all of it is compiled");
-    check(Line::with(Box::new(RhaiStrategy::new(Arc::new(script)))));
+    let _ = check(Line::with(Box::new(RhaiStrategy::new(Arc::new(script)))));
 }
 
+#[test]
+fn a_compiled_script_that_does_all_there_is_allocates_nothing_after_warm_up() {
+    let text = does_all();
+    let script = match Script::compile("all", &text, &[]) {
+        Ok(script) => script,
+        Err(told) => panic!("{}\n{text}", told[0]),
+    };
+    assert_eq!(script.interpreted("all"), [], "all of it is compiled");
+    let line = check(Line::with(Box::new(RhaiStrategy::new(Arc::new(script)))));
+    let seat = &line.engine.floor().seats()[0];
+    assert_eq!(seat.faults, 0, "{}", seat.fault_last);
+    let done = &line.done;
+    println!(
+        "{} by the engine, {} cancelled, {} notes, {} points",
+        done.held, done.cancelled, done.notes, done.points
+    );
+    for (what, count) in [
+        ("protections and stops that went off", done.held),
+        ("cancels", done.cancelled),
+        ("notes", done.notes),
+        ("points of charts", done.points),
+    ] {
+        assert!(count >= 20, "{what}: {count}");
+    }
+}
+
+/// Returns a script that reads every kind of indicator, and acts in every way that the interface has.
+fn does_all() -> String {
+    let declared = declared();
+    let fields = declared
+        .iter()
+        .enumerate()
+        .map(|(number, (call, _))| format!("i{number}: {call}, "));
+    let reads = declared
+        .iter()
+        .enumerate()
+        .flat_map(|(number, (_, outputs))| {
+            let read = |output: &String| {
+                format!("    this.seen += this.i{number}.{output} + this.i{number}.{output}_prev;\n")
+            };
+            let all = format!(
+                "    if this.i{number}.is_warm && !crossed_up(this.i{number}, this.i0) {{ this.warm += 1; }}\n    \
+                 this.seen += this.i{number}.value - this.i{number}.prev;\n"
+            );
+            outputs.iter().map(read).chain([all]).collect::<Vec<_>>()
+        });
+    format!(
+        "fn init(m) {{\n    let b = m.bars(\"1s\");\n    m.every(100, \"turn\");\n    m.every(700, \"read\");\n    \
+         #{{ n: 0, warm: 0, seen: 0.0, status: \"\", buy: no_order(), sell: no_order(), stop: no_order(), \
+         kept: [0.0], counts: [0], {} }}\n}}\nfn read() {{\n{}    this.seen *= 0.5;\n}}\n{ACTS}",
+        fields.collect::<String>(),
+        reads.collect::<String>(),
+    )
+}
+
+/// Returns the constructor of each kind of indicator on each of its sources, as far as a strategy may have so many, and
+/// its outputs.
+fn declared() -> Vec<(String, Vec<String>)> {
+    let mut all = Vec::new();
+    for place in 0..2 {
+        for definition in &DEFINITIONS {
+            let usual = |of: &ArgumentDefinition| match (definition.kind, of.name) {
+                (IndicatorKind::Vpin, "bucket_qty") => "0.01".to_owned(),
+                _ if of.multiple_of > 0 => format!("{:.0}", of.default.unwrap_or(of.min.max(3.0))),
+                _ => format!("{:?}", of.default.unwrap_or(of.min)),
+            };
+            let mut arguments: Vec<String> = definition.arguments.iter().map(usual).collect();
+            let sources = definition.sources;
+            let receiver = match sources.get(place) {
+                None => continue,
+                Some(SourceKind::Bars) => "b",
+                Some(of) => {
+                    let has_both =
+                        [SourceKind::Mid, SourceKind::Trades].map(|of| sources.contains(&of));
+                    if has_both == [true, true] {
+                        let word = if *of == SourceKind::Mid {
+                            "mid"
+                        } else {
+                            "trades"
+                        };
+                        arguments.push(format!("\"{word}\""));
+                    }
+                    "m"
+                }
+            };
+            let outputs = definition.outputs.iter();
+            let call = format!("{receiver}.{}({})", definition.name, arguments.join(", "));
+            // The value's own last one has a name without it.
+            let named = outputs.filter(|of| of.name != "value");
+            all.push((call, named.map(|of| of.name.to_owned()).collect()));
+        }
+    }
+    all.truncate(DECLARED_MAX);
+    all
+}
+
+/// Indicators of a strategy, at most.
+const DECLARED_MAX: usize = 64;
+/// What the script does beside looking at indicators.
+const ACTS: &str = r#"
+fn on_timer(m, name) {
+    if name == "read" { this.read(); return; }
+    if m.stale || name != "turn" { return; }
+    this.n += 1;
+    let qty = m.qty_for(200.0);
+    switch this.n % 10 {
+        0 => {
+            m.quote(BUY, m.bid - 3 * m.tick, qty, 2);
+            m.quote(SELL, m.ask + 3 * m.tick, qty, 2, 0, "near");
+        }
+        1 => {
+            m.quote(BUY, m.bid - 9 * m.tick, qty, 0, 1);
+            m.quote(SELL, m.ask + 9 * m.tick, 0.0, 0);
+        }
+        2 => {
+            this.buy = m.buy_limit(qty, m.bid - 5 * m.tick, POST_ONLY | GTC, "rest");
+            this.sell = m.sell_limit(qty, m.ask + 5 * m.tick, POST_ONLY);
+        }
+        3 => {
+            this.buy = m.replace(this.buy, m.bid - 4 * m.tick, qty);
+            m.cancel(this.sell);
+        }
+        4 => {
+            this.stop = m.buy_stop(qty, m.ask + 40 * m.tick, 0, "breaks out");
+            m.sell_stop(qty, m.bid - 40 * m.tick);
+        }
+        5 => {
+            this.stop = m.replace(this.stop, m.ask + 30 * m.tick, qty);
+            m.trailing_stop(SELL, qty, 20 * m.tick, 0, "trails");
+        }
+        6 => { m.bracket(BUY, qty, 0.0, m.bid - 30 * m.tick, m.ask + 30 * m.tick, "both"); }
+        7 => {
+            m.buy(qty, "in");
+            m.protect(m.bid - 10 * m.tick, m.ask + 10 * m.tick, "guarded");
+        }
+        8 => { m.target_position(if this.n % 20 == 8 { qty } else { 0.0 }, "so much"); }
+        _ => {
+            m.cancel_all();
+            m.flatten("out");
+            m.after(50, "late");
+            m.stop_timer("late");
+            signal(BUY, 0.5, "half sure");
+        }
+    }
+}
+fn on_book(m) {
+    this.kept.push(m.microprice * m.imbalance(5) + m.bid(2) - m.ask(3) + m.bid_qty(1) * m.ask_qty(1));
+    if this.kept.len() > 50 { this.kept.shift(); this.kept[0] = ln(m.mid) + m.spread; }
+    if this.counts.len() > 9 { this.counts = [this.n, m.spread_ticks]; } else { this.counts.push(m.regime); }
+}
+fn on_trade(m, trade) {
+    this.seen += trade.price * trade.qty * trade.side;
+    if trade.side == SELL && this.buy.is_open && this.buy.age_ms > 400 { m.cancel(this.buy); }
+}
+fn on_bar(m, bar) {
+    plot("close", bar.close);
+    plot("work", "orders", m.working_buy + m.working_sell + m.exposure + m.unrealized + m.budget);
+    note("{} at {} of {}: {}", this.n, bar.close, m.position, this.status);
+    if this.warm < 0 { alert("warning", "{} warm", this.warm); }
+}
+fn on_fill(m, fill) {
+    if fill.opens { m.protect(fill.price - 10 * m.tick, fill.price + 10 * m.tick); }
+    if fill.fee_currency == "BTC" && fill.is_maker { this.seen -= fill.fee; }
+    this.seen += fill.realized + fill.queue_ahead + fill.order.filled;
+}
+fn on_order(m, order) {
+    this.status = order.status;
+    if order.is_denied || order.reason == "CANCELLED_BY_STRATEGY" { this.counts[0] += 1; }
+}
+fn on_start(m) { alert("info", "begins at {}", m.mid); }
+fn on_stop(m) { note("{} turns, {} seen, {} kept", this.n, this.seen, this.kept.len()); }
+"#;
+
 /// Runs the session and counts what is allocated after a part of it.
-fn check(mut line: Line) {
+fn check(mut line: Line) -> Line {
     let session = session();
     let warm = session.frames.len() * 3 / 10;
     line.run(&session, 0..warm);
@@ -139,6 +319,7 @@ fn check(mut line: Line) {
     assert!(done.orders - before >= 1_000, "the strategy must trade");
     assert!(done.fills > 0, "orders must be filled");
     assert_eq!(ALLOCATIONS.get(), 0, "allocations after warm-up");
+    line
 }
 
 #[test]
@@ -308,7 +489,16 @@ impl Done {
                 .expect("the engine's own encoding")
                 .1
             {
-                Record::Order(_) => self.orders += 1,
+                Record::Order(order) => {
+                    let reason = order.reason.as_str();
+                    self.orders += 1;
+                    self.held += u64::from(GONE_OFF.iter().any(|word| reason.starts_with(word)));
+                }
+                Record::OrderEvent(event) => {
+                    self.cancelled += u64::from(event.to == OrderStatus::Cancelled);
+                }
+                Record::Note(_) => self.notes += 1,
+                Record::Plot(_) => self.points += 1,
                 Record::Fill(_) => self.fills += 1,
                 Record::Decision(decision) => {
                     self.denials +=

@@ -4,6 +4,7 @@
 //! or quantity is counted in its instrument's units of 10^-digits, see [`crate::Scale`]; an
 //! [`Amount`] always in 10^-12. Nothing here panics: what does not fit is `None` or a fault.
 
+use crate::text::Text;
 use crate::wide::mul_div_half_even;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -149,16 +150,24 @@ impl fmt::Display for Decimal {
         let (whole, mut fraction) = (magnitude / unit, magnitude % unit);
         let sign = if self.value < 0 { "-" } else { "" };
         if fraction == 0 {
-            return f.pad(&format!("{sign}{whole}"));
+            return f.pad(digits(format_args!("{sign}{whole}")).as_str());
         }
         let mut width = usize::from(self.digits);
         while fraction.is_multiple_of(10) {
             fraction /= 10;
             width -= 1;
         }
-        f.pad(&format!("{sign}{whole}.{fraction:0width$}"))
+        f.pad(digits(format_args!("{sign}{whole}.{fraction:0width$}")).as_str())
     }
 }
+
+/// Returns a number's text without an allocation: reasons of orders are written on the engine thread.
+fn digits(words: fmt::Arguments<'_>) -> Text<TEXT_BYTES_MAX> {
+    Text::format(words)
+}
+
+/// Bytes of a number's text: a sign, at most 39 digits, a point and at most 38 decimals.
+const TEXT_BYTES_MAX: usize = 96;
 
 impl Price {
     /// Returns the sum, or `None` on overflow.
@@ -275,7 +284,8 @@ impl Amount {
         if !value.is_finite() || value.abs() >= 1e18 {
             return None;
         }
-        parse_rounded(&format!("{value}")).map(Self)
+        // What is cut off of a very small number is far behind the last decimal.
+        parse_rounded(Text::<255>::format(format_args!("{value}")).as_str()).map(Self)
     }
 
     /// Returns the amount as decimal text's parts.

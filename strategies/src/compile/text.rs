@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code, reason = "machine code holds addresses of texts")]
 
+use claire_types::Text;
 use std::fmt;
 
 /// A text's word.
@@ -20,12 +21,20 @@ pub(crate) struct Interner {
         reason = "the content must not move when the list grows"
     )]
     texts: Vec<Box<Interned>>,
+    /// Places for short texts that come up while the market is traded.
+    #[expect(
+        clippy::vec_box,
+        reason = "they take their place in the other list as they are"
+    )]
+    spare: Vec<Box<Interned>>,
 }
 
+/// A text and the view of it, which points into its own place.
+#[derive(Default)]
 struct Interned {
-    /// Points into `owner`.
     view: &'static str,
-    owner: Box<str>,
+    short: Text<SHORT_BYTES_MAX>,
+    long: Box<str>,
 }
 
 impl TextWord {
@@ -72,6 +81,17 @@ impl fmt::Debug for TextWord {
 }
 
 impl Interner {
+    /// Returns an interner that takes [`SPARE`] short texts without an allocation: the statuses of orders, the
+    /// codes of denials, currencies and names of timers.
+    pub(crate) fn with_room() -> Self {
+        let mut spare = Vec::with_capacity(SPARE);
+        spare.resize_with(SPARE, Box::default);
+        Self {
+            texts: Vec::with_capacity(SPARE),
+            spare,
+        }
+    }
+
     /// Returns the word of a text, the same for equal texts; `None` where there are too many.
     pub(crate) fn word(&mut self, text: &str) -> Option<TextWord> {
         if let Some(known) = self.texts.iter().find(|known| known.view == text) {
@@ -80,11 +100,9 @@ impl Interner {
         if self.texts.len() >= TEXTS_MAX {
             return None;
         }
-        let owner: Box<str> = text.into();
-        // SAFETY: the boxed text is neither moved nor changed while it is owned, and the view is only
-        // reached through words, which are not used after the interner forgets them.
-        let view = unsafe { &*std::ptr::from_ref::<str>(&owner) };
-        self.texts.push(Box::new(Interned { view, owner }));
+        let mut interned = self.spare.pop().unwrap_or_default();
+        interned.keep(text);
+        self.texts.push(interned);
         self.texts
             .last()
             .map(|interned| TextWord::of(&interned.view))
@@ -92,19 +110,43 @@ impl Interner {
 
     /// Forgets all texts; no word of theirs may be used any more.
     pub(crate) fn clear(&mut self) {
-        self.texts.clear();
+        let room = SPARE.saturating_sub(self.spare.len());
+        self.spare.extend(self.texts.drain(..).take(room));
+    }
+}
+
+impl Interned {
+    /// Takes the text into this place.
+    fn keep(&mut self, text: &str) {
+        let kept = match Text::new(text) {
+            Some(short) => {
+                self.short = short;
+                self.short.as_str()
+            }
+            None => {
+                self.long = text.into();
+                &*self.long
+            }
+        };
+        // SAFETY: the text is in this boxed place or in a box of its own, neither moved nor changed until the place is
+        // given back, and the view is only reached through words, which are not used after that.
+        self.view = unsafe { &*std::ptr::from_ref::<str>(kept) };
     }
 }
 
 impl fmt::Debug for Interner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts = self.texts.iter().map(|interned| &*interned.owner);
+        let texts = self.texts.iter().map(|interned| interned.view);
         f.debug_set().entries(texts).finish()
     }
 }
 
 /// Texts that one strategy may intern between two runs of the interpreter.
 const TEXTS_MAX: usize = 1_024;
+/// Short texts for which there is room from the start.
+const SPARE: usize = 96;
+/// Bytes of a short text.
+const SHORT_BYTES_MAX: usize = 31;
 
 #[cfg(test)]
 mod tests {
@@ -126,5 +168,25 @@ mod tests {
         interner.clear();
         assert!(interner.word("one more").is_some());
         assert_eq!(TextWord::default().as_str(), "");
+    }
+
+    #[test]
+    fn long_and_short_texts_are_kept_and_places_are_used_again() {
+        let mut interner = Interner::with_room();
+        let long = "a".repeat(SHORT_BYTES_MAX + 1);
+        let short = "b".repeat(SHORT_BYTES_MAX);
+        for _ in 0..3 {
+            let words: Vec<TextWord> = (0..2 * SPARE)
+                .filter_map(|number| interner.word(&format!("{number}")))
+                .collect();
+            assert_eq!(words.len(), 2 * SPARE);
+            let pair = [&long, &short].map(|text| interner.word(text).expect("room"));
+            assert_eq!(pair.map(|word| word.as_str().len()), [32, 31]);
+            for (number, word) in words.iter().enumerate() {
+                assert_eq!(word.as_str(), number.to_string());
+            }
+            interner.clear();
+            assert_eq!(interner.spare.len(), SPARE);
+        }
     }
 }

@@ -8,7 +8,7 @@ mod store;
 
 use crate::backend::{Code, HANDLERS, handler_of};
 use crate::compile::context::{Context, Exit, Scratch, order_word};
-use crate::compile::text::TextWord;
+use crate::compile::text::{Interner, TextWord};
 use crate::lending::Loan;
 use crate::token::{Bar, Fill, Market, Order, Trade};
 use crate::{Backend, Script, inherit, sandbox, state};
@@ -50,6 +50,7 @@ impl RhaiStrategy {
         let state = Store::new(&compiled.fields);
         let scratch = Scratch {
             items_max: state.items_max(script.limits().array_items_max),
+            texts: Interner::with_room(),
             ..Scratch::default()
         };
         Self {
