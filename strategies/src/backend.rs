@@ -62,8 +62,8 @@ pub(crate) struct Compiled {
 pub(crate) struct Code {
     /// How it is entered.
     pub entry: Entry,
-    /// It may change the state.
-    pub changes: bool,
+    /// Fields without arrays that it may change.
+    pub fields: Vec<u32>,
     /// Fields whose arrays it may change.
     pub arrays: Vec<u32>,
 }
@@ -132,7 +132,7 @@ impl Compiled {
         let facts = machine.plan().function(id);
         *place = Some(Code {
             entry,
-            changes: facts.changes,
+            fields: facts.fields.iter().copied().collect(),
             arrays: facts.arrays.iter().copied().collect(),
         });
         None
@@ -198,7 +198,7 @@ impl FromStr for Backend {
     }
 }
 
-/// The handlers beside `init`, by their numbers.
+/// The handlers beside `init`, by their numbers; the runtime knows them, too.
 pub(crate) const HANDLERS: [&str; 8] = [
     "on_book", "on_trade", "on_bar", "on_timer", "on_fill", "on_order", "on_start", "on_stop",
 ];
