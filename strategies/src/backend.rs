@@ -64,8 +64,8 @@ pub(crate) struct Code {
     pub entry: Entry,
     /// Operations that the interpreter counts at most for a call, loops and calls within left out.
     pub operations: u64,
-    /// It may change the state.
-    pub changes: bool,
+    /// Fields without arrays that it may change.
+    pub fields: Vec<u32>,
     /// Fields whose arrays it may change.
     pub arrays: Vec<u32>,
 }
@@ -135,7 +135,7 @@ impl Compiled {
         *place = Some(Code {
             entry,
             operations: facts.operations,
-            changes: facts.changes,
+            fields: facts.fields.iter().copied().collect(),
             arrays: facts.arrays.iter().copied().collect(),
         });
         None
@@ -201,7 +201,7 @@ impl FromStr for Backend {
     }
 }
 
-/// The handlers beside `init`, by their numbers.
+/// The handlers beside `init`, by their numbers; the runtime knows them, too.
 pub(crate) const HANDLERS: [&str; 8] = [
     "on_book", "on_trade", "on_bar", "on_timer", "on_fill", "on_order", "on_start", "on_stop",
 ];

@@ -36,8 +36,8 @@ pub(crate) struct Indicator {
 pub(crate) struct Outputs {
     /// The names, each once.
     pub names: Vec<&'static str>,
-    /// Per kind and name the output's place; `None` where the kind has none.
-    places: Vec<Vec<Option<u8>>>,
+    /// The outputs' places, kind by kind and name by name; [`NO_PLACE`] where the kind has none.
+    places: Vec<u8>,
 }
 
 /// Others' deal.
@@ -105,8 +105,7 @@ impl Indicator {
 
     /// Returns a further output by its name's number in [`Outputs`]; `None` where its kind has none.
     pub(crate) fn output(self, desk: &dyn Desk, name: i64) -> Option<IndicatorView> {
-        let places = Outputs::shared().places.get(usize::from(self.kind))?;
-        let place = (*places.get(usize::try_from(name).ok()?)?)?;
+        let place = Outputs::shared().place(self.kind, name)?;
         Some(desk.indicator_value(self.id, place))
     }
 }
@@ -125,13 +124,25 @@ impl Outputs {
                 names.push(output.name);
             }
         }
-        let places = DEFINITIONS
-            .iter()
-            .map(|kind| names.iter().map(|name| kind.output(name)).collect());
+        let places = DEFINITIONS.iter().flat_map(|kind| {
+            names
+                .iter()
+                .map(|name| kind.output(name).unwrap_or(NO_PLACE))
+        });
         Self {
             places: places.collect(),
             names,
         }
+    }
+
+    /// Returns the place of a name's output; `None` where the kind has none.
+    fn place(&self, kind: u8, name: i64) -> Option<u8> {
+        let name = usize::try_from(name).ok();
+        let name = name.filter(|name| *name < self.names.len())?;
+        let place = self
+            .places
+            .get(usize::from(kind) * self.names.len() + name)?;
+        (*place != NO_PLACE).then_some(*place)
     }
 
     /// Returns a name by its number.
@@ -143,4 +154,6 @@ impl Outputs {
     }
 }
 
+/// No output's place.
+const NO_PLACE: u8 = u8::MAX;
 const _: () = assert!(DEFINITIONS.len() <= u8::MAX as usize);

@@ -151,6 +151,9 @@ pub trait Desk: Send + std::any::Any {
     fn market(&mut self, name: &str) -> Option<InstrumentId>;
 
     /// Returns a market's numbers as of this call.
+    ///
+    /// They stay in their place until the call ends or [`Desk::market`] adds a market: what the call changes, changes
+    /// there. Compiled code reads them there without asking again.
     fn facts(&self, market: InstrumentId) -> &MarketFacts;
 
     /// Returns price and quantity of the merged view's level, 0 being the best; `None` past the end.
@@ -223,7 +226,7 @@ pub trait Desk: Send + std::any::Any {
         arguments: &[f64],
     ) -> Result<IndicatorId, DeskFault>;
 
-    /// Returns an indicator's output now and one update ago.
+    /// Returns an indicator's output now and one update ago. It is the same throughout a call.
     fn indicator_value(&self, id: IndicatorId, output: u8) -> IndicatorView;
 
     /// Lets the strategy begin after so many closed bars of each of its bars, in place of when its indicators

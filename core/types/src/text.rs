@@ -34,16 +34,24 @@ impl<const N: usize> Text<N> {
     /// Returns the text, cut to `N` bytes on a character border.
     pub fn cut(text: &str) -> Self {
         const { assert!(N <= 255) };
+        let mut cut = Self::EMPTY;
+        cut.begin(text);
+        cut
+    }
+
+    /// Becomes the text where it is still empty, cut to `N` bytes on a character border: in its place, without a copy
+    /// of all its room.
+    #[inline]
+    pub fn begin(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         let mut len = text.len().min(N);
         while !text.is_char_boundary(len) {
             len -= 1;
         }
-        let mut bytes = [0; N];
-        bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
-        Self {
-            bytes,
-            len: len as u8,
-        }
+        self.bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+        self.len = len as u8;
     }
 
     /// Returns the words as formatted, cut to `N` bytes on a character border; without allocation.

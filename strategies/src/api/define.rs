@@ -70,6 +70,7 @@ macro_rules! define {
     (@form property) => { Form::Property };
     (@effect pure) => { Effect::Pure };
     (@effect reads) => { Effect::Reads };
+    (@effect asks) => { Effect::Asks };
     (@effect acts) => { Effect::Acts };
     (@effect declares) => { Effect::Declares };
     (@interpret pure, $work:path, $($argument:expr),*) => { $work($($argument),*) };

@@ -31,6 +31,8 @@ pub struct Definition {
     pub interpreted: Interpreted,
     /// Where its number lies, so that compiled code reads it there and calls nothing.
     pub place: Option<Place>,
+    /// What of an indicator's output it tells, so that compiled code asks for the output once and reads it there.
+    pub tells: Option<Told>,
     /// Its code for compiled handlers; `None` where it has a place, and where only the interpreter can call it.
     pub shim: Option<Shim>,
 }
@@ -95,14 +97,16 @@ pub enum Default {
     EmptyText,
 }
 
-/// What a call does to the world; the emitter keeps loaded facts only over what does not act.
+/// What a call does to the world; the emitter keeps where markets' numbers lie only over what does not act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Depends on nothing but its arguments.
     Pure,
     /// Reads the desk.
     Reads,
-    /// Changes something: orders, timers, records.
+    /// Changes something, and the desk leaves markets' numbers where they lie: orders, timers, records.
+    Asks,
+    /// Changes something, and markets' numbers may lie elsewhere then: another market is watched.
     Acts,
     /// May be called in `init` only, which is always interpreted.
     Declares,
@@ -115,6 +119,21 @@ pub enum Interpreted {
     Own(fn(&Definition, Values<'_, '_>) -> Fallible<Dynamic>),
     /// One of the language's own packages has it; the definition is there for the compiler and the reference.
     Package,
+}
+
+/// What a function tells of indicators' outputs, which stay as they are during a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The value now.
+    Value,
+    /// The value one update ago.
+    Prev,
+    /// Whether it is warm.
+    IsWarm,
+    /// Whether the first of two lines crossed the second from below.
+    CrossedUp,
+    /// Whether it crossed from above.
+    CrossedDown,
 }
 
 /// Where a property's number lies.
@@ -168,6 +187,7 @@ impl Definition {
         help: "",
         interpreted: Interpreted::Package,
         place: None,
+        tells: None,
         shim: None,
     };
 

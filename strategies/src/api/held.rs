@@ -20,29 +20,30 @@ fn kept() -> Vec<Definition> {
         /// Keeps one post-only order on the side and level: nothing happens while the one that stands is within
         /// `keep_ticks` of the price, else it is replaced, never two alive; `qty` 0 withdraws it, and so does the
         /// engine when the book goes stale.
-        acts method quote(m: Market, side: Side, price: Finite, qty "quantity": Finite, keep_ticks "ticks to keep": i64, level: i64 = Int(0), reason: Text = EmptyText) -> Fallible<Order> = quote;
+        asks method quote(m: Market, side: Side, price: Finite, qty "quantity": Finite, keep_ticks "ticks to keep": i64, level: i64 = Int(0), reason: Text = EmptyText) -> Fallible<Order> = quote;
         /// Closes the position at the market at `stop`, or at the price `take` or better (0: none), for all of its
         /// size as it changes; may be called before the fill, moves when called again, ends with the position.
-        acts method protect(m: Market, stop "stop price": Finite, take "price to take profit": Finite = Float(0.0), reason: Text = EmptyText) -> Order = protect;
+        asks method protect(m: Market, stop "stop price": Finite, take "price to take profit": Finite = Float(0.0), reason: Text = EmptyText) -> Order = protect;
         /// Enters at the price `entry` or better (0: at the market), and protects what it opens by `stop` and `take`.
-        acts method bracket(m: Market, side: Side, qty "quantity": Finite, entry "entry price": Finite, stop "stop price": Finite, take "price to take profit": Finite, reason: Text = EmptyText) -> Order = bracket;
+        asks method bracket(m: Market, side: Side, qty "quantity": Finite, entry "entry price": Finite, stop "stop price": Finite, take "price to take profit": Finite, reason: Text = EmptyText) -> Order = bracket;
         /// Moves an order: cancels it, and sends the new one when nothing of the old can fill any more, less what it
         /// filled meanwhile; a stop that the engine holds just moves.
-        acts method replace(m: Market, order: Order, price: Finite, qty "quantity": Finite) -> Order = replace;
+        asks method replace(m: Market, order: Order, price: Finite, qty "quantity": Finite) -> Order = replace;
     }
 }
 
 fn stops() -> Vec<Definition> {
     define! { Orders;
         /// Buys at the market once the price rises to `stop`, rounded to the earlier trigger.
-        acts method buy_stop(m: Market, qty "quantity": Finite, stop "stop price": Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = buy_stop;
+        asks method buy_stop(m: Market, qty "quantity": Finite, stop "stop price": Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = buy_stop;
         /// Sells at the market once the price falls to `stop`, rounded to the earlier trigger.
-        acts method sell_stop(m: Market, qty "quantity": Finite, stop "stop price": Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = sell_stop;
+        asks method sell_stop(m: Market, qty "quantity": Finite, stop "stop price": Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = sell_stop;
         /// Buys or sells at the market once the price is `distance`, quote per base, behind its best since the call.
-        acts method trailing_stop(m: Market, side: Side, qty "quantity": Finite, distance: Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = trailing_stop;
+        asks method trailing_stop(m: Market, side: Side, qty "quantity": Finite, distance: Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = trailing_stop;
     }
 }
 
+#[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "they are the script's")]
 fn quote(
     desk: &mut dyn Desk,
@@ -54,30 +55,40 @@ fn quote(
     level: i64,
     reason: &str,
 ) -> Fallible<Order> {
-    let Ok(keep_ticks) = u32::try_from(keep_ticks) else {
-        return Err(format!("the ticks to keep must be 0 or more, not {keep_ticks}").into());
+    let (Ok(keep), Ok(place)) = (u32::try_from(keep_ticks), u16::try_from(level)) else {
+        return Err(out_of_range(keep_ticks, level).into());
     };
-    let Ok(level) = u16::try_from(level) else {
-        return Err(format!("the level must be 0 to {}, not {level}", u16::MAX).into());
-    };
-    Ok(Order(desk.quote(&QuoteRequest {
+    let mut request = QuoteRequest {
         market: m.0,
         side,
         price,
         qty,
-        keep_ticks,
-        level,
-        reason: Note::cut(reason),
-    })))
+        keep_ticks: keep,
+        level: place,
+        reason: Note::EMPTY,
+    };
+    request.reason.begin(reason);
+    Ok(Order(desk.quote(&request)))
+}
+
+/// Returns what is wrong with a quote.
+#[cold]
+fn out_of_range(keep_ticks: i64, level: i64) -> String {
+    match u32::try_from(keep_ticks) {
+        Err(_) => format!("the ticks to keep must be 0 or more, not {keep_ticks}"),
+        Ok(_) => format!("the level must be 0 to {}, not {level}", u16::MAX),
+    }
 }
 
 fn protect(desk: &mut dyn Desk, m: Market, stop: f64, take: f64, reason: &str) -> Order {
-    Order(desk.protect(&ProtectRequest {
+    let mut request = ProtectRequest {
         market: m.0,
         stop,
         take: unless_zero(take),
-        reason: Note::cut(reason),
-    }))
+        reason: Note::EMPTY,
+    };
+    request.reason.begin(reason);
+    Order(desk.protect(&request))
 }
 
 #[expect(clippy::too_many_arguments, reason = "they are the script's")]

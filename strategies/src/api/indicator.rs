@@ -4,7 +4,9 @@
 //! are made from it, so that what scripts can write is what the engine has.
 
 use super::crossing::{Finite, Given, Text};
-use super::definition::{Argument, Default, Definition, Effect, Form, Group, Interpreted, Shim};
+use super::definition::{
+    Argument, Default, Definition, Effect, Form, Group, Interpreted, Shim, Told,
+};
 use super::{Fallible, Values};
 use crate::compile::context::Context;
 use crate::compile::ir::Type;
@@ -26,9 +28,9 @@ pub(super) fn definitions() -> Vec<Definition> {
         declares function warmup(bars "warm-up's bars": i64) -> Fallible<()> = warmup;
     };
     all.extend(constructors());
-    all.extend(values());
+    all.extend(values().into_iter().map(told));
     all.extend(further_outputs());
-    all.extend(crosses());
+    all.extend(crosses().into_iter().map(told));
     all
 }
 
@@ -224,6 +226,22 @@ fn values() -> Vec<Definition> {
     }
 }
 
+/// Returns the definition with what it tells of outputs.
+fn told(of: Definition) -> Definition {
+    let tells = match of.name {
+        "value" => Told::Value,
+        "prev" => Told::Prev,
+        "is_warm" => Told::IsWarm,
+        "crossed_up" => Told::CrossedUp,
+        "crossed_down" => Told::CrossedDown,
+        _ => return of,
+    };
+    Definition {
+        tells: Some(tells),
+        ..of
+    }
+}
+
 fn value(desk: &mut dyn Desk, indicator: Indicator) -> f64 {
     indicator.view(desk).value
 }
@@ -250,6 +268,7 @@ fn further_outputs() -> Vec<Definition> {
             effect: Effect::Reads,
             help: "The output of this name now; an error of a kind that has none.",
             interpreted: Interpreted::Own(output_now),
+            tells: Some(Told::Value),
             shim: Some(fallible(output_now_shim)),
             ..Definition::BLANK
         };
@@ -257,6 +276,7 @@ fn further_outputs() -> Vec<Definition> {
             name: String::leak(format!("{name}_prev")),
             help: "The output of this name one update ago.",
             interpreted: Interpreted::Own(output_prev),
+            tells: Some(Told::Prev),
             shim: Some(fallible(output_prev_shim)),
             ..now
         };

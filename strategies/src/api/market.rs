@@ -96,11 +96,11 @@ fn levels() -> Vec<Definition> {
 fn timers() -> Vec<Definition> {
     define! { Timers;
         /// Calls `on_timer` with the name every `ms` milliseconds from now, until stopped; the same name starts anew.
-        acts method every(m: Market, ms "timer's span in ms": i64, name "timer's name": Text) -> Fallible<()> = every;
+        asks method every(m: Market, ms "timer's span in ms": i64, name "timer's name": Text) -> Fallible<()> = every;
         /// Calls `on_timer` with the name once, `ms` milliseconds from now; the same name starts anew.
-        acts method after(m: Market, ms "timer's span in ms": i64, name "timer's name": Text) -> Fallible<()> = after;
+        asks method after(m: Market, ms "timer's span in ms": i64, name "timer's name": Text) -> Fallible<()> = after;
         /// Stops a timer; an unknown name is no error.
-        acts method stop_timer(m: Market, name "timer's name": Text) -> () = stop_timer;
+        asks method stop_timer(m: Market, name "timer's name": Text) -> () = stop_timer;
     }
 }
 
@@ -128,11 +128,17 @@ fn level(desk: &dyn Desk, m: Market, side: Side, rank: i64) -> Fallible<(f64, f6
     Ok(desk.level(m.0, side, rank).unwrap_or_default())
 }
 
+#[inline(always)]
 fn imbalance(desk: &mut dyn Desk, m: Market, levels: i64) -> Fallible<f64> {
     match usize::try_from(levels) {
         Ok(levels) if levels > 0 => Ok(desk.imbalance(m.0, levels)),
-        _ => Err(format!("imbalance needs at least 1 level, not {levels}").into()),
+        _ => Err(no_levels(levels)),
     }
+}
+
+#[cold]
+fn no_levels(levels: i64) -> Box<rhai::EvalAltResult> {
+    format!("imbalance needs at least 1 level, not {levels}").into()
 }
 
 fn market(desk: &mut dyn Desk, name: &str) -> Fallible<Market> {

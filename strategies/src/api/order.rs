@@ -17,26 +17,26 @@ pub(super) fn definitions() -> Vec<Definition> {
 fn placing() -> Vec<Definition> {
     define! { Orders;
         /// Buys at the market.
-        acts method buy(m: Market, qty "quantity": Finite, reason: Text = EmptyText) -> Order = buy;
+        asks method buy(m: Market, qty "quantity": Finite, reason: Text = EmptyText) -> Order = buy;
         /// Sells at the market.
-        acts method sell(m: Market, qty "quantity": Finite, reason: Text = EmptyText) -> Order = sell;
+        asks method sell(m: Market, qty "quantity": Finite, reason: Text = EmptyText) -> Order = sell;
         /// Buys at the price or below; the price is rounded down to a tick.
-        acts method buy_limit(m: Market, qty "quantity": Finite, price: Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = buy_limit;
+        asks method buy_limit(m: Market, qty "quantity": Finite, price: Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = buy_limit;
         /// Sells at the price or above; the price is rounded up to a tick.
-        acts method sell_limit(m: Market, qty "quantity": Finite, price: Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = sell_limit;
+        asks method sell_limit(m: Market, qty "quantity": Finite, price: Finite, flags: OrderFlags = Int(0), reason: Text = EmptyText) -> Order = sell_limit;
         /// Orders what is missing to hold the signed position, base units; working orders count, so repeated calls add nothing.
-        acts method target_position(m: Market, qty "target position": Finite, reason: Text = EmptyText) -> Order = target_position;
+        asks method target_position(m: Market, qty "target position": Finite, reason: Text = EmptyText) -> Order = target_position;
     }
 }
 
 fn ending() -> Vec<Definition> {
     define! { Orders;
         /// Asks for the order's cancel; of an order that has ended, or of none, it does nothing.
-        acts method cancel(m: Market, order: Order) -> () = cancel;
+        asks method cancel(m: Market, order: Order) -> () = cancel;
         /// Asks for the cancel of all the strategy's orders in the market.
-        acts method cancel_all(m: Market) -> () = cancel_all;
+        asks method cancel_all(m: Market) -> () = cancel_all;
         /// Cancels entries and closes the position with a reduce-only order at the market.
-        acts method flatten(m: Market, reason: Text = EmptyText) -> Order = flatten;
+        asks method flatten(m: Market, reason: Text = EmptyText) -> Order = flatten;
         /// The handle of no order: neither open nor denied. For the first value of a field that will hold an order.
         pure function no_order() -> Order = no_order;
     }
@@ -132,14 +132,16 @@ impl Terms {
 }
 
 fn place(desk: &mut dyn Desk, m: Market, side: Side, terms: Terms, reason: &str) -> Order {
-    Order(desk.place(&OrderRequest {
+    let mut request = OrderRequest {
         market: m.0,
         side,
         qty: terms.qty,
         price: terms.price,
         flags: terms.flags,
-        reason: Note::cut(reason),
-    }))
+        reason: Note::EMPTY,
+    };
+    request.reason.begin(reason);
+    Order(desk.place(&request))
 }
 
 fn target_position(desk: &mut dyn Desk, m: Market, qty: f64, reason: &str) -> Order {

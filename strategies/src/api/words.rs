@@ -41,11 +41,11 @@ pub(super) fn definitions() -> Vec<Definition> {
 fn signals_and_plots() -> Vec<Definition> {
     define! { Words;
         /// Records a statement that the next orders are counted to; `strength` is yours to define.
-        acts function signal(side: Side, strength: Finite, reason: Text) -> () = signal;
+        asks function signal(side: Side, strength: Finite, reason: Text) -> () = signal;
         /// Records a point of a line of the chart.
-        acts function plot(name "plot's name": Text, value "plotted value": f64) -> () = plot;
+        asks function plot(name "plot's name": Text, value "plotted value": f64) -> () = plot;
         /// Records a point of a line of the chart, in a pane of its own.
-        acts function plot(pane "plot's pane": Text, name "plot's name": Text, value "plotted value": f64) -> () = plot_in;
+        asks function plot(pane "plot's pane": Text, name "plot's name": Text, value "plotted value": f64) -> () = plot_in;
     }
 }
 
@@ -69,7 +69,7 @@ const NOTE: Definition = Definition {
     arguments: &[TEXT],
     takes_more: true,
     returns: Type::Unit,
-    effect: Effect::Acts,
+    effect: Effect::Asks,
     help: "Records a text; each `{}` in it is replaced by the next value, further values follow after spaces.",
     interpreted: Interpreted::Own(note),
     ..Definition::BLANK

@@ -18,10 +18,12 @@ pub(crate) struct Plan {
 pub(crate) struct Facts {
     /// Operations that the interpreter counts at most for a call, loops and calls within left out.
     pub operations: u64,
-    /// It may change the desk.
+    /// Markets' numbers may lie elsewhere afterwards.
     pub acts: bool,
     /// It may give a field a value, or change a field's array.
     pub changes: bool,
+    /// Fields without arrays that it may give a value.
+    pub fields: BTreeSet<u32>,
     /// Fields whose arrays it may change.
     pub arrays: BTreeSet<u32>,
     /// Its calls are counted: they may nest deeper than is allowed.
@@ -59,13 +61,20 @@ impl Plan {
             operations: u64::MAX,
             acts: true,
             changes: true,
+            fields: BTreeSet::new(),
             arrays: BTreeSet::new(),
             is_counted: true,
         };
         self.functions.get(id.0 as usize).unwrap_or(&NOTHING)
     }
 
-    /// Returns whether a block may change the desk.
+    /// Returns whether any function gives the field a value.
+    pub(crate) fn is_assigned(&self, field: FieldId) -> bool {
+        let mut functions = self.functions.iter();
+        functions.any(|of| of.fields.contains(&field.0) || of.arrays.contains(&field.0))
+    }
+
+    /// Returns whether markets' numbers may lie elsewhere after a block.
     pub(crate) fn acts(&self, block: &Block) -> bool {
         let mut acts = false;
         walk::block(block, &mut |seen| {
@@ -126,10 +135,10 @@ fn own_act(of: &Expression) -> bool {
     }
 }
 
-/// Returns whether a call of this changes the desk.
+/// Returns whether markets' numbers may lie elsewhere after a call of this.
 pub(super) fn is_act(definition: &Definition) -> bool {
     match definition.effect {
-        Effect::Pure | Effect::Reads => false,
+        Effect::Pure | Effect::Reads | Effect::Asks => false,
         Effect::Acts | Effect::Declares => true,
     }
 }
@@ -144,6 +153,8 @@ fn facts(program: &Program, function: &Function) -> Facts {
             facts.changes = true;
             if is_array_field(program, *field) {
                 facts.arrays.insert(field.0);
+            } else {
+                facts.fields.insert(field.0);
             }
         }
         Seen::Statement(Statement::SetItem { array, .. }) => {
@@ -207,11 +218,13 @@ fn merge(functions: &mut [Facts], caller: usize, callee: usize) -> bool {
     let Some(facts) = functions.get_mut(caller) else {
         return false;
     };
-    let before = (facts.acts, facts.changes, facts.arrays.len());
+    let known = |of: &Facts| (of.acts, of.changes, of.fields.len(), of.arrays.len());
+    let before = known(facts);
     facts.acts |= of_callee.acts;
     facts.changes |= of_callee.changes;
+    facts.fields.extend(of_callee.fields);
     facts.arrays.extend(of_callee.arrays);
-    before != (facts.acts, facts.changes, facts.arrays.len())
+    before != known(facts)
 }
 
 /// Returns how deep calls from a function may nest, itself counted, up to `max`.

@@ -7,7 +7,8 @@
 use super::array::Array;
 use super::context::Context;
 use super::text::TextWord;
-use claire_engine::strategy::MarketFacts;
+use crate::token::Indicator;
+use claire_engine::strategy::{IndicatorView, MarketFacts};
 
 /// Takes the next turns from the budget, or leaves.
 pub(super) extern "C" fn look(context: &mut Context<'_>) {
@@ -17,6 +18,24 @@ pub(super) extern "C" fn look(context: &mut Context<'_>) {
 /// Returns where a market's numbers lie.
 pub(super) extern "C" fn facts(context: &mut Context<'_>, market: u64) -> *const MarketFacts {
     context.facts(market)
+}
+
+/// Asks for an indicator's own output.
+pub(super) extern "C" fn view(context: &mut Context<'_>, indicator: u64, view: &mut IndicatorView) {
+    *view = Indicator::of_word(indicator).view(context.desk());
+}
+
+/// Asks for a further output by its name's number, or leaves.
+pub(super) extern "C" fn output(
+    context: &mut Context<'_>,
+    indicator: u64,
+    name: i64,
+    view: &mut IndicatorView,
+) {
+    match Indicator::of_word(indicator).output(context.desk(), name) {
+        Some(found) => *view = found,
+        None => context.refuse(),
+    }
 }
 
 /// `%` of floats.

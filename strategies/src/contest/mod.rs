@@ -1,9 +1,9 @@
 //! Contests: one strategy in several forms on the same events, timed in turns, refused where the work differs.
 //!
 //! Called by `claire bench`, the benches and the opponents' program, never on the engine thread. The clock is the
-//! caller's. Contestants take turns at blocks of events, so that a busy moment of the machine meets all alike; each
-//! plays a block twice and the second time counts: as on the engine thread, what it needs is at hand. What all asked of
-//! their desks is compared after each pass.
+//! caller's. Contestants take turns at blocks of events, so that a busy moment of the machine meets all alike. Each
+//! plays a block once before it is timed: on the engine thread, too, what an event changed was written a moment ago and
+//! lies in the nearest cache. What all asked of their desks is compared after each pass.
 
 mod pit;
 mod played;
@@ -56,6 +56,8 @@ pub struct Rounds {
     pub passes: usize,
     /// Events of a block; at least 1.
     pub block: usize,
+    /// Times that a block is played and timed in one turn; at least 1.
+    pub repeats: usize,
 }
 
 /// A contestant's result.
@@ -85,8 +87,9 @@ pub struct Table {
 impl Default for Rounds {
     fn default() -> Self {
         Self {
-            passes: 10,
-            block: 512,
+            passes: 5,
+            block: 64,
+            repeats: 4,
         }
     }
 }
@@ -103,23 +106,68 @@ pub fn hold(
     rounds: Rounds,
     now: &mut dyn FnMut() -> u64,
 ) -> Result<Table, String> {
-    let name = session.name();
-    let native = native::of_script(name).ok_or_else(|| format!("no `{name}` in Rust"))?;
-    let compiled = RhaiStrategy::with(Arc::clone(session.script()), Backend::Compiled);
+    with_forms(session, guests, |contestants| {
+        let tally = compare(session, contestants)?;
+        let times = timed(session, contestants, rounds, now)?;
+        let names = contestants.iter().map(|contestant| contestant.name());
+        let figures = names.zip(times).map(|(name, times)| figure(name, times));
+        Ok(Table {
+            strategy: session.name(),
+            figures: figures.collect(),
+            events: rounds.passes * rounds.repeats.max(1) * session.events().len(),
+            tally,
+        })
+    })
+}
+
+/// Lends the forms that this crate has, and the guests after them.
+///
+/// # Errors
+/// A form that cannot be made, and what `act` says.
+pub fn with_forms<'a, R>(
+    session: &'a Session,
+    guests: Vec<Box<dyn Contestant + 'a>>,
+    act: impl FnOnce(&mut [Box<dyn Contestant + '_>]) -> Result<R, String>,
+) -> Result<R, String> {
     let stock = session.script().stock()?;
     let program = stock.program();
     let mut contestants: Vec<Box<dyn Contestant + '_>> = vec![
-        Box::new(Played::new("native", session, native)?),
-        Box::new(Played::new("compiled", session, Box::new(compiled))?),
+        Box::new(native_of(session)?),
+        Box::new(compiled_of(session)?),
         Box::new(Stock::walker(session, &stock)?),
         Box::new(Stock::grain(session, &stock, &program)?),
     ];
     contestants.extend(guests);
-    let tally = passed(session, &mut contestants)?;
+    act(&mut contestants)
+}
+
+/// Has each contestant play all events once, and returns what each asked of its desk.
+///
+/// # Errors
+/// A contestant that fails, and one that asks something else than the first, in words.
+pub fn compare(
+    session: &Session,
+    contestants: &mut [Box<dyn Contestant + '_>],
+) -> Result<Tally, String> {
+    for contestant in contestants.iter_mut() {
+        contestant.restart()?;
+        contestant.play(session, 0..session.events().len())?;
+    }
+    equal(contestants)
+}
+
+/// Returns the times of an event in every block, by contestant.
+fn timed(
+    session: &Session,
+    contestants: &mut [Box<dyn Contestant + '_>],
+    rounds: Rounds,
+    now: &mut dyn FnMut() -> u64,
+) -> Result<Vec<Vec<f64>>, String> {
     let mut times: Vec<Vec<f64>> = vec![Vec::new(); contestants.len()];
-    let (block, events) = (rounds.block.max(1), session.events().len());
+    let (block, repeats) = (rounds.block.max(1), rounds.repeats.max(1));
+    let events = session.events().len();
     for pass in 0..rounds.passes {
-        for contestant in &mut contestants {
+        for contestant in contestants.iter_mut() {
             contestant.restart()?;
         }
         for start in (0..events).step_by(block) {
@@ -133,21 +181,44 @@ pub fn hold(
                 };
                 contestant.play(session, range.clone())?;
                 let began = now();
-                contestant.play(session, range.clone())?;
+                for _ in 0..repeats {
+                    contestant.play(session, range.clone())?;
+                }
                 let took = now().saturating_sub(began);
-                times.push(took as f64 / range.len() as f64);
+                times.push(took as f64 / (repeats * range.len()) as f64);
             }
         }
-        equal(&mut contestants)?;
+        equal(contestants)?;
     }
-    let names = contestants.iter().map(|contestant| contestant.name());
-    let figures = names.zip(times).map(|(name, times)| figure(name, times));
-    Ok(Table {
-        strategy: name,
-        figures: figures.collect(),
-        events: rounds.passes * events,
-        tally,
-    })
+    Ok(times)
+}
+
+/// Has one form play all events so many times, for a profiler to look at: `native` or `compiled`.
+///
+/// # Errors
+/// A form that fails, and one that there is not, in words.
+pub fn alone(session: &Session, form: &str, passes: usize) -> Result<Tally, String> {
+    let mut played = match form {
+        "native" => native_of(session)?,
+        "compiled" => compiled_of(session)?,
+        other => return Err(format!("`{other}` is not native or compiled")),
+    };
+    played.restart()?;
+    for _ in 0..passes {
+        played.play(session, 0..session.events().len())?;
+    }
+    Ok(played.tally())
+}
+
+fn native_of(session: &Session) -> Result<Played, String> {
+    let name = session.name();
+    let native = native::of_script(name).ok_or_else(|| format!("no `{name}` in Rust"))?;
+    Played::new("native", session, native)
+}
+
+fn compiled_of(session: &Session) -> Result<Played, String> {
+    let compiled = RhaiStrategy::with(Arc::clone(session.script()), Backend::Compiled);
+    Played::new("compiled", session, Box::new(compiled))
 }
 
 impl Table {
@@ -162,18 +233,6 @@ impl Table {
         let figures = self.figures.iter();
         figures.map(move |of| (format!("{}_ns", of.name), rounded(of.median_ns)))
     }
-}
-
-/// Has each contestant play all events once, and returns what each asked of its desk.
-fn passed(
-    session: &Session,
-    contestants: &mut [Box<dyn Contestant + '_>],
-) -> Result<Tally, String> {
-    for contestant in contestants.iter_mut() {
-        contestant.restart()?;
-        contestant.play(session, 0..session.events().len())?;
-    }
-    equal(contestants)
 }
 
 /// Returns the tally of all.

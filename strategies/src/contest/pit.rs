@@ -35,13 +35,15 @@ pub struct Cursor(Arc<AtomicUsize>);
 
 /// What a strategy asked of its desk. Equal tallies: the same calls with the same values in the same order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Tally {
+    // Counts that are written one after the other do not lie side by side, or they are read in one and wait for it.
     /// Calls that act.
     pub calls: u64,
-    /// Orders among them, quotes and protections too.
-    pub orders: u64,
     /// Calls that were taken back: compiled code that left to the interpreter.
     pub undone: u64,
+    /// Orders among the calls, quotes and protections too.
+    pub orders: u64,
     /// Folds every call with all its values.
     pub hash: u64,
 }

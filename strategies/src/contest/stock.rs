@@ -166,6 +166,10 @@ impl Script {
     /// What Rhai says of it, in words.
     pub(crate) fn stock(&self) -> Result<Parsed, String> {
         let mut engine = crate::sandbox::stock();
+        // What a debug build of Rhai has less of; in release builds neither costs a call anything.
+        let limits = self.limits();
+        engine.set_max_expr_depths(limits.expression_depth_max, limits.expression_depth_max);
+        engine.set_max_call_levels(limits.call_depth_max);
         let ast = self.parsed_by(&mut engine).map_err(|all| {
             let words: Vec<String> = all.iter().map(ToString::to_string).collect();
             words.join("\n")

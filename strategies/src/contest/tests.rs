@@ -22,6 +22,7 @@ fn all_forms_of_every_strategy_do_the_same_work() {
         let rounds = Rounds {
             passes: 1,
             block: 512,
+            repeats: 1,
         };
         let table = hold(&session, Vec::new(), rounds, &mut ticking());
         let table = table.unwrap_or_else(|fault| panic!("{name}: {fault}"));

@@ -13,7 +13,7 @@ use crate::lending::Loan;
 use crate::token::{Bar, Fill, Market, Order, Trade};
 use crate::{Backend, Script, inherit, sandbox, state};
 use claire_engine::strategy::{
-    Desk, Fault, FaultKind, Handlers, Inheritance, LentDesk, Strategy, StrategyEvent,
+    Fault, FaultKind, Handlers, Inheritance, LentDesk, Strategy, StrategyEvent,
 };
 use claire_types::{InstrumentId, Note};
 use rhai::{CallFnOptions, Dynamic, EvalAltResult, Position, Scope};
@@ -25,10 +25,12 @@ use store::Store;
 pub struct RhaiStrategy {
     script: Arc<Script>,
     backend: Backend,
-    /// The handlers' code, owned by the script; none where the interpreter runs all.
+    /// The handlers' code by their numbers, owned by the script; none where the interpreter runs all.
     code: [Option<Code>; HANDLERS.len()],
     state: Store,
     scratch: Scratch,
+    /// Operations that a call may take, as the interpreter counts them.
+    operations_max: u64,
     scope: Scope<'static>,
 }
 
@@ -54,6 +56,7 @@ impl RhaiStrategy {
             ..Scratch::default()
         };
         Self {
+            operations_max: script.limits().operations_max,
             script,
             backend,
             code,
@@ -91,44 +94,84 @@ impl RhaiStrategy {
         }
     }
 
-    /// Runs a handler's machine code; returns whether the call is done.
+    /// Runs the machine code of an event's handler; `None` where there is none, or the state is not in its slots.
     ///
-    /// # Errors
-    /// A cut: the state is as before. Where the call is not done, the desk is as before, too.
-    fn run_code(
+    /// Each call comes through here, most of them for a few ns: nothing that is seldom needed is part of it.
+    #[inline(always)]
+    fn enter(&mut self, event: &StrategyEvent<'_>, lent: &mut LentDesk) -> Option<Exit> {
+        let desk = lent.as_mut()?;
+        let (handler, market, argument) = match event {
+            StrategyEvent::Init => return None,
+            StrategyEvent::Book { market } => (0, *market, 0),
+            StrategyEvent::Trade { market, trade } => (1, *market, address(trade)),
+            StrategyEvent::Bar { market, bar } => (2, *market, address(bar)),
+            StrategyEvent::Timer { name } => (3, desk.primary(), TextWord::of_call(name).word()),
+            StrategyEvent::Fill { market, fill } => (4, *market, address(fill)),
+            StrategyEvent::Order { market, order } => (5, *market, order_word(order.handle)?),
+            StrategyEvent::Start => (6, desk.primary(), 0),
+            StrategyEvent::Stop => (7, desk.primary(), 0),
+        };
+        let code = self.code.get(handler)?.as_ref()?;
+        if !self.state.is_in_slots() {
+            return None;
+        }
+        // What may run out of operations is the interpreter's from the start.
+        let operations_max = self.operations_max.checked_sub(code.operations)?;
+        self.scratch.pool.release(0);
+        let slots = self.state.begin(&code.fields, &code.arrays);
+        let mut context = Context::new(desk, &mut self.scratch, slots, market, operations_max);
+        let word = context.market_word();
+        (code.entry)(&mut context, word, argument);
+        Some(context.exit())
+    }
+
+    /// Goes on with a call that machine code did not finish, or for which there is none.
+    #[cold]
+    #[inline(never)]
+    fn go_on(
         &mut self,
-        handler: usize,
+        exit: Option<Exit>,
         event: &StrategyEvent<'_>,
         desk: &mut LentDesk,
-    ) -> Result<bool, Fault> {
-        let Some(Some(code)) = self.code.get(handler) else {
-            return Ok(false);
+    ) -> Result<(), Fault> {
+        let Some(handler) = handler_of(event) else {
+            return self.init(desk);
         };
-        if !self.state.is_in_slots(&mut self.scratch.texts) {
-            return Ok(false);
+        let mut exit = exit;
+        if exit.is_none()
+            && self.has_code(handler)
+            && self.state.goes_to_slots(&mut self.scratch.texts)
+        {
+            exit = self.enter(event, desk);
         }
-        let Some(desk) = desk.as_mut() else {
-            return Ok(false);
-        };
-        // What may run out of operations is the interpreter's from the start.
-        let limits = self.script.limits();
-        let Some(operations_max) = limits.operations_max.checked_sub(code.operations) else {
-            return Ok(false);
-        };
-        match enter(
-            code,
-            event,
-            desk,
-            &mut self.state,
-            &mut self.scratch,
-            operations_max,
-        ) {
-            Exit::None => Ok(true),
-            Exit::Side => {
-                desk.undo();
-                Ok(false)
+        match exit {
+            Some(Exit::None) => return Ok(()),
+            Some(Exit::Cut) => {
+                self.put_back(handler);
+                return Err(fault(FaultKind::Cut, "cut: out of time, or told to stop"));
             }
-            Exit::Cut => Err(fault(FaultKind::Cut, "cut: out of time, or told to stop")),
+            Some(Exit::Side) => {
+                self.put_back(handler);
+                if let Some(desk) = desk.as_mut() {
+                    desk.undo();
+                }
+            }
+            None => {}
+        }
+        match Call::of(event, self.handlers(), desk)? {
+            Some(call) => self.interpret(desk, call),
+            None => Ok(()),
+        }
+    }
+
+    fn has_code(&self, handler: usize) -> bool {
+        matches!(self.code.get(handler), Some(Some(_)))
+    }
+
+    /// Puts the state back as it was before machine code changed it.
+    fn put_back(&mut self, handler: usize) {
+        if let Some(Some(code)) = self.code.get(handler) {
+            self.state.restore(&code.fields, &code.arrays);
         }
     }
 
@@ -224,15 +267,9 @@ impl Strategy for RhaiStrategy {
     }
 
     fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {
-        let Some(handler) = handler_of(event) else {
-            return self.init(desk);
-        };
-        if self.run_code(handler, event, desk)? {
-            return Ok(());
-        }
-        match Call::of(event, self.handlers(), desk)? {
-            Some(call) => self.interpret(desk, call),
-            None => Ok(()),
+        match self.enter(event, desk) {
+            Some(Exit::None) => Ok(()),
+            exit => self.go_on(exit, event, desk),
         }
     }
 
@@ -269,43 +306,6 @@ impl Strategy for RhaiStrategy {
     fn legacy(&self) -> Option<&dyn Any> {
         Some(self)
     }
-}
-
-/// Enters machine code with an event's market and argument; the state is as before unless the call is done.
-fn enter(
-    code: &Code,
-    event: &StrategyEvent<'_>,
-    desk: &mut (dyn Desk + 'static),
-    state: &mut Store,
-    scratch: &mut Scratch,
-    operations_max: u64,
-) -> Exit {
-    let (market, argument) = match event {
-        StrategyEvent::Book { market } => (*market, 0),
-        StrategyEvent::Trade { market, trade } => (*market, address(trade)),
-        StrategyEvent::Bar { market, bar } => (*market, address(bar)),
-        StrategyEvent::Fill { market, fill } => (*market, address(fill)),
-        StrategyEvent::Timer { name } => (desk.primary(), TextWord::of_call(name).word()),
-        StrategyEvent::Order { market, order } => match order_word(order.handle) {
-            Some(word) => (*market, word),
-            None => return Exit::Side,
-        },
-        StrategyEvent::Init | StrategyEvent::Start | StrategyEvent::Stop => (desk.primary(), 0),
-    };
-    scratch.pool.release(0);
-    let slots = if code.changes {
-        state.begin(&code.arrays)
-    } else {
-        state.slots()
-    };
-    let mut context = Context::new(desk, scratch, slots, market, operations_max);
-    let word = context.market_word();
-    (code.entry)(&mut context, word, argument);
-    let exit = context.exit();
-    if exit != Exit::None && code.changes {
-        state.restore(&code.arrays);
-    }
-    exit
 }
 
 /// Returns the address of what an event carries: machine code reads it during the call.

@@ -20,7 +20,7 @@ pub(super) struct Store {
     fields: Vec<Slot>,
     /// A word per field.
     slots: Vec<u64>,
-    /// The slots when the running call began.
+    /// The slots that the running call may change, as they were when it began.
     slots_before: Vec<u64>,
 }
 
@@ -90,17 +90,19 @@ impl Store {
         Some(map)
     }
 
-    /// Returns whether the slots hold the state, brought up to date where they do not; else why they cannot.
-    pub(super) fn is_in_slots(&mut self, texts: &mut Interner) -> bool {
-        match self.holds {
-            Form::Slots => true,
-            Form::Map => {
-                let is_read = self.read(texts).is_some();
-                self.holds = if is_read { Form::Slots } else { Form::MapOnly };
-                is_read
-            }
-            Form::MapOnly => false,
+    /// Returns whether the slots hold the state.
+    #[inline]
+    pub(super) fn is_in_slots(&self) -> bool {
+        self.holds == Form::Slots
+    }
+
+    /// Brings the slots up to the map where it fits them; returns whether they hold the state then.
+    pub(super) fn goes_to_slots(&mut self, texts: &mut Interner) -> bool {
+        if self.holds == Form::Map {
+            let is_read = self.read(texts).is_some();
+            self.holds = if is_read { Form::Slots } else { Form::MapOnly };
         }
+        self.holds == Form::Slots
     }
 
     /// Returns the first field whose value in the map is not of its type; for words only.
@@ -118,9 +120,35 @@ impl Store {
         ))
     }
 
-    /// Returns the slots for a call that may change them, and these arrays; [`Store::restore`] goes back to here.
-    pub(super) fn begin(&mut self, arrays: &[u32]) -> &mut [u64] {
-        self.slots_before.copy_from_slice(&self.slots);
+    /// Returns the slots for a call that may change these fields and arrays; [`Store::restore`] goes back to here.
+    #[inline]
+    pub(super) fn begin(&mut self, fields: &[u32], arrays: &[u32]) -> &mut [u64] {
+        match fields {
+            [] => {}
+            // Most strategies have one or two: no loop is set up for them.
+            [one] => self.keep(*one),
+            [one, other] => {
+                self.keep(*one);
+                self.keep(*other);
+            }
+            all => all.iter().for_each(|index| self.keep(*index)),
+        }
+        if !arrays.is_empty() {
+            self.keep_items(arrays);
+        }
+        &mut self.slots
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, index: u32) {
+        let at = index as usize;
+        if let (Some(before), Some(slot)) = (self.slots_before.get_mut(at), self.slots.get(at)) {
+            *before = *slot;
+        }
+    }
+
+    #[inline(never)]
+    fn keep_items(&mut self, arrays: &[u32]) {
         for index in arrays {
             if let Some(field) = self.fields.get_mut(*index as usize)
                 && let Some(array) = &field.array
@@ -128,17 +156,17 @@ impl Store {
                 field.items_before.copy_from(array.words());
             }
         }
-        &mut self.slots
     }
 
-    /// Returns the slots for a call that changes nothing.
-    pub(super) fn slots(&mut self) -> &mut [u64] {
-        &mut self.slots
-    }
-
-    /// Puts slots and arrays back as they were when the call began.
-    pub(super) fn restore(&mut self, arrays: &[u32]) {
-        self.slots.copy_from_slice(&self.slots_before);
+    /// Puts what a call may have changed back as it was when the call began.
+    pub(super) fn restore(&mut self, fields: &[u32], arrays: &[u32]) {
+        for index in fields {
+            let at = *index as usize;
+            if let (Some(before), Some(slot)) = (self.slots_before.get(at), self.slots.get_mut(at))
+            {
+                *slot = *before;
+            }
+        }
         for index in arrays {
             if let Some(field) = self.fields.get_mut(*index as usize)
                 && let Some(array) = &mut field.array

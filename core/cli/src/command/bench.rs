@@ -32,7 +32,7 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub only: Option<What>,
     /// Times that the events are gone through.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub passes: u16,
     /// The opponents' program.
     #[arg(long, env = "CLAIRE_OPPONENTS", value_name = "PROGRAM")]

@@ -314,7 +314,7 @@ fn effect(of: Effect) -> &'static str {
     match of {
         Effect::Pure => "none",
         Effect::Reads => "reads",
-        Effect::Acts => "acts",
+        Effect::Asks | Effect::Acts => "acts",
         Effect::Declares => "`init` only",
     }
 }

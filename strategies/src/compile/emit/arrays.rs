@@ -140,7 +140,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn word_as(&mut self, word: Value, of: Type) -> Value {
+    pub(super) fn word_as(&mut self, word: Value, of: Type) -> Value {
         match machine_type(of) {
             types::F64 => self.code.ins().bitcast(types::F64, crossing(), word),
             _ => word,

@@ -163,6 +163,9 @@ impl Emitter<'_> {
                 self.chosen(operator, x, y)
             }
             Binary::CompareFloatExactly(comparison) => self.compare_exactly(comparison, x, y),
+            Binary::CompareFloat(comparison) if is_zero(a) || is_zero(b) => {
+                self.compare_with_zero(comparison, x, y, is_zero(a))
+            }
             Binary::CompareFloat(comparison) => self.compare_floats(comparison, x, y),
             Binary::AndBool => self.code.ins().band(x, y),
             Binary::OrBool => self.code.ins().bor(x, y),
@@ -233,6 +236,11 @@ impl Emitter<'_> {
             }
         }
     }
+}
+
+/// Returns whether an expression is a zero that the script says.
+fn is_zero(of: &Expression) -> bool {
+    matches!(of.kind, Kind::Float(value) if value == 0.0)
 }
 
 /// Returns a comparison of signed integers.

@@ -10,9 +10,16 @@
 //!   significand of `t`: more than half a step above 1, so the rounded quotient is above `e`. If `d = t` it is `e`. If
 //!   `d < t`, the quotient is at most `1 - 2^-53`, which is a float, so it is rounded below `e`. The same holds with `-e`.
 //! - If `max` is infinite, `d` is infinite or NaN and Rhai's quotient NaN: every comparison is false. `d > t`
-//!   is false then, too; where equality is let through, `t` must be finite besides.
+//!   is false then, too; where equality is let through, `t` must be finite besides. Both scaled operands are far below
+//!   the greatest float where they are finite, so their sum is finite where both are.
 //! - If one operand is NaN, so is `d`, and every comparison is false, `!=` included, but for one case: Rhai's
 //!   larger of zero and NaN is zero, and then it says at once that both are equal.
+//!
+//! No `max` is taken either: of floats it would be a jump that nobody can foresee. `d > e * max(|x|, |y|)` is `d > e * |x|`
+//! and `d > e * |y|`. Where `x * y` is 0, Rhai compares `d` with `e` alone. Then one operand is zero, or both are below
+//! 2^-500; if `d > e` it is the former, `d` is the other one's magnitude, and that is beyond `e` times itself and beyond 0:
+//! so `d > e` can be one more condition. And if `d` is below `e * |x|` or `e * |y|` where `x * y` is 0, it is below zero, or
+//! both operands are tiny: below `e`, too. So for what is within, `d < e` can be one more way; `<=` likewise.
 
 use super::Emitter;
 use crate::compile::ir::Comparison;
@@ -26,43 +33,109 @@ impl Emitter<'_> {
             Comparison::Less | Comparison::LessEqual => (y, x),
             _ => (x, y),
         };
-        let tolerance = self.tolerance(x, y);
-        let difference = self.code.ins().fsub(x, y);
         match comparison {
             Comparison::Greater | Comparison::Less => {
-                self.code
-                    .ins()
-                    .fcmp(FloatCC::GreaterThan, difference, tolerance)
+                let difference = self.code.ins().fsub(x, y);
+                self.is_beyond(difference, x, y)
+            }
+            Comparison::NotEqual => {
+                let distance = self.distance(x, y);
+                self.is_beyond(distance, x, y)
             }
             Comparison::GreaterEqual | Comparison::LessEqual => {
                 let (after, result) = self.zero_and_nan(x, y);
-                let least = self.code.ins().fneg(tolerance);
-                let is_more = self
-                    .code
-                    .ins()
-                    .fcmp(FloatCC::GreaterThan, difference, least);
-                let is_more = self.unless_infinite(is_more, tolerance);
-                self.meet(after, is_more);
+                // Above minus the tolerance: the other way round, below it.
+                let difference = self.code.ins().fsub(y, x);
+                let is_within = self.is_within(FloatCC::LessThan, difference, x, y);
+                self.meet(after, is_within);
                 result
-            }
-            Comparison::NotEqual => {
-                let distance = self.code.ins().fabs(difference);
-                self.code
-                    .ins()
-                    .fcmp(FloatCC::GreaterThan, distance, tolerance)
             }
             Comparison::Equal => {
                 let (after, result) = self.zero_and_nan(x, y);
-                let distance = self.code.ins().fabs(difference);
-                let is_within = self
-                    .code
-                    .ins()
-                    .fcmp(FloatCC::LessThanOrEqual, distance, tolerance);
-                let is_within = self.unless_infinite(is_within, tolerance);
+                let distance = self.distance(x, y);
+                let is_within = self.is_within(FloatCC::LessThanOrEqual, distance, x, y);
                 self.meet(after, is_within);
                 result
             }
         }
+    }
+
+    /// Writes a comparison of floats one of which is a zero, `x` or else `y`.
+    ///
+    /// Where something must be beyond the tolerance, that of the other one and the epsilon are enough: the product is zero,
+    /// or the other one is infinite or NaN and beyond nothing.
+    pub(super) fn compare_with_zero(
+        &mut self,
+        comparison: Comparison,
+        x: Value,
+        y: Value,
+        is_x_zero: bool,
+    ) -> Value {
+        let difference = match comparison {
+            Comparison::Greater => self.code.ins().fsub(x, y),
+            Comparison::Less => self.code.ins().fsub(y, x),
+            Comparison::NotEqual => self.distance(x, y),
+            _ => return self.compare_floats(comparison, x, y),
+        };
+        let of_other = self.scaled(if is_x_zero { y } else { x });
+        let epsilon = self.code.ins().f64const(f64::EPSILON);
+        let more = FloatCC::GreaterThan;
+        let beyond_epsilon = self.code.ins().fcmp(more, difference, epsilon);
+        let beyond_other = self.code.ins().fcmp(more, difference, of_other);
+        self.code.ins().band(beyond_epsilon, beyond_other)
+    }
+
+    fn distance(&mut self, x: Value, y: Value) -> Value {
+        let difference = self.code.ins().fsub(x, y);
+        self.code.ins().fabs(difference)
+    }
+
+    /// Writes whether a difference is more than the tolerance: than both scaled ones, and where the product is zero
+    /// than the epsilon.
+    fn is_beyond(&mut self, difference: Value, x: Value, y: Value) -> Value {
+        let more = FloatCC::GreaterThan;
+        let [of_x, of_y] = [x, y].map(|of| self.scaled(of));
+        let (product, epsilon) = (
+            self.code.ins().fmul(x, y),
+            self.code.ins().f64const(f64::EPSILON),
+        );
+        let zero = self.code.ins().f64const(0.0);
+        let is_product = self.code.ins().fcmp(FloatCC::NotEqual, product, zero);
+        let beyond_epsilon = self.code.ins().fcmp(more, difference, epsilon);
+        let beyond_x = self.code.ins().fcmp(more, difference, of_x);
+        let beyond_y = self.code.ins().fcmp(more, difference, of_y);
+        let beyond_both = self.code.ins().band(beyond_x, beyond_y);
+        let is_far = self.code.ins().bor(is_product, beyond_epsilon);
+        self.code.ins().band(beyond_both, is_far)
+    }
+
+    /// Writes whether a difference is within the tolerance, and that finite: within one of the scaled ones, or where the
+    /// product is zero within the epsilon. Neither operand is NaN.
+    fn is_within(&mut self, within: FloatCC, difference: Value, x: Value, y: Value) -> Value {
+        let [of_x, of_y] = [x, y].map(|of| self.scaled(of));
+        let (product, epsilon) = (
+            self.code.ins().fmul(x, y),
+            self.code.ins().f64const(f64::EPSILON),
+        );
+        let zero = self.code.ins().f64const(0.0);
+        let is_zero = self.code.ins().fcmp(FloatCC::Equal, product, zero);
+        let within_epsilon = self.code.ins().fcmp(within, difference, epsilon);
+        let within_x = self.code.ins().fcmp(within, difference, of_x);
+        let within_y = self.code.ins().fcmp(within, difference, of_y);
+        let is_near = self.code.ins().band(is_zero, within_epsilon);
+        let within_one = self.code.ins().bor(within_x, within_y);
+        let is_within = self.code.ins().bor(within_one, is_near);
+        let infinite = self.code.ins().f64const(f64::INFINITY);
+        let sum = self.code.ins().fadd(of_x, of_y);
+        let is_finite = self.code.ins().fcmp(FloatCC::LessThan, sum, infinite);
+        self.code.ins().band(is_within, is_finite)
+    }
+
+    /// Returns the epsilon times the magnitude.
+    fn scaled(&mut self, x: Value) -> Value {
+        let size = self.code.ins().fabs(x);
+        let epsilon = self.code.ins().f64const(f64::EPSILON);
+        self.code.ins().fmul(size, epsilon)
     }
 
     /// Answers where one operand is NaN; returns where the answers meet, and the answer there.
@@ -89,25 +162,5 @@ impl Emitter<'_> {
     fn meet(&mut self, after: Block, answer: Value) {
         self.code.ins().jump(after, &[answer.into()]);
         self.code.switch_to_block(after);
-    }
-
-    /// Returns the epsilon times the larger of both, or the epsilon where their product is zero.
-    fn tolerance(&mut self, x: Value, y: Value) -> Value {
-        let product = self.code.ins().fmul(x, y);
-        let (x, y) = (self.code.ins().fabs(x), self.code.ins().fabs(y));
-        // Of NaN either will do: the difference is NaN then.
-        let is_larger = self.code.ins().fcmp(FloatCC::GreaterThan, x, y);
-        let max = self.code.ins().select(is_larger, x, y);
-        let epsilon = self.code.ins().f64const(f64::EPSILON);
-        let zero = self.code.ins().f64const(0.0);
-        let scaled = self.code.ins().fmul(max, epsilon);
-        let is_zero = self.code.ins().fcmp(FloatCC::Equal, product, zero);
-        self.code.ins().select(is_zero, epsilon, scaled)
-    }
-
-    fn unless_infinite(&mut self, condition: Value, tolerance: Value) -> Value {
-        let infinite = self.code.ins().f64const(f64::INFINITY);
-        let is_finite = self.code.ins().fcmp(FloatCC::LessThan, tolerance, infinite);
-        self.code.ins().band(condition, is_finite)
     }
 }

@@ -10,6 +10,7 @@ mod integers;
 mod natives;
 mod numbers;
 mod statements;
+mod views;
 
 use super::context::Context;
 use super::ir::{Expression, Function, FunctionId, Kind, Program, Type};
@@ -88,6 +89,8 @@ struct Emitter<'a> {
     locals: Vec<Variable>,
     /// Pointers to markets' numbers.
     facts: Vec<Facts>,
+    /// Indicators' outputs on the stack.
+    views: Vec<views::View>,
     /// The loops around the present place, the innermost last.
     loops: Vec<Turns>,
     /// Leaves with the side exit.
@@ -100,7 +103,7 @@ struct Emitter<'a> {
     is_reachable: bool,
 }
 
-/// A pointer to a market's numbers, kept until the desk acts.
+/// A pointer to a market's numbers, kept until they may lie elsewhere.
 struct Facts {
     of: MarketOf,
     pointer: Variable,
@@ -128,6 +131,7 @@ struct Turns {
 #[derive(Clone)]
 struct Path {
     known: Vec<bool>,
+    views: Vec<bool>,
     is_reachable: bool,
 }
 
@@ -163,6 +167,7 @@ impl<'a> Emitter<'a> {
             slots,
             locals,
             facts: Vec::new(),
+            views: Vec::new(),
             loops: Vec::new(),
             exit,
             leave,
@@ -338,6 +343,7 @@ impl<'a> Emitter<'a> {
     fn path(&self) -> Path {
         Path {
             known: self.facts.iter().map(|facts| facts.is_known).collect(),
+            views: self.views.iter().map(|view| view.is_known).collect(),
             is_reachable: self.is_reachable,
         }
     }
@@ -348,6 +354,9 @@ impl<'a> Emitter<'a> {
         for (index, facts) in self.facts.iter_mut().enumerate() {
             facts.is_known = path.known.get(index).copied().unwrap_or(false);
         }
+        for (index, view) in self.views.iter_mut().enumerate() {
+            view.is_known = path.views.get(index).copied().unwrap_or(false);
+        }
     }
 
     /// Goes on where paths meet: what holds on all that can be reached.
@@ -357,9 +366,12 @@ impl<'a> Emitter<'a> {
         for (index, facts) in self.facts.iter_mut().enumerate() {
             facts.is_known = reached().all(|path| path.known.get(index).copied().unwrap_or(false));
         }
+        for (index, view) in self.views.iter_mut().enumerate() {
+            view.is_known = reached().all(|path| path.views.get(index).copied().unwrap_or(false));
+        }
     }
 
-    /// Forgets where markets' numbers lie: the desk acted.
+    /// Forgets where markets' numbers lie: they may lie elsewhere now.
     fn forget_facts(&mut self) {
         for facts in &mut self.facts {
             facts.is_known = false;

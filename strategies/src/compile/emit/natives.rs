@@ -18,6 +18,9 @@ impl Emitter<'_> {
         more: Option<&[Expression]>,
         of: Type,
     ) -> Value {
+        if let Some(told) = definition.tells {
+            return self.told(told, named);
+        }
         let Some(shim) = definition.shim else {
             return self.missing(of);
         };

@@ -2,7 +2,7 @@
 
 use super::Emitter;
 use super::expressions::signed;
-use crate::compile::ir::{Binary, Comparison, Unary};
+use crate::compile::ir::{Binary, Comparison, Type, Unary};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
@@ -57,10 +57,23 @@ impl Emitter<'_> {
         let is_first = match operator {
             Binary::Least => self.code.ins().icmp(IntCC::SignedLessThanOrEqual, x, y),
             Binary::Greatest => self.code.ins().icmp(IntCC::SignedGreaterThanOrEqual, x, y),
-            Binary::LeastFloat => self.code.ins().fcmp(FloatCC::LessThanOrEqual, x, y),
-            _ => self.code.ins().fcmp(FloatCC::GreaterThanOrEqual, x, y),
+            Binary::LeastFloat => {
+                let is_first = self.code.ins().fcmp(FloatCC::LessThanOrEqual, x, y);
+                return self.chosen_float(is_first, x, y);
+            }
+            _ => {
+                let is_first = self.code.ins().fcmp(FloatCC::GreaterThanOrEqual, x, y);
+                return self.chosen_float(is_first, x, y);
+            }
         };
         self.code.ins().select(is_first, x, y)
+    }
+
+    /// Writes a choice of floats as one of words: that of floats would be a jump, and nobody can foresee it.
+    fn chosen_float(&mut self, is_first: Value, x: Value, y: Value) -> Value {
+        let [x, y] = [x, y].map(|of| self.as_word(of));
+        let word = self.code.ins().select(is_first, x, y);
+        self.word_as(word, Type::Float)
     }
 
     /// Writes a comparison of floats as IEEE 754 has it.
@@ -117,7 +130,7 @@ impl Emitter<'_> {
             .code
             .ins()
             .fcmp(FloatCC::GreaterThanOrEqual, rest, half);
-        self.code.ins().select(is_up, next, whole)
+        self.chosen_float(is_up, next, whole)
     }
 
     fn beside_infinity(&mut self, comparison: FloatCC, x: Value) -> Value {

@@ -36,7 +36,7 @@ pub(super) fn touch(value: &Expression) -> Touch {
             let own = match of.effect {
                 Effect::Pure => Touch::Nothing,
                 Effect::Reads => Touch::Reads,
-                Effect::Acts | Effect::Declares => Touch::Changes,
+                Effect::Asks | Effect::Acts | Effect::Declares => Touch::Changes,
             };
             touch_all(arguments).max(own)
         }
