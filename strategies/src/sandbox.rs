@@ -58,6 +58,12 @@ pub(crate) fn refill() {
     SPENT.set(0);
 }
 
+/// Returns what the last interpreted call of this thread spent, or 0 since the budget was refilled.
+#[cfg(test)]
+pub(crate) fn spent() -> u64 {
+    SPENT.get()
+}
+
 /// Gives scripts of this thread a hook that is asked now and then whether the call must stop; `None` takes it away.
 ///
 /// The pipeline sets it on the engine thread: it looks at the clock or the kill switch, which nothing

@@ -16,6 +16,7 @@
 
 use super::Emitter;
 use crate::compile::ir::Comparison;
+use crate::compile::planted::{Fault, is_planted};
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 
@@ -80,7 +81,10 @@ impl Emitter<'_> {
         let zero = self.code.ins().f64const(0.0);
         let is_x_zero = self.code.ins().fcmp(FloatCC::Equal, x, zero);
         let is_y_zero = self.code.ins().fcmp(FloatCC::Equal, y, zero);
-        let is_equal = self.code.ins().bor(is_x_zero, is_y_zero);
+        let mut is_equal = self.code.ins().bor(is_x_zero, is_y_zero);
+        if is_planted(Fault::ZeroAndNan) {
+            is_equal = self.code.ins().iconst(types::I8, 0);
+        }
         self.code.ins().jump(after, &[is_equal.into()]);
         self.code.switch_to_block(plain);
         (after, result)
@@ -98,7 +102,12 @@ impl Emitter<'_> {
         // Of NaN either will do: the difference is NaN then.
         let is_larger = self.code.ins().fcmp(FloatCC::GreaterThan, x, y);
         let max = self.code.ins().select(is_larger, x, y);
-        let epsilon = self.code.ins().f64const(f64::EPSILON);
+        let epsilon = if is_planted(Fault::NoEpsilon) {
+            0.0
+        } else {
+            f64::EPSILON
+        };
+        let epsilon = self.code.ins().f64const(epsilon);
         let zero = self.code.ins().f64const(0.0);
         let scaled = self.code.ins().fmul(max, epsilon);
         let is_zero = self.code.ins().fcmp(FloatCC::Equal, product, zero);
