@@ -73,6 +73,38 @@ impl Fault {
         Self::ArgumentsInOrder,
         Self::ForByReference,
     ];
+
+    /// Returns what it is, in words.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::ZeroAndNan => "Zero and NaN are not equal, as in IEEE 754",
+            Self::NoEpsilon => "Floats are compared without Rhai's epsilon",
+            Self::ShiftUnsigned => "`>>` by a constant fills with zeros",
+            Self::SumUnchecked => "The sum of integers may overflow",
+            Self::SlotBefore => "A bool of the state is read from its neighbor's slot",
+            Self::NegativeZero => "`-x` of a float is `0 - x`: negative zero is lost",
+            Self::AndEager => "`&&` computes its second operand in any case",
+            Self::PromotionUnsigned => "An integer becomes a float as if it had no sign",
+            Self::ContinueLeaves => "`continue` leaves the loop",
+            Self::CaseRangeClosed => "A case's range holds its end",
+            Self::ArrayNotUndone => "The items of an array are not put back when a call is undone",
+            Self::ArgumentsSwapped => {
+                "The last two floats of a call of the interface change places"
+            }
+            Self::ArrayShared => "An array is passed and assigned by reference",
+            Self::FactsKept => {
+                "A market's numbers are read where they were before an order was placed"
+            }
+            Self::RoundToEven => "Halves are rounded to even",
+            Self::SideUnsigned => "The side of a sell is that of a buy",
+            Self::IndexFromEnd => "An index from the end is off by one",
+            Self::IntegerSaturated => "A float beyond the integers becomes the greatest one",
+            Self::ArgumentsInOrder => {
+                "Arguments are computed in their order, where Rhai computes the first variable last"
+            }
+            Self::ForByReference => "`for` sees what its body does to the array",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,8 +11,10 @@ mod code;
 mod count;
 mod input;
 mod interface;
+mod mutate;
 mod pair;
 mod random;
+mod record;
 mod script;
 mod shrink;
 mod statement;
@@ -20,22 +22,38 @@ mod value;
 mod writer;
 
 use crate::compile::planted::{self, Fault};
+use code::Text;
 use count::Counts;
 use pair::{Verdict, run};
+use record::Campaign;
 use std::str::FromStr;
+use std::time::Instant;
 
 /// Runs of events of a script: as many cases.
-const RUNS: usize = 10;
+const RUNS: usize = 14;
 /// Events of a run.
 const EVENTS: usize = 4;
-/// Scripts of the tests' slice.
-const SLICE: u64 = 150;
-/// Scripts in which a planted fault must be found: 20,000 cases at most.
-const PLANTED: u64 = 2_000;
+/// Cases of the tests' slice.
+const SLICE: u64 = 1_500;
+/// Scripts in which a planted fault must be found: 19,600 cases at most.
+const PLANTED: u64 = 1_400;
+
+/// Returns the script of a seed: most are generated, some are known ones with changes.
+fn script_of(seed: u64) -> Text {
+    if is_changed(seed) {
+        mutate::script(seed)
+    } else {
+        script::script(seed)
+    }
+}
+
+const fn is_changed(seed: u64) -> bool {
+    seed % 12 == 11
+}
 
 /// Runs the script of a seed on its runs of events; returns what differs, in words.
-fn script_of(seed: u64, counts: &mut Counts) -> Result<(), String> {
-    let script = script::script(seed);
+fn compare(seed: u64, counts: &mut Counts) -> Result<(), String> {
+    let script = script_of(seed);
     let runs = input::runs(seed, RUNS, EVENTS);
     match run(&script.to_string(), &runs) {
         Verdict::Same(ran) => counts.add(&ran),
@@ -43,7 +61,7 @@ fn script_of(seed: u64, counts: &mut Counts) -> Result<(), String> {
         Verdict::Idle(reason) => counts.skip(&reason),
         Verdict::Different(difference) => {
             let smallest = shrink::shrink(&script, &runs, difference);
-            return Err(format!("seed {seed}: CLAIRE_CASE={seed}\n{smallest}"));
+            return Err(format!("CLAIRE_CASE={seed}\n{smallest}"));
         }
     }
     Ok(())
@@ -52,8 +70,10 @@ fn script_of(seed: u64, counts: &mut Counts) -> Result<(), String> {
 /// Returns whether the backends differ on the script of a seed.
 fn differs(seed: u64) -> bool {
     let runs = input::runs(seed, RUNS, EVENTS);
-    let verdict = run(&script::script(seed).to_string(), &runs);
-    matches!(verdict, Verdict::Different(_))
+    matches!(
+        run(&script_of(seed).to_string(), &runs),
+        Verdict::Different(_)
+    )
 }
 
 /// Returns the number of the first script in which the fault is found.
@@ -70,38 +90,76 @@ fn setting<T: FromStr>(name: &str) -> Option<T> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
+/// Runs scripts until there are so many cases; returns the counts and what differs.
+fn cases(most: u64, first: u64) -> (Campaign, Vec<String>) {
+    let mut campaign = Campaign::default();
+    let mut differences = Vec::new();
+    let start = Instant::now();
+    while campaign.generated.cases + campaign.changed.cases < most {
+        let seed = first + campaign.scripts;
+        campaign.scripts += 1;
+        let counts = if is_changed(seed) {
+            &mut campaign.changed
+        } else {
+            &mut campaign.generated
+        };
+        if let Err(difference) = compare(seed, counts) {
+            println!("{difference}");
+            differences.push(difference);
+        }
+        if campaign.scripts.is_multiple_of(5_000) {
+            let cases = campaign.generated.cases + campaign.changed.cases;
+            println!(
+                "{} scripts, {cases} cases, {:?}",
+                campaign.scripts,
+                start.elapsed()
+            );
+        }
+    }
+    campaign.minutes = start.elapsed().as_secs() / 60;
+    (campaign, differences)
+}
+
 #[test]
 fn both_backends_agree_on_scripts_of_fixed_seeds() {
-    let mut counts = Counts::default();
     if let Some(seed) = setting("CLAIRE_CASE") {
-        println!("{}", script::script(seed));
-        if let Err(difference) = script_of(seed, &mut counts) {
+        println!("{}", script_of(seed));
+        if let Err(difference) = compare(seed, &mut Counts::default()) {
             panic!("{difference}");
         }
         return;
     }
-    let count = setting("CLAIRE_SLICE").unwrap_or(SLICE);
-    for seed in 0..count {
-        if let Err(difference) = script_of(seed, &mut counts) {
-            panic!("{difference}");
-        }
-    }
-    println!("{counts}");
-    println!("{:?}", counts.missing(count * 18 / 2000));
-    let tally = counts.tally;
+    let long: Option<u64> = setting("CLAIRE_CAMPAIGN");
+    let first = setting("CLAIRE_FIRST").unwrap_or(0);
+    let (mut campaign, differences) = cases(long.unwrap_or(SLICE), first);
+    println!("{}\n{}", campaign.generated, campaign.changed);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let (counts, tally) = (&campaign.generated, campaign.generated.tally);
     // Most of what is generated must be what the campaign is about.
-    assert!(counts.scripts * 4 > count * 3, "{counts}");
+    assert!(counts.scripts > 3 * counts.idle, "{counts}");
     assert!(
         tally.by_code > 3 * (tally.left + tally.interpreted),
         "{counts}"
     );
+    assert!(campaign.changed.cases > 0, "{}", campaign.changed);
+    if long.is_some() {
+        campaign.planted_scripts = PLANTED;
+        campaign.planted = Fault::ALL
+            .map(|fault| (fault, found(fault, PLANTED)))
+            .into();
+        let path = campaign.write().expect("the record can be written");
+        println!("{path}");
+        let missing = campaign.generated.missing(record::LEAST);
+        assert!(missing.is_empty(), "too few of {missing:?}");
+        assert!(campaign.planted.iter().all(|(_, at)| at.is_some()));
+    }
 }
 
 #[test]
 fn planted_faults_are_found() {
     let scripts = setting("CLAIRE_PLANTED").unwrap_or(PLANTED);
-    for fault in Fault::ALL {
-        let at = found(fault, scripts);
-        println!("{fault:?}: {at:?}");
-    }
+    let all = Fault::ALL.map(|fault| (fault, found(fault, scripts)));
+    println!("{all:?}");
+    let missed: Vec<_> = all.iter().filter(|(_, at)| at.is_none()).collect();
+    assert!(missed.is_empty(), "{missed:?}");
 }

@@ -396,9 +396,13 @@ impl Writer {
                 body.push(Code::line(format!("let {nothing} = ();")));
                 self.declare(&nothing, Type::Unit, false);
             }
-            for _ in 0..self.random.below(4) {
+            for _ in 0..=self.random.below(4) {
                 let line = self.output();
                 body.push(Code::line(line));
+            }
+            for _ in 0..self.random.below(3) {
+                let line = self.edge();
+                body.push(line);
             }
             let own = argument.map(|(_, of)| of);
             let own = |known: &&Definition| {
@@ -406,7 +410,7 @@ impl Writer {
             };
             let own = api::definitions().iter().filter(own).collect();
             body.extend(self.shown(own));
-            for _ in 0..2 {
+            for _ in 0..4 {
                 let focus = self.focus[..FOCUS].to_vec();
                 body.extend(self.shown(focus));
             }

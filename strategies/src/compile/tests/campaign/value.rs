@@ -404,6 +404,43 @@ impl Writer {
         ))
     }
 
+    /// Returns a line about one of the language's edges, which random values hardly meet.
+    pub(super) fn edge(&mut self) -> Code {
+        let (i, x) = (self.leaf(Type::Int), self.leaf(Type::Float));
+        let comparison = *self.random.pick(&COMPARISONS);
+        let (a, b) = (self.random.between(0, 2), self.random.between(1, 4));
+        let condition = self.condition(1);
+        Code::line(match self.random.below(15) {
+            0 | 1 => format!("note(\"{{}}\", {});", self.near(comparison)),
+            2 => format!("plot(\"zero\", - ({x} * 0.0));"),
+            3 => format!("if {condition} {{ note(\"{{}}\", {i} + 9223372036854775800); }}"),
+            4 => format!("if {condition} {{ note(\"{{}}\", {i} * 4611686018427387904); }}"),
+            5 => format!("plot(\"round\", round({i} % 100 + {b}.5));"),
+            6 | 7 => format!(
+                "note(\"{{}}\", switch {i} % 5 {{ {a}..{b} => 1, {b}..=3 => 2, -4..{a} => 3, _ => 4 }});"
+            ),
+            8 => format!("for i in 0..5 {{ if i == {b} {{ continue; }} note(\"{{}}\", i); }}"),
+            9 => format!("note(\"{{}}\", to_int({x} * 1e18));"),
+            10 | 11 => {
+                let name = self.name("e");
+                format!(
+                    "let {name} = {i} % 9; note(\"{{}}\", min({name}, ({{ {name} += {b}; {name} }})));"
+                )
+            }
+            12 => format!("note(\"{{}} {{}}\", {i} >> {b}, {i} << {b});"),
+            13 => match self.changeable(Type::Ints) {
+                Some(array) => {
+                    format!("for one in {array} {{ {array}[-1] = {b}; note(\"{{}}\", one); }}")
+                }
+                None => format!("note(\"{{}}\", {i});"),
+            },
+            _ => {
+                let array = self.leaf(Type::Ints);
+                format!("for one in {array} {{ note(\"{{}}\", one + {array}[-1]); }}")
+            }
+        })
+    }
+
     /// Returns a line that does nothing but compute.
     pub(super) fn computed(&mut self) -> Code {
         let of = *self.random.pick(&super::writer::VALUES);
