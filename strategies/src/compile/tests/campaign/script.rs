@@ -89,9 +89,10 @@ impl Writer {
             Type::Indicator,
             "b.bollinger(20, 2.0)".to_owned(),
         ));
-        let more: Vec<_> = DEFINITIONS
-            .iter()
-            .filter(|kind| kind.outputs.len() > 1)
+        // Kinds with more outputs have their turn more often.
+        let more = DEFINITIONS.iter().filter(|kind| kind.outputs.len() > 1);
+        let more: Vec<_> = more
+            .flat_map(|kind| kind.outputs.iter().map(move |_| kind))
             .collect();
         let kind = *self.random.pick(&more);
         let of = api::definitions()
@@ -165,7 +166,15 @@ impl Writer {
 
     /// Returns a line about what one of the indicators says.
     fn output(&mut self) -> String {
-        let (field, kind) = self.random.pick(&self.lines.clone()).clone();
+        let more = self
+            .lines
+            .iter()
+            .position(|(field, _)| field == "this.more");
+        let at = match more.filter(|_| self.random.one_in(2)) {
+            Some(at) => at,
+            None => self.random.below(self.lines.len()),
+        };
+        let (field, kind) = self.lines[at].clone();
         let output = self.random.pick(kind.outputs).name;
         let (output, end) = match (output, self.random.one_in(2)) {
             ("value", false) => ("value", ""),
