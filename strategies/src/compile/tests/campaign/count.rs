@@ -21,6 +21,8 @@ pub(super) struct Counts {
     pub tally: Tally,
     /// Scripts without a case.
     pub idle: u64,
+    /// Scripts on which the backends differ.
+    pub differences: u64,
     /// What was in handlers that machine code ran to their end, and in the functions they call.
     contents: BTreeMap<Part, Often>,
     /// What was in handlers that were interpreted on a state that compiled ones shared: scripts.

@@ -97,7 +97,7 @@ impl Input {
         };
         Given {
             market: InstrumentId(random.below(4) as u16 / 3),
-            name: *random.pick(&["tick", "tock", "", "abc"]),
+            name: random.pick::<&str>(&["tick", "tock", "", "abc"]),
             trade: TradeView {
                 price: number(&mut random),
                 qty: number(&mut random),
@@ -118,7 +118,7 @@ impl Input {
                 price: number(&mut random),
                 qty: number(&mut random),
                 fee: number(&mut random),
-                fee_currency: Currency::cut(*random.pick(&["USDT", "BTC", ""])),
+                fee_currency: Currency::cut(random.pick::<&str>(&["USDT", "BTC", ""])),
                 is_maker: random.one_in(2),
                 opens: random.one_in(2),
                 closes: random.one_in(2),

@@ -34,7 +34,7 @@ const RUNS: usize = 14;
 /// Events of a run.
 const EVENTS: usize = 4;
 /// Cases of the tests' slice.
-const SLICE: u64 = 1_500;
+const SLICE: u64 = 4_000;
 /// Scripts in which a planted fault must be found: 19,600 cases at most.
 const PLANTED: u64 = 1_400;
 
@@ -92,7 +92,10 @@ fn setting<T: FromStr>(name: &str) -> Option<T> {
 
 /// Runs scripts until there are so many cases; returns the counts and what differs.
 fn cases(most: u64, first: u64) -> (Campaign, Vec<String>) {
-    let mut campaign = Campaign::default();
+    let mut campaign = Campaign {
+        commit: record::commit(),
+        ..Campaign::default()
+    };
     let mut differences = Vec::new();
     let start = Instant::now();
     while campaign.generated.cases + campaign.changed.cases < most {
@@ -105,6 +108,7 @@ fn cases(most: u64, first: u64) -> (Campaign, Vec<String>) {
         };
         if let Err(difference) = compare(seed, counts) {
             println!("{difference}");
+            counts.differences += 1;
             differences.push(difference);
         }
         if campaign.scripts.is_multiple_of(5_000) {
@@ -120,6 +124,21 @@ fn cases(most: u64, first: u64) -> (Campaign, Vec<String>) {
     (campaign, differences)
 }
 
+/// Runs a campaign that is recorded: so many cases, and every planted fault.
+fn long_campaign(most: u64) {
+    let (mut campaign, differences) = cases(most, setting("CLAIRE_FIRST").unwrap_or(0));
+    campaign.planted_scripts = PLANTED;
+    campaign.planted = Fault::ALL
+        .map(|fault| (fault, found(fault, PLANTED)))
+        .into();
+    let path = campaign.write().expect("the record can be written");
+    println!("{path}\n{}\n{}", campaign.generated, campaign.changed);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let missing = campaign.generated.missing(record::LEAST);
+    assert!(missing.is_empty(), "too few of {missing:?}");
+    assert!(campaign.planted.iter().all(|(_, at)| at.is_some()));
+}
+
 #[test]
 fn both_backends_agree_on_scripts_of_fixed_seeds() {
     if let Some(seed) = setting("CLAIRE_CASE") {
@@ -129,10 +148,7 @@ fn both_backends_agree_on_scripts_of_fixed_seeds() {
         }
         return;
     }
-    let long: Option<u64> = setting("CLAIRE_CAMPAIGN");
-    let first = setting("CLAIRE_FIRST").unwrap_or(0);
-    let (mut campaign, differences) = cases(long.unwrap_or(SLICE), first);
-    println!("{}\n{}", campaign.generated, campaign.changed);
+    let (campaign, differences) = cases(SLICE, 0);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     let (counts, tally) = (&campaign.generated, campaign.generated.tally);
     // Most of what is generated must be what the campaign is about.
@@ -142,24 +158,39 @@ fn both_backends_agree_on_scripts_of_fixed_seeds() {
         "{counts}"
     );
     assert!(campaign.changed.cases > 0, "{}", campaign.changed);
-    if long.is_some() {
-        campaign.planted_scripts = PLANTED;
-        campaign.planted = Fault::ALL
-            .map(|fault| (fault, found(fault, PLANTED)))
-            .into();
-        let path = campaign.write().expect("the record can be written");
-        println!("{path}");
-        let missing = campaign.generated.missing(record::LEAST);
-        assert!(missing.is_empty(), "too few of {missing:?}");
-        assert!(campaign.planted.iter().all(|(_, at)| at.is_some()));
+    if let Some(most) = setting("CLAIRE_CAMPAIGN") {
+        long_campaign(most);
     }
 }
 
 #[test]
 fn planted_faults_are_found() {
-    let scripts = setting("CLAIRE_PLANTED").unwrap_or(PLANTED);
-    let all = Fault::ALL.map(|fault| (fault, found(fault, scripts)));
-    println!("{all:?}");
+    let all = Fault::ALL.map(|fault| (fault, found(fault, PLANTED)));
     let missed: Vec<_> = all.iter().filter(|(_, at)| at.is_none()).collect();
     assert!(missed.is_empty(), "{missed:?}");
+}
+
+#[test]
+fn a_difference_is_shown_small_and_with_its_seed() {
+    planted::plant(Some(Fault::ArrayNotUndone));
+    let seed = (0..PLANTED).find(|seed| differs(*seed));
+    let seed = seed.expect("the fault is found");
+    let shown = compare(seed, &mut Counts::default());
+    planted::plant(None);
+    let shown = shown.expect_err("it was found with this seed");
+    assert!(
+        shown.starts_with(&format!("CLAIRE_CASE={seed}\n")),
+        "{shown}"
+    );
+    for part in ["fn init(m) {", "events [", "machine code:", "interpreter:"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let lines = script_of(seed).to_string().lines().count();
+    let (smallest, _) = shown
+        .split_once("events [")
+        .expect("the script comes first");
+    assert!(
+        2 * smallest.lines().count() < lines,
+        "{lines} lines\n{shown}"
+    );
 }

@@ -177,6 +177,13 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
+#[test]
+fn tokens_are_all_of_the_text() {
+    for text in PAGE.into_iter().chain(BUNDLED.map(|(_, text)| text)) {
+        assert_eq!(tokens(text).concat(), text);
+    }
+}
+
 const CLASSES: [&[&str]; 6] = [
     &["+", "-", "*", "/", "%"],
     &["==", "!=", "<", "<=", ">", ">="],

@@ -19,6 +19,8 @@ pub(super) struct Campaign {
     /// Scripts, whether they gave cases or not.
     pub scripts: u64,
     pub minutes: u64,
+    /// What was compiled, as it was when the campaign began.
+    pub commit: String,
 }
 
 impl Campaign {
@@ -42,10 +44,11 @@ impl Campaign {
             "Run on {}, {} minutes, at commit {}.\n",
             today(),
             self.minutes,
-            commit()
+            self.commit
         ));
         line("| | generated | changed |\n|---|---:|---:|".to_owned());
-        let rows: [(&str, fn(&Counts) -> u64); 8] = [
+        type Row = (&'static str, fn(&Counts) -> u64);
+        let rows: [Row; 8] = [
             ("cases", |of| of.cases),
             ("scripts with a case", |of| of.scripts),
             (
@@ -64,7 +67,7 @@ impl Campaign {
             ("of all events, those that ended in a fault", |of| {
                 of.tally.faults
             }),
-            ("differences", |_| 0),
+            ("differences", |of| of.differences),
         ];
         for (name, of) in rows {
             line(format!("| {name} | {} | {} |", of(generated), of(changed)));
@@ -127,7 +130,7 @@ fn today() -> String {
 }
 
 /// Returns the commit, and whether anything was changed since.
-fn commit() -> String {
+pub(super) fn commit() -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;
         String::from_utf8(output.stdout).ok()
