@@ -10,7 +10,10 @@ mod emit;
 pub mod ir;
 mod lower;
 pub(crate) mod machine;
+#[cfg(test)]
+pub(crate) mod noted;
 pub(crate) mod plan;
+pub(crate) mod planted;
 mod support;
 pub(crate) mod tagged;
 pub(crate) mod text;

@@ -3,6 +3,7 @@
 //! Which functions act on the desk, which fields each may change, and where calls may nest too deep.
 
 use super::ir::{Block, Expression, FieldId, Function, FunctionId, Kind, Program, Statement};
+use super::planted::{Fault, is_planted};
 use super::walk::{self, Seen};
 use crate::api::definition::{Definition, Effect};
 use std::collections::BTreeSet;
@@ -179,6 +180,9 @@ fn note_array(program: &Program, array: &Expression, facts: &mut Facts) {
         Kind::Local(_) => {}
         Kind::Field(field) => {
             facts.changes = true;
+            if is_planted(Fault::ArrayNotUndone) {
+                return;
+            }
             facts.arrays.insert(field.0);
         }
         Kind::After(_, value) => note_array(program, value, facts),

@@ -27,14 +27,28 @@ pub struct FakeDesk {
     pub indicators: Vec<(String, Vec<IndicatorView>)>,
     pub is_init: bool,
     pub bars: u16,
+    /// The kind of indicator that it does not know.
+    pub unknown_kind: &'static str,
+    /// The least argument of an indicator that it takes.
+    pub argument_min: f64,
+    /// Its numbers change, and move to another place, with everything that is asked of it.
+    pub is_restless: bool,
+    /// How often a call was undone.
+    pub undone: u32,
     /// Lines and orders when the call began.
     began: (usize, Vec<OrderView>),
+    /// Where the numbers lie while it is restless, now and before.
+    places: [Box<[MarketFacts; 2]>; 2],
+    /// What was asked for in this call.
+    acts: u32,
 }
 
 impl FakeDesk {
     /// Begins a call, to which `undo` goes back.
     pub fn begin(&mut self) {
         self.began = (self.log.len(), self.orders.clone());
+        self.acts = 0;
+        self.move_facts();
     }
 
     pub fn lent() -> LentDesk {
@@ -78,12 +92,35 @@ impl FakeDesk {
             indicators: Vec::new(),
             is_init: true,
             bars: 0,
+            unknown_kind: "obv",
+            argument_min: 1.0,
+            is_restless: false,
+            undone: 0,
             began: (0, Vec::new()),
+            places: [Box::new([facts, other]), Box::new([facts, other])],
+            acts: 0,
         }
     }
 
     fn say(&mut self, line: impl Into<String>) {
         self.log.push(line.into());
+        self.acts += 1;
+        self.move_facts();
+    }
+
+    /// Puts the numbers as they are now in another place; nothing is left of them in the old one.
+    fn move_facts(&mut self) {
+        if !self.is_restless {
+            return;
+        }
+        self.places.swap(0, 1);
+        let mut moved = self.facts;
+        for facts in &mut moved {
+            facts.working_buy += 0.25 * f64::from(self.acts);
+            facts.spread_ticks += i64::from(self.acts);
+        }
+        *self.places[0] = moved;
+        *self.places[1] = [MarketFacts::default(); 2];
     }
 
     fn market(&self, market: InstrumentId) -> &MarketFacts {
@@ -106,6 +143,9 @@ impl Desk for FakeDesk {
 
     fn facts(&self, market: InstrumentId) -> &MarketFacts {
         self.facts_asked.set(self.facts_asked.get() + 1);
+        if self.is_restless {
+            return &self.places[0][market.index()];
+        }
         FakeDesk::market(self, market)
     }
 
@@ -280,10 +320,13 @@ impl Desk for FakeDesk {
         if !self.is_init {
             return Err(DeskFault::OutsideInit);
         }
-        if kind == "obv" {
+        if kind == self.unknown_kind {
             return Err(DeskFault::UnknownKind);
         }
-        if arguments.iter().any(|argument| *argument < 1.0) {
+        if arguments
+            .iter()
+            .any(|argument| *argument < self.argument_min)
+        {
             return Err(DeskFault::Argument);
         }
         self.say(format!("{source:?} {kind} {arguments:?}"));
@@ -351,8 +394,11 @@ impl Desk for FakeDesk {
     }
 
     fn undo(&mut self) {
+        self.undone += 1;
         self.log.truncate(self.began.0);
         self.orders.clone_from(&self.began.1);
+        self.acts = 0;
+        self.move_facts();
     }
 }
 

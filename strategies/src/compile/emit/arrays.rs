@@ -4,6 +4,7 @@ use super::{Emitter, machine_type, plain};
 use crate::compile::array::Array;
 use crate::compile::ir::{ArrayCall, Expression, Type};
 use crate::compile::plan::is_fresh;
+use crate::compile::planted::{Fault, is_planted};
 use crate::compile::support;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types};
@@ -56,6 +57,9 @@ impl Emitter<'_> {
 
     pub(super) fn copy(&mut self, array: &Expression) -> Value {
         let array = self.expression(array);
+        if is_planted(Fault::ArrayShared) {
+            return array;
+        }
         self.copied(array)
     }
 
@@ -192,7 +196,10 @@ impl Emitter<'_> {
     /// Returns the address of an item; leaves where there is none.
     fn place(&mut self, array: Value, index: Value) -> Value {
         let length = self.length_of(array);
-        let from_end = self.code.ins().iadd(index, length);
+        let mut from_end = self.code.ins().iadd(index, length);
+        if is_planted(Fault::IndexFromEnd) {
+            from_end = self.code.ins().iadd_imm_s(from_end, -1);
+        }
         let is_from_end = self.code.ins().icmp_imm_s(IntCC::SignedLessThan, index, 0);
         let index = self.code.ins().select(is_from_end, from_end, index);
         let is_outside = self

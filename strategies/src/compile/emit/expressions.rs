@@ -6,6 +6,7 @@ use crate::compile::context::{Context, order_word};
 use crate::compile::ir::{
     Binary, Comparison, Expression, FieldId, Kind, Member, Type, Unary, Width,
 };
+use crate::compile::planted::{Fault, is_planted};
 use crate::compile::support;
 use claire_engine::strategy::OrderHandle;
 use claire_types::Side;
@@ -79,6 +80,11 @@ impl Emitter<'_> {
         match of {
             Type::Unit => self.zero(of),
             Type::Bool => {
+                let offset = if is_planted(Fault::SlotBefore) {
+                    (offset - 8).max(0)
+                } else {
+                    offset
+                };
                 let word = self
                     .code
                     .ins()
@@ -101,6 +107,10 @@ impl Emitter<'_> {
     /// `&&` and `||`: the second operand is evaluated where the first does not say it all.
     fn shortcut(&mut self, a: &Expression, b: &Expression, says_it_all: bool) -> Value {
         let first = self.expression(a);
+        if is_planted(Fault::AndEager) && !says_it_all {
+            let second = self.expression(b);
+            return self.code.ins().band(first, second);
+        }
         let (more, after) = (self.code.create_block(), self.code.create_block());
         let result = self.code.append_block_param(after, types::I8);
         let before = self.path();
@@ -232,7 +242,11 @@ impl Emitter<'_> {
                 let side = self.code.ins().uload8(types::I64, plain(), object, offset);
                 let twice = self.code.ins().ishl_imm_u(side, 1);
                 let three = self.code.ins().iconst(types::I64, 3);
-                self.code.ins().isub(three, twice)
+                let sign = self.code.ins().isub(three, twice);
+                if is_planted(Fault::SideUnsigned) {
+                    return self.code.ins().iabs(sign);
+                }
+                sign
             }
         }
     }

@@ -23,6 +23,7 @@
 
 use super::Emitter;
 use crate::compile::ir::Comparison;
+use crate::compile::planted::{Fault, is_planted};
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 
@@ -78,7 +79,7 @@ impl Emitter<'_> {
             _ => return self.compare_floats(comparison, x, y),
         };
         let of_other = self.scaled(if is_x_zero { y } else { x });
-        let epsilon = self.code.ins().f64const(f64::EPSILON);
+        let epsilon = self.epsilon();
         let more = FloatCC::GreaterThan;
         let beyond_epsilon = self.code.ins().fcmp(more, difference, epsilon);
         let beyond_other = self.code.ins().fcmp(more, difference, of_other);
@@ -95,10 +96,7 @@ impl Emitter<'_> {
     fn is_beyond(&mut self, difference: Value, x: Value, y: Value) -> Value {
         let more = FloatCC::GreaterThan;
         let [of_x, of_y] = [x, y].map(|of| self.scaled(of));
-        let (product, epsilon) = (
-            self.code.ins().fmul(x, y),
-            self.code.ins().f64const(f64::EPSILON),
-        );
+        let (product, epsilon) = (self.code.ins().fmul(x, y), self.epsilon());
         let zero = self.code.ins().f64const(0.0);
         let is_product = self.code.ins().fcmp(FloatCC::NotEqual, product, zero);
         let beyond_epsilon = self.code.ins().fcmp(more, difference, epsilon);
@@ -113,10 +111,7 @@ impl Emitter<'_> {
     /// product is zero within the epsilon. Neither operand is NaN.
     fn is_within(&mut self, within: FloatCC, difference: Value, x: Value, y: Value) -> Value {
         let [of_x, of_y] = [x, y].map(|of| self.scaled(of));
-        let (product, epsilon) = (
-            self.code.ins().fmul(x, y),
-            self.code.ins().f64const(f64::EPSILON),
-        );
+        let (product, epsilon) = (self.code.ins().fmul(x, y), self.epsilon());
         let zero = self.code.ins().f64const(0.0);
         let is_zero = self.code.ins().fcmp(FloatCC::Equal, product, zero);
         let within_epsilon = self.code.ins().fcmp(within, difference, epsilon);
@@ -134,7 +129,7 @@ impl Emitter<'_> {
     /// Returns the epsilon times the magnitude.
     fn scaled(&mut self, x: Value) -> Value {
         let size = self.code.ins().fabs(x);
-        let epsilon = self.code.ins().f64const(f64::EPSILON);
+        let epsilon = self.epsilon();
         self.code.ins().fmul(size, epsilon)
     }
 
@@ -153,7 +148,10 @@ impl Emitter<'_> {
         let zero = self.code.ins().f64const(0.0);
         let is_x_zero = self.code.ins().fcmp(FloatCC::Equal, x, zero);
         let is_y_zero = self.code.ins().fcmp(FloatCC::Equal, y, zero);
-        let is_equal = self.code.ins().bor(is_x_zero, is_y_zero);
+        let mut is_equal = self.code.ins().bor(is_x_zero, is_y_zero);
+        if is_planted(Fault::ZeroAndNan) {
+            is_equal = self.code.ins().iconst(types::I8, 0);
+        }
         self.code.ins().jump(after, &[is_equal.into()]);
         self.code.switch_to_block(plain);
         (after, result)
@@ -162,5 +160,14 @@ impl Emitter<'_> {
     fn meet(&mut self, after: Block, answer: Value) {
         self.code.ins().jump(after, &[answer.into()]);
         self.code.switch_to_block(after);
+    }
+
+    fn epsilon(&mut self) -> Value {
+        let epsilon = if is_planted(Fault::NoEpsilon) {
+            0.0
+        } else {
+            f64::EPSILON
+        };
+        self.code.ins().f64const(epsilon)
     }
 }

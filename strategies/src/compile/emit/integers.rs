@@ -2,6 +2,7 @@
 
 use super::Emitter;
 use crate::compile::ir::Binary;
+use crate::compile::planted::{Fault, is_planted};
 use crate::compile::support;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -16,6 +17,7 @@ impl Emitter<'_> {
         constant: Option<i64>,
     ) -> Value {
         match operator {
+            Binary::Add if is_planted(Fault::SumUnchecked) => self.code.ins().iadd(x, y),
             Binary::Add => {
                 let (sum, is_over) = self.code.ins().sadd_overflow(x, y);
                 self.exit_if(is_over);
@@ -45,6 +47,7 @@ impl Emitter<'_> {
             Binary::ShiftLeft if constant.is_some_and(|by| (0..64).contains(&by)) => {
                 self.code.ins().ishl(x, y)
             }
+            Binary::ShiftRight if is_planted(Fault::ShiftUnsigned) => self.code.ins().ushr(x, y),
             Binary::ShiftRight if constant.is_some_and(|by| (0..64).contains(&by)) => {
                 self.code.ins().sshr(x, y)
             }

@@ -5,6 +5,7 @@ use crate::api::definition::Definition;
 use crate::compile::context::Context;
 use crate::compile::ir::{Expression, FunctionId, Type};
 use crate::compile::plan::is_act;
+use crate::compile::planted::{Fault, is_planted};
 use crate::compile::tagged::Tagged;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -29,6 +30,14 @@ impl Emitter<'_> {
             arguments.push(self.expression(argument));
             parameters.push(machine_type(argument.of));
         }
+        if is_planted(Fault::ArgumentsSwapped) {
+            let last = parameters.iter().rposition(|of| *of == types::F64);
+            let before = last.and_then(|last| last.checked_sub(1));
+            let is_float = |at: usize| parameters.get(at) == Some(&types::F64);
+            if let (Some(before), Some(last)) = (before.filter(|at| is_float(*at)), last) {
+                arguments.swap(before, last);
+            }
+        }
         if let Some(more) = more {
             arguments.extend(self.tagged(more));
             parameters.extend([types::I64; 2]);
@@ -38,7 +47,7 @@ impl Emitter<'_> {
         if shim.is_fallible {
             self.leave_if_told();
         }
-        if is_act(definition) {
+        if is_act(definition) && !is_planted(Fault::FactsKept) {
             self.forget_facts();
         }
         result

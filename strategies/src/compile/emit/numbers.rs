@@ -3,6 +3,7 @@
 use super::Emitter;
 use super::expressions::signed;
 use crate::compile::ir::{Binary, Comparison, Type, Unary};
+use crate::compile::planted::{Fault, is_planted};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
@@ -23,6 +24,9 @@ impl Emitter<'_> {
                 let is_below = self.code.ins().icmp_imm_s(IntCC::SignedLessThan, x, 0);
                 self.sign(is_above, is_below)
             }
+            _ if is_planted(Fault::PromotionUnsigned) => {
+                self.code.ins().fcvt_from_uint(types::F64, x)
+            }
             _ => self.code.ins().fcvt_from_sint(types::F64, x),
         }
     }
@@ -35,6 +39,7 @@ impl Emitter<'_> {
             Unary::SignFloat => self.sign_of_float(x),
             Unary::Floor => self.code.ins().floor(x),
             Unary::Ceiling => self.code.ins().ceil(x),
+            Unary::Round if is_planted(Fault::RoundToEven) => self.code.ins().nearest(x),
             Unary::Round => self.rounded(x),
             Unary::Truncate => self.code.ins().trunc(x),
             Unary::Fraction => {
@@ -47,6 +52,10 @@ impl Emitter<'_> {
             Unary::IsZero => {
                 let zero = self.code.ins().f64const(0.0);
                 self.code.ins().fcmp(FloatCC::Equal, x, zero)
+            }
+            _ if is_planted(Fault::NegativeZero) => {
+                let zero = self.code.ins().f64const(0.0);
+                self.code.ins().fsub(zero, x)
             }
             _ => self.code.ins().fneg(x),
         }
@@ -113,7 +122,9 @@ impl Emitter<'_> {
         let size = self.code.ins().fabs(x);
         let most = self.code.ins().f64const(BEYOND_INTEGERS);
         let is_outside = self.code.ins().fcmp(FloatCC::GreaterThan, size, most);
-        self.exit_if(is_outside);
+        if !is_planted(Fault::IntegerSaturated) {
+            self.exit_if(is_outside);
+        }
         // 2^63 itself becomes the greatest integer, NaN zero.
         self.code.ins().fcvt_to_sint_sat(types::I64, x)
     }

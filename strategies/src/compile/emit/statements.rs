@@ -4,6 +4,7 @@ use super::{Emitter, Path, Turns, fixed, plain};
 use crate::compile::context::Context;
 use crate::compile::ir::{Block, Expression, FieldId, Kind, Local, Statement, Type};
 use crate::compile::plan::{expression_makes_arrays, is_fresh, makes_arrays};
+use crate::compile::planted::{Fault, is_planted};
 use crate::compile::support;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Switch;
@@ -40,6 +41,10 @@ impl Emitter<'_> {
                 turns.after
             }),
             Statement::Continue => self.end_turn(|turns| {
+                if is_planted(Fault::ContinueLeaves) {
+                    turns.is_left = true;
+                    return turns.after;
+                }
                 turns.goes_on = true;
                 turns.step
             }),

@@ -16,6 +16,8 @@ impl Body<'_, '_> {
         arguments: Vec<Expression>,
         at: Position,
     ) -> Lowering<Expression> {
+        #[cfg(test)]
+        crate::compile::noted::note(at, name, std::iter::once(&array).chain(&arguments));
         let Some(call) = changing(name) else {
             return self.array_reading(array, name, arguments, at);
         };
@@ -117,6 +119,8 @@ impl Body<'_, '_> {
             let found = word(wanted.of);
             return unsupported(at, format!("{found} in a range of integers"));
         }
+        #[cfg(test)]
+        crate::compile::noted::note(at, "contains", [&wanted]);
         let wanted = self.keep_one(wanted, &mut before);
         let again = wanted.again().unwrap_or_else(|| Expression::int(0));
         let within = if range.is_inclusive {

@@ -87,6 +87,8 @@ impl Body<'_, '_> {
         at: Position,
         out: &mut Block,
     ) -> Lowering<Option<Expression>> {
+        #[cfg(test)]
+        crate::compile::noted::note(at, operator, [&current, &value]);
         let value = if order::touch(&value) == Touch::Changes {
             self.keep(value, out)
         } else {

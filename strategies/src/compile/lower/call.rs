@@ -6,6 +6,7 @@ use super::{
 use crate::api::Definition;
 use crate::api::definition::{Default, Effect, Form, Holder};
 use crate::compile::check::{Source, words};
+use crate::compile::planted::{Fault, is_planted};
 use rhai::{Expr, FnCallExpr, Position};
 use std::rc::Rc;
 
@@ -84,7 +85,8 @@ impl Body<'_, '_> {
         let mut values = self.expressions(arguments)?;
         if let Some(Expr::Variable(..)) = arguments.first() {
             let rest = values.split_off(1);
-            if order::conflict(order::touch_all(&values), order::touch_all(&rest)) {
+            let is_in_order = is_planted(Fault::ArgumentsInOrder);
+            if !is_in_order && order::conflict(order::touch_all(&values), order::touch_all(&rest)) {
                 values.extend(self.keep_all(rest, before));
             } else {
                 values.extend(rest);
@@ -126,6 +128,8 @@ impl Body<'_, '_> {
         mut arguments: Vec<Expression>,
         at: Position,
     ) -> Lowering<Expression> {
+        #[cfg(test)]
+        crate::compile::noted::note(at, name, &arguments);
         if let Some(value) = builtin::number(name, &mut arguments) {
             return Ok(value);
         }

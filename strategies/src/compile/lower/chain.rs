@@ -175,6 +175,8 @@ impl Body<'_, '_> {
 
     /// Lowers a property of a value.
     fn property(&mut self, of: Expression, name: &str, at: Position) -> Lowering<Expression> {
+        #[cfg(test)]
+        crate::compile::noted::note(at, name, [&of]);
         match of.of {
             Type::Ints | Type::Floats if matches!(name, "len" | "is_empty") => {
                 Ok(array::array_property(name, of))

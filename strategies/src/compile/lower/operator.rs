@@ -2,10 +2,14 @@
 
 use super::{Body, Expression, Kind, Lowering, Statement, Type, order, unsupported, word};
 use crate::compile::ir::{Binary, Comparison, Unary};
+#[cfg(test)]
+use crate::compile::noted;
 use rhai::Position;
 
 /// Lowers an operator of one operand.
 pub(super) fn unary(name: &str, of: Expression, at: Position) -> Lowering<Expression> {
+    #[cfg(test)]
+    noted::note(at, name, [&of]);
     let kind = match (name, of.of, &of.kind) {
         ("+", Type::Int | Type::Float, _) => return Ok(of),
         ("-", Type::Int, Kind::Int(value)) if *value != i64::MIN => Kind::Int(-*value),
@@ -29,6 +33,8 @@ pub(super) fn binary(
     other: Expression,
     at: Position,
 ) -> Lowering<Expression> {
+    #[cfg(test)]
+    noted::note(at, name, [&one, &other]);
     if let Some(how) = comparison(name) {
         return compare(how, name, one, other, at);
     }

@@ -5,6 +5,7 @@ use super::{
     word,
 };
 use crate::compile::ir::{Binary, Comparison};
+use crate::compile::planted::{Fault, is_planted};
 use crate::compile::walk::{self, Seen};
 use crate::{Limits, sandbox};
 use rhai::{Dynamic, Expr, Position, Scope};
@@ -248,7 +249,7 @@ impl Turns {
             Over::Numbers { begin, value, step } => return (begin, value, step),
             Over::Array(array, at) => (array, at),
         };
-        let read = if may_change(inner, &array) {
+        let read = if may_change(inner, &array) && !is_planted(Fault::ForByReference) {
             body.keep(array, out)
         } else {
             array

@@ -6,6 +6,7 @@ use super::{
     operator, unsupported, word,
 };
 use crate::compile::ir::{Binary, Comparison, TextId};
+use crate::compile::planted::{Fault, is_planted};
 use rhai::{Expr, RangeCase, SwitchCasesCollection};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -173,6 +174,9 @@ impl Switch<'_> {
     /// Returns the test whether the range holds the value.
     fn within(&self, at: usize) -> Option<Expression> {
         let (start, end, how) = match self.of.ranges.get(at)? {
+            RangeCase::ExclusiveInt(range, _) if is_planted(Fault::CaseRangeClosed) => {
+                (range.start, range.end, Comparison::LessEqual)
+            }
             RangeCase::ExclusiveInt(range, _) => (range.start, range.end, Comparison::Less),
             RangeCase::InclusiveInt(range, _) => {
                 (*range.start(), *range.end(), Comparison::LessEqual)

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod calls;
+mod campaign;
 mod floats;
 mod flow;
 mod integers;
