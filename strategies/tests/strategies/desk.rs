@@ -31,7 +31,7 @@ pub struct FakeDesk {
     pub unknown_kind: &'static str,
     /// The least argument of an indicator that it takes.
     pub argument_min: f64,
-    /// Its numbers change, and move to another place, with everything that is asked of it.
+    /// Its numbers change with everything that is asked of it, and move to another place when a market is asked for.
     pub is_restless: bool,
     /// How often a call was undone.
     pub undone: u32,
@@ -105,22 +105,24 @@ impl FakeDesk {
     fn say(&mut self, line: impl Into<String>) {
         self.log.push(line.into());
         self.acts += 1;
-        self.move_facts();
+        self.change_facts();
     }
 
-    /// Puts the numbers as they are now in another place; nothing is left of them in the old one.
-    fn move_facts(&mut self) {
-        if !self.is_restless {
-            return;
-        }
-        self.places.swap(0, 1);
-        let mut moved = self.facts;
-        for facts in &mut moved {
+    /// Changes the numbers where they lie.
+    fn change_facts(&mut self) {
+        let mut changed = self.facts;
+        for facts in &mut changed {
             facts.working_buy += 0.25 * f64::from(self.acts);
             facts.spread_ticks += i64::from(self.acts);
         }
-        *self.places[0] = moved;
+        *self.places[0] = changed;
+    }
+
+    /// Puts the numbers in another place; nothing is left of them in the old one.
+    fn move_facts(&mut self) {
+        self.places.swap(0, 1);
         *self.places[1] = [MarketFacts::default(); 2];
+        self.change_facts();
     }
 
     fn market(&self, market: InstrumentId) -> &MarketFacts {
@@ -134,6 +136,7 @@ impl Desk for FakeDesk {
     }
 
     fn market(&mut self, name: &str) -> Option<InstrumentId> {
+        self.move_facts();
         match name {
             "sim:MAIN" => Some(InstrumentId(0)),
             "sim:OTHER" => Some(InstrumentId(1)),
