@@ -5,6 +5,7 @@ mod program;
 
 use serde_json::Value;
 use std::path::Path;
+use std::process::Output;
 
 const INIT: &str = "fn init(m) { #{ n: 0 } }\n";
 /// What is told of a script that is wrong, however long it is.
@@ -12,12 +13,19 @@ const TOLD_BYTES_MAX: usize = 60_000;
 
 /// Runs the program; whatever happens, it ends by itself and says little.
 fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let output = program::run(folder, arguments);
+    let output = done(folder, arguments);
     let told = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
     look(&told, arguments);
     let is_safe = |c: char| !c.is_control() || c == '\n' || c == '\t';
     assert!(told.chars().all(is_safe), "{arguments:?}: {told:?}");
     (output.status.code().expect("no signal"), told)
+}
+
+/// Runs the program. Calls end by what they do, on a slow machine, too: the time that they may take is long.
+fn done(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = program::command(folder, arguments);
+    command.env("CLAIRE_SCRIPT__CALL_US_MAX", "10000000");
+    command.output().expect("the program runs")
 }
 
 fn look(told: &str, arguments: &[&str]) {
@@ -29,7 +37,7 @@ fn look(told: &str, arguments: &[&str]) {
 fn replay(folder: &Path, script: &str, backend: &str) -> (i32, Value) {
     let of_script = ["--strategy", script, "--backend", backend, "--json"];
     let arguments = [&["replay", SESSION], of_script.as_slice()].concat();
-    let output = program::run(folder, &arguments);
+    let output = done(folder, &arguments);
     look(&String::from_utf8_lossy(&output.stderr), &arguments);
     let value = serde_json::from_slice(&output.stdout);
     let value = value.unwrap_or_else(|fault| panic!("{script}: {fault}"));
