@@ -7,6 +7,7 @@
 //! clock where the counter is not invariant.
 #![forbid(unsafe_code)]
 
+use claire_types::time::NS_PER_S;
 use claire_types::{DurationNs, MonoNs, WallNs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,8 @@ pub struct Clock {
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
     elapsed_ns: Arc<AtomicU64>,
+    /// Of it, what the thread was kept from its core.
+    kept_ns: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +89,23 @@ impl Clock {
         self.wall_start.after(DurationNs(elapsed_ns))
     }
 
+    /// Returns the time that the calling thread has been on a core: what it was kept from one is not in it.
+    ///
+    /// A call of the system: some 100 times a monotonic reading.
+    pub fn thread(&self) -> DurationNs {
+        match &self.hands {
+            Hands::Real { .. } => {
+                let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+                DurationNs(time.tv_sec * NS_PER_S + time.tv_nsec)
+            }
+            Hands::Manual(hands) => {
+                let [elapsed, kept] = [&hands.elapsed_ns, &hands.kept_ns];
+                let ns = elapsed.load(Ordering::Relaxed) - kept.load(Ordering::Relaxed);
+                DurationNs(ns as i64)
+            }
+        }
+    }
+
     /// Measures what one monotonic reading costs, in picoseconds: the cheapest of several rounds.
     pub fn cost_ps(&self) -> u64 {
         let round = || {
@@ -103,6 +123,12 @@ impl ManualClock {
     /// Moves the clock forward.
     pub fn advance_ns(&self, ns: u64) {
         self.elapsed_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    /// Moves the clock forward while the thread is kept from its core.
+    pub fn keep_ns(&self, ns: u64) {
+        self.advance_ns(ns);
+        self.kept_ns.fetch_add(ns, Ordering::Relaxed);
     }
 }
 
@@ -126,6 +152,19 @@ mod tests {
         );
         let difference = counted.abs_diff(elapsed);
         assert!(difference < elapsed / 20, "{counted} against {elapsed} ns");
+    }
+
+    #[test]
+    fn a_thread_has_had_the_time_that_it_worked_and_not_what_it_slept() {
+        let clock = Clock::start();
+        let (start, before) = (clock.mono(), clock.thread());
+        while clock.thread().0 - before.0 < 3_000_000 {
+            std::hint::spin_loop();
+        }
+        assert!(clock.mono().since(start) >= 2_900_000);
+        let begun = clock.thread();
+        std::thread::park_timeout(std::time::Duration::from_millis(30));
+        assert!(clock.thread().0 - begun.0 < 15_000_000, "it was asleep");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::latency::{LatencyRecorder, Span};
 use crate::ring::{Since, Stamp};
 use claire_engine::probe::{Part, Probe};
-use claire_types::MonoNs;
+use claire_types::{DurationNs, MonoNs};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -45,8 +45,6 @@ struct Shared {
 const PARTS: usize = 4;
 const SPANS: [Span; PARTS] = [Span::Book, Span::Strategy, Span::Risk, Span::Match];
 const BOOK: usize = 0;
-/// Most time that counts between two looks at a call's budget. They are some 1 µs apart.
-const GAP_NS_MAX: u64 = 100_000;
 
 impl PartTimes {
     /// Returns the stage's end and the engine's.
@@ -68,26 +66,29 @@ impl PartTimes {
 
     /// Returns the question whether the running call has used up its time: what scripts of this thread are asked with.
     ///
-    /// A thread that lost its core meanwhile is not the call's fault: of a long time between two questions
-    /// [`GAP_NS_MAX`] counts. Twice in a row it was not that, but a slow function: then all of it counts.
+    /// A thread that lost its core meanwhile is not the call's fault. The first quarter is told by the clock, which costs
+    /// little; past it what counts is the time that the thread was on a core.
     pub(crate) fn call_budget(&self, call_ns_max: u64) -> Box<dyn Fn() -> bool> {
         let (clock, shared) = (self.clock.clone(), Arc::clone(&self.shared));
-        let [call, asked, spent] = [const { Cell::new(0_u64) }; 3];
-        let was_long = Cell::new(false);
+        let quarter = call_ns_max / 4;
+        let call = Cell::new(0_u64);
+        let on_core_before = Cell::new(None::<DurationNs>);
         Box::new(move || {
-            let (now, since) = (clock.mono().0, shared.call_since.load(Ordering::Relaxed));
+            let since = shared.call_since.load(Ordering::Relaxed);
             if call.replace(since) != since {
-                asked.set(since);
-                spent.set(0);
-                was_long.set(false);
+                on_core_before.set(None);
             }
-            let gap = now.saturating_sub(asked.replace(now));
-            let counts = match was_long.replace(gap > GAP_NS_MAX) {
-                true => gap,
-                false => gap.min(GAP_NS_MAX),
-            };
-            spent.set(spent.get() + counts);
-            spent.get() > call_ns_max
+            if clock.mono().since(MonoNs(since)) <= quarter {
+                return false;
+            }
+            let on_core = clock.thread();
+            match on_core_before.get() {
+                None => {
+                    on_core_before.set(Some(on_core));
+                    false
+                }
+                Some(before) => on_core.0.abs_diff(before.0) > call_ns_max - quarter,
+            }
         })
     }
 
@@ -257,22 +258,30 @@ mod tests {
         };
         for _ in 0..2 {
             begin(&hands);
-            hands.advance_ns(50_000_000);
-            assert!(!is_over(), "a pause of the system is one gap");
+            hands.keep_ns(50_000_000);
+            assert!(!is_over(), "it was kept from its core");
             for _ in 0..10 {
+                hands.advance_ns(75_000);
                 assert!(!is_over());
-                hands.advance_ns(90_000);
+                hands.keep_ns(4_000_000);
+                assert!(!is_over(), "again and again");
             }
+            hands.advance_ns(1);
+            assert!(is_over());
+            begin(&hands);
+            hands.advance_ns(250_000);
+            assert!(!is_over());
+            hands.advance_ns(1);
+            assert!(!is_over(), "a quarter is gone");
+            hands.advance_ns(750_000);
             assert!(!is_over());
             hands.advance_ns(1);
             assert!(is_over());
             begin(&hands);
-            hands.advance_ns(600_000);
-            assert!(!is_over());
-            hands.advance_ns(600_000);
-            assert!(!is_over(), "100 us and 600 us");
-            hands.advance_ns(600_000);
-            assert!(is_over(), "a slow function counts");
+            hands.advance_ns(5_000_000);
+            assert!(!is_over(), "nobody knows what that was");
+            hands.advance_ns(5_000_000);
+            assert!(is_over(), "a slow function");
         }
     }
 
