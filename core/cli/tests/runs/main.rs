@@ -12,5 +12,8 @@ mod latencies;
 mod outage;
 mod place;
 mod reload;
+mod reload_load;
 mod rows;
+mod session;
 mod strategies;
+mod transcript;
