@@ -8,29 +8,26 @@ use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade};
 use claire_engine::strategy::Inheritance;
 use rhai::{Dynamic, Map};
 
-/// Carries fields from `before` into `state`.
+/// Carries fields of `before` into `state`: moved where both have them, the others stay.
 ///
 /// # Errors
 /// Which field's type changed, in words; the state is then as it was.
-pub(crate) fn carry(state: &mut Dynamic, before: &Dynamic) -> Result<Inheritance, String> {
-    let (Ok(own), Ok(old)) = (state.as_map_ref(), before.as_map_ref()) else {
-        return Ok(Inheritance::default());
-    };
-    if let Some(change) = changed(&own, &old, "this") {
+pub(crate) fn carry(state: &mut Dynamic, before: &mut Dynamic) -> Result<Inheritance, String> {
+    if let (Ok(own), Ok(old)) = (state.as_map_ref(), before.as_map_ref())
+        && let Some(change) = changed(&own, &old, "this")
+    {
         return Err(change);
     }
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let fresh = count(own.keys().filter(|name| !old.contains_key(*name)).count());
-    let dropped = count(old.keys().filter(|name| !own.contains_key(*name)).count());
-    drop(own);
-    let Some(mut own) = state.write_lock::<Map>() else {
+    let maps = (state.write_lock::<Map>(), before.write_lock::<Map>());
+    let (Some(mut own), Some(mut old)) = maps else {
         return Ok(Inheritance::default());
     };
-    let carried = count(take(&mut own, &old));
+    let both = take(&mut own, &mut old);
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Inheritance {
-        carried,
-        fresh,
-        dropped,
+        carried: count(both),
+        fresh: count(own.len().saturating_sub(both)),
+        dropped: count(old.len().saturating_sub(both)),
     })
 }
 
@@ -38,6 +35,9 @@ pub(crate) fn carry(state: &mut Dynamic, before: &Dynamic) -> Result<Inheritance
 fn changed(own: &Map, old: &Map, path: &str) -> Option<String> {
     own.iter().find_map(|(name, value)| {
         let before = old.get(name)?;
+        if value.type_id() == before.type_id() && !value.is_map() {
+            return None;
+        }
         let path = || format!("{path}.{name}");
         if let (Ok(own), Ok(old)) = (value.as_map_ref(), before.as_map_ref()) {
             return changed(&own, &old, &path());
@@ -54,26 +54,31 @@ fn changed(own: &Map, old: &Map, path: &str) -> Option<String> {
     })
 }
 
-/// Takes the old values of fields that both have; returns how many.
-fn take(own: &mut Map, old: &Map) -> usize {
+/// Takes the old values of fields that both have; returns how many there are.
+fn take(own: &mut Map, old: &mut Map) -> usize {
     let mut count = 0;
     for (name, value) in own.iter_mut() {
-        let Some(before) = old.get(name) else {
+        let Some(before) = old.get_mut(name) else {
             continue;
         };
-        if let (Some(mut own), Ok(old)) = (value.write_lock::<Map>(), before.as_map_ref()) {
-            take(&mut own, &old);
-            count += 1;
-            continue;
-        }
-        // What the engine numbers is the new version's own; `()` is a field that nobody has set.
-        match kind(before) {
-            Kind::Unset | Kind::Numbered(_) => {}
-            _ => *value = before.clone(),
-        }
         count += 1;
+        if value.is_map() && before.is_map() {
+            if let (Some(mut own), Some(mut old)) =
+                (value.write_lock::<Map>(), before.write_lock::<Map>())
+            {
+                take(&mut own, &mut old);
+            }
+        } else if !is_left(before) {
+            std::mem::swap(value, before);
+        }
     }
     count
+}
+
+/// Returns whether a value is not carried: a field that nobody has set, or the engine's number for something that
+/// each version declares itself.
+fn is_left(value: &Dynamic) -> bool {
+    value.is_unit() || value.is::<Indicator>() || value.is::<Bars>() || value.is::<Market>()
 }
 
 /// What a value is, as far as carrying it is concerned.
@@ -174,7 +179,7 @@ mod tests {
             ("fast", indicator(4)),
             ("nested", map(&[("a", 0_i64.into()), ("new", 8_i64.into())])),
         ]);
-        let inheritance = carry(&mut state, &before).expect("nothing changed its type");
+        let inheritance = carry(&mut state, &mut before.clone()).expect("nothing changed its type");
         assert_eq!(
             inheritance,
             Inheritance {
@@ -224,7 +229,7 @@ mod tests {
         for (was, is, want) in cases {
             let before = map(&[("a", 3_i64.into()), ("x", was)]);
             let mut state = map(&[("a", 0_i64.into()), ("x", is)]);
-            let refusal = carry(&mut state, &before).expect_err(want);
+            let refusal = carry(&mut state, &mut before.clone()).expect_err(want);
             assert!(
                 refusal.starts_with("`this.x` was ") && refusal.contains(want),
                 "{refusal}"
@@ -233,7 +238,7 @@ mod tests {
         }
         let before = map(&[("n", map(&[("deep", 1_i64.into())]))]);
         let mut state = map(&[("n", map(&[("deep", "x".into())]))]);
-        let refusal = carry(&mut state, &before).expect_err("changed within");
+        let refusal = carry(&mut state, &mut before.clone()).expect_err("changed within");
         assert!(refusal.contains("`this.n.deep`"), "{refusal}");
     }
 }

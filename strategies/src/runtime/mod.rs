@@ -294,13 +294,15 @@ impl Strategy for RhaiStrategy {
         let before = before.legacy().and_then(|before| before.downcast_ref());
         let before: Option<&Self> = before;
         let before = before.and_then(|before| before.state.to_map());
-        let (Some(mut state), Some(before)) = (self.state.to_map(), before) else {
+        let Some(mut before) = before else {
             return Ok(Inheritance::default());
         };
-        let carried = inherit::carry(&mut state, &before);
-        let inheritance = carried.map_err(|refusal| fault(FaultKind::Error, &refusal))?;
+        let Some(mut state) = self.state.take_map() else {
+            return Ok(Inheritance::default());
+        };
+        let carried = inherit::carry(&mut state, &mut before);
         self.state.set_map(Some(state));
-        Ok(inheritance)
+        carried.map_err(|refusal| fault(FaultKind::Error, &refusal))
     }
 
     fn legacy(&self) -> Option<&dyn Any> {

@@ -13,5 +13,8 @@ mod outage;
 mod place;
 mod readers;
 mod reload;
+mod reload_load;
 mod rows;
+mod session;
 mod strategies;
+mod transcript;

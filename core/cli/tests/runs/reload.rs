@@ -1,114 +1,19 @@
 //! Files that are edited while they trade: the program runs, the test saves.
-//!
-//! `CLAIRE_RELOADS` sets how many reloads the last test makes; its figures are printed. The long campaign is
-//! `CLAIRE_RELOADS=10000 cargo test --release -p claire --test runs -- --nocapture reloads_under_load`.
 
-use crate::place::{Place, answer, complaint, recording};
-use serde_json::Value;
+use crate::place::{answer, complaint, recording};
+use crate::session::{FILE, Session, place_with, script};
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::io::Write as _;
 
-/// A running program, and the lines of its log.
-struct Session {
-    place: Place,
-    child: Child,
-    log: Receiver<String>,
-    seen: Vec<String>,
-}
-
-const FILE: &str = "quoter.rhai";
-/// How long a line may take: a machine with other work is slow.
-const LINE_WAIT: Duration = Duration::from_secs(120);
-
-impl Session {
-    fn start(place: Place, arguments: &[&str]) -> Self {
-        let mut command = place.claire(arguments);
-        command.env("NO_COLOR", "1");
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary runs");
-        let errors = BufReader::new(child.stderr.take().expect("piped"));
-        let (sender, log) = channel();
-        std::thread::spawn(move || {
-            let lines = errors.lines().map_while(Result::ok);
-            // Nobody reads it where the test has failed.
-            lines.for_each(|line| drop(sender.send(line)));
-        });
-        Self {
-            place,
-            child,
-            log,
-            seen: Vec::new(),
-        }
-    }
-
-    fn paper(place: Place) -> Self {
-        let arguments = ["paper", "--json", "--store", "none", "--strategy", FILE];
-        let more = ["--journal", "journal", "--profile", "bench"];
-        let mut session = Self::start(place, &[&arguments[..], &more].concat());
-        session.wait_for(&["paper 00:"]);
-        session
-    }
-
-    /// Waits for a line with all these words.
-    fn wait_for(&mut self, words: &[&str]) -> String {
-        let deadline = Instant::now() + LINE_WAIT;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = self.log.recv_timeout(left) else {
-                panic!("{words:?} did not come after {:#?}", self.seen);
-            };
-            self.seen.push(line.clone());
-            if words.iter().all(|word| line.contains(word)) {
-                return line;
-            }
-        }
-    }
-
-    /// Replaces the file by a new one, as most editors do.
-    fn save(&self, text: &str) {
-        let new = self.place.path("quoter.rhai.new");
-        fs::write(&new, text).expect("writable");
-        fs::rename(new, self.place.path(FILE)).expect("renamed");
-    }
-
-    /// Ends the run, and returns what it says and the place.
-    fn end(mut self) -> (Value, Place) {
-        let pid = self.child.id().to_string();
-        let told = Command::new("kill").args(["-INT", &pid]).status();
-        assert!(told.expect("kill is there").success());
-        let stdout = self.child.stdout.take().expect("piped");
-        let value = serde_json::from_reader(BufReader::new(stdout));
-        self.child.wait().expect("it ends");
-        self.seen.extend(self.log.try_iter());
-        let value = value.unwrap_or_else(|fault| panic!("{fault}: {:#?}", self.seen));
-        (value, self.place)
-    }
-}
-
-/// Returns a strategy that counts timers from `first`, with more fields and statements.
-fn script(first: u32, fields: &str, statements: &str) -> String {
-    format!(
-        "fn init(m) {{\n    m.every(100, \"t\");\n    #{{ n: {first}, entry: no_order(){fields} }}\n}}\n\
-         fn on_timer(m, name) {{\n    this.n += 1;\n    {statements}\n}}\n"
-    )
-}
-
-fn place_with(text: &str) -> Place {
-    let place = Place::new();
-    fs::write(place.path(FILE), text).expect("writable");
-    place
-}
+const WITHOUT_STORE: [&str; 2] = ["--store", "none"];
 
 #[test]
 fn a_running_strategy_is_edited_well_badly_and_wrongly() {
-    let mut session = Session::paper(place_with(&script(1_000, "", "")));
+    let mut session = Session::paper(place_with(&script(1_000, "", "")), &WITHOUT_STORE);
     session.save(&script(0, ", more: 1.5", ""));
     let line = session.wait_for(&["reloaded quoter: quoter.rhai"]);
     for part in [
-        "1 handlers compiled",
+        "1 handler compiled",
         "state 2 carried 1 new",
         "tried on",
         "live after",
@@ -168,7 +73,7 @@ fn every_way_of_saving_goes_live_once() {
     for number in 0..200 {
         fs::write(place.path(&format!("other{number}.rhai")), "not a script").expect("writable");
     }
-    let mut session = Session::paper(place);
+    let mut session = Session::paper(place, &WITHOUT_STORE);
     let reloaded = |session: &mut Session, fresh: usize| {
         let fresh = format!("{fresh} new");
         session.wait_for(&["reloaded quoter", &fresh]);
@@ -261,6 +166,46 @@ fn a_replay_that_reloaded_and_was_killed_ends_like_one_that_was_not() {
 }
 
 #[test]
+fn reloads_are_repeated_on_both_topologies_and_backends() {
+    let orders = "if !this.entry.is_open { \
+                  this.entry = m.buy_limit(m.qty_for(250.0), m.bid * 0.999, POST_ONLY, \"rest\"); }";
+    let tiny = format!("{orders} m.buy_limit(0.0000001, m.bid, POST_ONLY, \"tiny\");");
+    for (topology, backend) in [("split", "auto"), ("fused", "interpreted")] {
+        let place = place_with(&script(1_000, ", gone: 1", orders));
+        let settings = format!("[pipeline]\ntopology = \"{topology}\"\n");
+        fs::write(place.path("claire.toml"), settings).expect("writable");
+        let how = ["--config", "claire.toml", "--backend", backend];
+        let mut session = Session::paper(place, &[&WITHOUT_STORE[..], &how].concat());
+        session.save(&script(0, ", more: 1.5", orders));
+        session.wait_for(&["reloaded quoter", "state 2 carried 1 new 1 dropped"]);
+        // Cut with the real state only, then denied again and again: both are taken back.
+        session.save(&script(0, ", more: 1.5", "if this.n > 1000 { loop { } }"));
+        session.wait_for(&["ROLLED BACK quoter", "cut: "]);
+        session.save(&script(0, ", more: 1.5", &tiny));
+        session.wait_for(&["ROLLED BACK quoter", "5 orders were denied"]);
+        let (end, place) = session.end();
+        assert_eq!(end["run"]["topology"], topology);
+        let strategy = &end["strategies"][0];
+        let kind = if backend == "auto" {
+            "compiled"
+        } else {
+            backend
+        };
+        assert_eq!(strategy["backend"], kind);
+        assert_eq!(strategy["reloads_rolled_back"], 2, "{end}");
+        assert_eq!(strategy["version"], 1, "{end}");
+        let verified = place.verify();
+        assert_eq!(verified["verdict"], "equal", "{verified}");
+        assert_eq!(verified["digest"], end["digest"]);
+        let output = place
+            .claire(&["explain", "c1-1", "--journal", "journal"])
+            .output();
+        let output = output.expect("started");
+        assert!(output.status.success(), "{}", complaint(&output));
+    }
+}
+
+#[test]
 fn a_hung_script_is_cut_and_its_journal_is_verified() {
     let hangs = [
         "loop { }",
@@ -295,53 +240,5 @@ fn a_hung_script_is_cut_and_its_journal_is_verified() {
         );
         let verified = place.verify();
         assert_eq!(verified["verdict"], "equal", "{hang}: {verified}");
-    }
-}
-
-/// Returns the kilobytes that a process has in memory.
-fn memory_kb(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number
-        .and_then(|number| number.parse().ok())
-        .expect("a number")
-}
-
-#[test]
-fn reloads_under_load_lose_nothing() {
-    let count =
-        std::env::var("CLAIRE_RELOADS").map_or(20, |count| count.parse().expect("a number"));
-    let quotes = "m.cancel(this.entry); this.entry = m.buy_limit(m.qty_for(250.0), m.bid * 0.999, POST_ONLY, \"q\");";
-    let text = |number: u64| script(0, "", &format!("{quotes} this.n += {number};"));
-    let mut session = Session::paper(place_with(&text(0)));
-    let mut memory = Vec::new();
-    for number in 1..=count {
-        session.save(&text(number));
-        session.wait_for(&["reloaded quoter"]);
-        session.seen.clear();
-        if number % (count / 4).max(1) == 0 {
-            memory.push(memory_kb(session.child.id()));
-        }
-    }
-    let (end, place) = session.end();
-    println!(
-        "{count} reloads: {}; memory in KB {memory:?}",
-        end["run"]["reload"]
-    );
-    assert_eq!(end["strategies"][0]["reloads"], count, "{end}");
-    assert_eq!(end["strategies"][0]["reloads_rolled_back"], 0, "{end}");
-    assert_eq!((&end["errors"], &end["gaps"]), (&0.into(), &0.into()));
-    assert_eq!(end["run"]["reload"]["begun_anew"], 0, "{end}");
-    let pause = end["run"]["reload"]["pause_p50_ns"].as_u64();
-    let live = end["run"]["reload"]["live_p50_ns"].as_u64();
-    assert!(pause > Some(100) && live > pause, "{end}");
-    // Every order came to an end: nothing was left behind by a version that went.
-    let verified = place.verify();
-    assert_eq!(verified["verdict"], "equal", "{verified}");
-    if let [first, .., last] = memory.as_slice()
-        && count >= 1_000
-    {
-        assert!(*last < first + first / 10, "memory grows: {memory:?}");
     }
 }

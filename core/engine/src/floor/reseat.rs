@@ -7,7 +7,6 @@ use super::version::{Before, Declared, PROBATION_CALLS, Probation, Version, same
 use super::{DeclaredBars, DeclaredIndicator, Floor, Phase, Seat};
 use crate::market::{Bars, KeptBars};
 use crate::strategy::{BarsId, IndicatorSource, Inheritance};
-use crate::timers::Timers;
 use claire_types::record::{NoteKind, NoteRecord};
 use claire_types::{GateCode, InstrumentId, Note, OrderReason, Record, StrategyId};
 use std::num::NonZeroU32;
@@ -77,7 +76,7 @@ impl Floor {
                 bars.closed = bars.closed.max(old.closed);
             }
         }
-        let mut timers = declared.timers_at(now, Timers::new());
+        let mut timers = declared.timers_at(now);
         timers.inherit(&seat.timers);
         let mut before = Box::new(Before {
             phase: seat.phase,

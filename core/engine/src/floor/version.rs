@@ -84,9 +84,19 @@ pub struct Declared {
     /// Per declared bars the last closed one that the indicators have seen.
     pub(crate) seen: Vec<VenueNs>,
     pub(crate) warmup: Option<u32>,
+    /// Room for the timers, made beforehand.
+    #[serde(skip)]
+    pub(crate) room: Timers,
 }
 
 impl Declared {
+    /// Returns it with the room that it takes at a seat: the engine thread then asks for none.
+    #[must_use]
+    pub fn with_room(mut self) -> Self {
+        self.reserve_room();
+        self
+    }
+
     /// Takes what an `init` declared out of its seat.
     pub(crate) fn of(seat: Seat, now: WallNs) -> Self {
         Self {
@@ -96,6 +106,7 @@ impl Declared {
             warmup: seat.warmup,
             bars: seat.bars,
             indicators: seat.indicators,
+            room: Timers::default(),
         }
     }
 
@@ -104,11 +115,12 @@ impl Declared {
         self.bars.reserve(BARS_MAX.saturating_sub(self.bars.len()));
         let more = INDICATORS_MAX.saturating_sub(self.indicators.len());
         self.indicators.reserve(more);
+        self.room.reserve_room();
     }
 
-    /// Returns the timers as they are at `now`.
-    pub(crate) fn timers_at(&self, now: WallNs, room: Timers) -> Timers {
-        let mut timers = room;
+    /// Returns the timers as they are at `now`, in the room that was made for them.
+    pub(crate) fn timers_at(&mut self, now: WallNs) -> Timers {
+        let mut timers = std::mem::take(&mut self.room);
         for (name, ms, every_ms) in &self.timers {
             // Both were taken before; what they refuse now they refused then.
             let _ = match every_ms {

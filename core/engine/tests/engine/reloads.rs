@@ -9,8 +9,8 @@ use claire_types::annotation::Cut;
 use claire_types::input::Reload;
 use claire_types::record::NoteKind;
 use claire_types::{
-    EngineSeq, GateCode, Input, InstrumentId, Note, OrderStatus, Record, Side, StrategyId,
-    TradingState,
+    CommandKind, EngineSeq, GateCode, Input, InstrumentId, Note, OrderStatus, Record, Side,
+    StrategyId, TradingState,
 };
 
 const FIRST: StrategyId = StrategyId(0);
@@ -290,6 +290,75 @@ fn a_new_version_answers_the_failure_of_the_old_one() {
     assert_eq!(state(&play), Some(TradingState::Halted));
     reload(&mut play, Actor::default());
     assert_eq!(state(&play), Some(TradingState::Active));
+    assert_eq!(play.place(limit(Side::Buy, 0.5, 99.0)).denied, GateCode::Ok);
+}
+
+#[test]
+fn a_new_indicator_on_bars_is_made_of_what_was_kept() {
+    let declare = |spans: &'static [f64]| {
+        Actor::with_init(move |desk| {
+            let bars = desk.bars(BTC, 1_000).map_err(|_| fault("no bars"))?;
+            for span in spans {
+                let source = IndicatorSource::Bars(bars);
+                let declared = desk.indicator(source, "sma", &[*span]);
+                declared.map_err(|_| fault("no indicator"))?;
+            }
+            Ok(())
+        })
+    };
+    let mut play = Play::with(config(1), vec![declare(&[2.0])]);
+    let second = |play: &mut Play, price: i64| {
+        play.wait(1_000);
+        play.trade(price, 1, Side::Buy, false);
+    };
+    for price in [9_000, 10_000, 10_100, 10_200, 10_300, 10_400] {
+        second(&mut play, price);
+    }
+    let seat = |play: &Play| {
+        let seat = &play.engine.floor().seats()[0];
+        let values = seat.indicators.iter().map(|of| of.indicator.value());
+        (seat.phase, values.collect::<Vec<_>>())
+    };
+    assert_eq!(seat(&play), (Phase::Running, vec![102.5]));
+    // The bar of 104 is open: four closed ones and the one that is carried.
+    reload(&mut play, declare(&[4.0, 2.0]));
+    assert_eq!(seat(&play), (Phase::Running, vec![101.5, 102.5]));
+    second(&mut play, 10_500);
+    assert_eq!(seat(&play), (Phase::Running, vec![102.5, 103.5]));
+    play.hand(0, |_| Err(fault("enough")));
+    second(&mut play, 10_600);
+    assert_eq!(seat(&play), (Phase::Running, vec![104.5]));
+}
+
+#[test]
+fn a_version_may_replace_one_that_is_not_warm() {
+    let waits = Actor::with_init(|desk| {
+        let declared = desk.indicator(IndicatorSource::Trades(BTC), "sma", &[50.0]);
+        declared.map(drop).map_err(|_| fault("no indicator"))
+    });
+    let mut play = Play::with(config(1), vec![waits]);
+    let phase = |play: &Play| play.engine.floor().seats()[0].phase;
+    assert_eq!(phase(&play), Phase::Warming);
+    reload(&mut play, Actor::default());
+    assert_eq!((phase(&play), version(&play)), (Phase::Running, 1));
+    assert!(play.told(0).contains(&"start".to_owned()));
+    // Taken back, the one before waits on.
+    play.hand(0, |_| Err(fault("enough")));
+    play.trade(10_000, 1, Side::Buy, true);
+    assert_eq!((phase(&play), version(&play)), (Phase::Warming, 0));
+}
+
+#[test]
+fn a_strategy_that_a_person_paused_stays_paused() {
+    let mut play = Play::new(config(1));
+    play.command(CommandKind::Pause, FIRST);
+    let state = |play: &Play| play.engine.floor().state().strategy(FIRST);
+    let paused = state(&play);
+    assert_ne!(paused, Some(TradingState::Active));
+    let swapped = reload(&mut play, Actor::default());
+    assert!(matches!(swapped, Swapped::Live(_)));
+    assert_eq!((state(&play), version(&play)), (paused, 1));
+    play.command(CommandKind::Unpause, FIRST);
     assert_eq!(play.place(limit(Side::Buy, 0.5, 99.0)).denied, GateCode::Ok);
 }
 

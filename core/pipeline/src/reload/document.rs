@@ -70,7 +70,7 @@ impl Document {
     pub fn successor(&self, instance: Box<dyn Strategy>, document: Vec<u8>) -> Successor {
         Successor {
             strategy: instance,
-            declared: self.declared.clone(),
+            declared: self.declared.clone().with_room(),
             document,
         }
     }

@@ -298,7 +298,12 @@ impl StagingStage {
         let shadowed = self.mirror.shadow(strategy, instance(), limits);
         let shadowed = shadowed.map_err(|fault| failed(fault.text.as_str()))?;
         if let Some(fault) = shadowed.fault {
-            return Err(failed(fault.as_str()));
+            let mut fault = failed(fault.as_str());
+            fault.hint = Some(format!(
+                "it was tried on the last {} events before it would have gone live",
+                shadowed.events
+            ));
+            return Err(fault);
         }
         let prepared = self
             .mirror

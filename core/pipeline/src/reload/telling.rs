@@ -5,6 +5,7 @@
 use super::mirror::Shadowed;
 use crate::config::section::StrategyConfig;
 use crate::strategy::Handlers;
+use crate::words::counted;
 use claire_engine::strategy::Inheritance;
 use claire_strategies::{Diagnostic, Script};
 use std::fmt::Write as _;
@@ -162,11 +163,12 @@ pub(super) fn file_name(entry: &StrategyConfig) -> String {
 }
 
 fn handlers_of(handlers: &Handlers) -> String {
+    let count = |of: usize| counted(of as u64, "handler");
     match (handlers.compiled.len(), handlers.interpreted.len()) {
-        (compiled, 0) => format!("{compiled} handlers compiled"),
-        (0, interpreted) => format!("{interpreted} handlers interpreted"),
+        (compiled, 0) => format!("{} compiled", count(compiled)),
+        (0, interpreted) => format!("{} interpreted", count(interpreted)),
         (compiled, interpreted) => {
-            format!("{compiled} handlers compiled, {interpreted} interpreted")
+            format!("{} compiled, {interpreted} interpreted", count(compiled))
         }
     }
 }

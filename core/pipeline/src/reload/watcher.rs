@@ -85,11 +85,7 @@ impl FileWatcher {
             }
         }
         if is_ours {
-            // A link may lead elsewhere now.
-            let paths = (0..).map_while(|index| list.path(index).map(targets_of));
-            for (index, targets) in paths.collect::<Vec<_>>().into_iter().enumerate() {
-                list.set_targets(index, targets);
-            }
+            self.take_note(list, now);
         }
         if now.0 >= self.look_due_ns {
             self.look_due_ns = now.0 + self.look_every_ns;
@@ -97,7 +93,21 @@ impl FileWatcher {
         }
     }
 
-    /// Looks at each file itself. What an event told already is told again: it is the same file then, and read once.
+    /// Takes note of the files that events told of now: what they are is no news at the next look.
+    fn take_note(&mut self, list: &mut Watchlist, now: MonoNs) {
+        for (index, known) in self.known.iter_mut().enumerate() {
+            let Some(path) = list.path(index).map(Path::to_owned) else {
+                return;
+            };
+            // A link may lead elsewhere now.
+            list.set_targets(index, targets_of(&path));
+            if list.seen_at(index) == now {
+                *known = stamp_of(&path);
+            }
+        }
+    }
+
+    /// Looks at each file itself, for changes that no event told.
     fn look(&mut self, list: &mut Watchlist, now: MonoNs) {
         for (index, known) in self.known.iter_mut().enumerate() {
             let Some(path) = list.path(index).map(Path::to_owned) else {
@@ -213,6 +223,27 @@ mod tests {
             assert!(now.0 < deadline, "nothing was seen of the file");
             std::thread::park_timeout(Duration::from_millis(1));
         }
+    }
+
+    #[test]
+    fn what_an_event_told_is_no_news_at_the_next_look() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [told, untold] = ["told.rhai", "untold.rhai"].map(|name| folder.path().join(name));
+        let mut list = Watchlist::new([told.clone(), untold.clone()]);
+        let mut watcher = FileWatcher::new(&mut list);
+        watcher.events = None;
+        let (now, later) = (MonoNs(1_000_000_000), MonoNs(9_000_000_000));
+        watcher.tell(&mut list, now);
+        for path in [&told, &untold] {
+            std::fs::write(path, "broken").expect("writable");
+        }
+        list.see(&told, Seen::Whole, now);
+        watcher.take_note(&mut list, now);
+        assert_eq!(list.next_due(later), Some((0, Due::Read)));
+        watcher.tell(&mut list, later);
+        let due = list.next_due(MonoNs(later.0 + LOOK_SELDOM_NS));
+        assert_eq!(due, Some((1, Due::Read)));
+        assert_eq!(list.next_due(MonoNs(later.0 + LOOK_SELDOM_NS)), None);
     }
 
     #[test]
