@@ -15,7 +15,8 @@ impl Writer {
 
     /// Returns a use of the interface that does something.
     pub(super) fn act(&mut self) -> Option<String> {
-        let definition = self.definition(|known| known.effect == Effect::Acts)?;
+        let definition =
+            self.definition(|known| matches!(known.effect, Effect::Acts | Effect::Asks))?;
         Some(self.use_of(definition, 2))
     }
 

@@ -95,7 +95,7 @@ impl Writer {
                     "*" if !self.random.one_in(4) => self.random.between(-3, 5).to_string(),
                     _ => b,
                 };
-                if self.random.one_in(60) {
+                if self.random.one_in(25) {
                     // What has a value is a constant before anything is compiled.
                     return format!("(if {b} == 77 {{ 9 ** 99 }} else {{ {a} }})");
                 }
