@@ -20,22 +20,16 @@ pub(super) extern "C" fn facts(context: &mut Context<'_>, market: u64) -> *const
     context.facts(market)
 }
 
-/// Asks for an indicator's own output.
-pub(super) extern "C" fn view(context: &mut Context<'_>, indicator: u64, view: &mut IndicatorView) {
-    *view = Indicator::of_word(indicator).view(context.desk());
-}
-
-/// Asks for a further output by its name's number, or leaves.
-pub(super) extern "C" fn output(
+/// Returns the output of an indicator at a place.
+///
+/// Written where machine code says, by whoever computes it: nothing is copied on the way.
+pub(super) extern "C" fn view(
     context: &mut Context<'_>,
     indicator: u64,
-    name: i64,
-    view: &mut IndicatorView,
-) {
-    match Indicator::of_word(indicator).output(context.desk(), name) {
-        Some(found) => *view = found,
-        None => context.refuse(),
-    }
+    place: u64,
+) -> IndicatorView {
+    let indicator = Indicator::of_word(indicator);
+    context.desk().indicator_value(indicator.id, place as u8)
 }
 
 /// `%` of floats.
