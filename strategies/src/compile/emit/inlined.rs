@@ -38,7 +38,7 @@ struct Caller<'a> {
 
 impl<'a> Emitter<'a> {
     /// Returns the function where a call of it is to be written in place.
-    pub(super) fn to_inline(&mut self, id: FunctionId) -> Option<&'a Function> {
+    pub(super) fn inlinable(&mut self, id: FunctionId) -> Option<&'a Function> {
         let (_, function) = self.callee(id)?;
         if function.is_handler || self.links.plan.function(id).is_counted {
             return None;
