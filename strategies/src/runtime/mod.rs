@@ -142,11 +142,11 @@ impl RhaiStrategy {
             return None;
         }
         self.scratch.pool.release(0);
-        if door.must_keep
-            && let Some(Some(code)) = self.code.get(handler)
-        {
-            self.state.keep(&code.kept, &code.arrays);
+        if door.must_keep {
+            self.keep(handler);
         }
+        // Both are read again: nothing but what a fault needs stays in registers over the calls above.
+        let (door, desk) = (self.doors.get(handler)?.as_ref()?, lent.as_mut()?);
         let slots = self.state.slots();
         let mut context = Context::new(desk, &mut self.scratch, slots, market, door.budget);
         let word = context.market_word();
@@ -190,6 +190,15 @@ impl RhaiStrategy {
         match Call::of(event, self.handlers(), desk)? {
             Some(call) => self.interpret(desk, call),
             None => Ok(()),
+        }
+    }
+
+    /// Keeps what a handler's code may change and does not keep itself.
+    #[cold]
+    #[inline(never)]
+    fn keep(&mut self, handler: usize) {
+        if let Some(Some(code)) = self.code.get(handler) {
+            self.state.keep(&code.kept, &code.arrays);
         }
     }
 

@@ -124,8 +124,6 @@ impl Store {
     }
 
     /// Keeps what these fields and arrays are, for [`Store::restore`]: where code does not do that itself.
-    #[cold]
-    #[inline(never)]
     pub(super) fn keep(&mut self, fields: &[u32], arrays: &[u32]) {
         let count = self.fields.len();
         for index in fields {
