@@ -66,6 +66,8 @@ pub(crate) struct Code {
     pub operations: u64,
     /// Fields without arrays that it may change.
     pub fields: Vec<u32>,
+    /// Those of them that it does not keep itself before it changes them.
+    pub kept: Vec<u32>,
     /// Fields whose arrays it may change.
     pub arrays: Vec<u32>,
 }
@@ -132,10 +134,17 @@ impl Compiled {
             });
         };
         let facts = machine.plan().function(id);
+        let fields: Vec<u32> = facts.fields.iter().copied().collect();
+        let kept = if facts.is_called {
+            fields.clone()
+        } else {
+            Vec::new()
+        };
         *place = Some(Code {
             entry,
             operations: facts.operations,
-            fields: facts.fields.iter().copied().collect(),
+            fields,
+            kept,
             arrays: facts.arrays.iter().copied().collect(),
         });
         None

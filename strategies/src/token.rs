@@ -36,8 +36,8 @@ pub(crate) struct Indicator {
 pub(crate) struct Outputs {
     /// The names, each once.
     pub names: Vec<&'static str>,
-    /// The outputs' places, kind by kind and name by name; [`NO_PLACE`] where the kind has none.
-    places: Vec<u8>,
+    /// The outputs' places, name by name and, of each, kind by kind; [`Outputs::NO_PLACE`] where the kind has none.
+    places: Vec<[u8; KINDS]>,
 }
 
 /// Others' deal.
@@ -111,6 +111,9 @@ impl Indicator {
 }
 
 impl Outputs {
+    /// No output's place.
+    pub(crate) const NO_PLACE: u8 = u8::MAX;
+
     /// Returns the table, made on first use.
     pub(crate) fn shared() -> &'static Self {
         static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
@@ -124,25 +127,30 @@ impl Outputs {
                 names.push(output.name);
             }
         }
-        let places = DEFINITIONS.iter().flat_map(|kind| {
-            names
-                .iter()
-                .map(|name| kind.output(name).unwrap_or(NO_PLACE))
-        });
+        let of = |name: &&'static str| {
+            let mut places = [Self::NO_PLACE; KINDS];
+            for (place, kind) in places.iter_mut().zip(&DEFINITIONS) {
+                *place = kind.output(name).unwrap_or(Self::NO_PLACE);
+            }
+            places
+        };
         Self {
-            places: places.collect(),
+            places: names.iter().map(of).collect(),
             names,
         }
     }
 
+    /// Returns the places of a name's output by the numbers of kinds; `None` where there is no such name.
+    pub(crate) fn places(&self, name: i64) -> Option<&[u8; KINDS]> {
+        usize::try_from(name)
+            .ok()
+            .and_then(|name| self.places.get(name))
+    }
+
     /// Returns the place of a name's output; `None` where the kind has none.
     fn place(&self, kind: u8, name: i64) -> Option<u8> {
-        let name = usize::try_from(name).ok();
-        let name = name.filter(|name| *name < self.names.len())?;
-        let place = self
-            .places
-            .get(usize::from(kind) * self.names.len() + name)?;
-        (*place != NO_PLACE).then_some(*place)
+        let place = *self.places(name)?.get(usize::from(kind))?;
+        (place != Self::NO_PLACE).then_some(place)
     }
 
     /// Returns a name by its number.
@@ -154,6 +162,6 @@ impl Outputs {
     }
 }
 
-/// No output's place.
-const NO_PLACE: u8 = u8::MAX;
+/// Numbers that a kind in an indicator's word can have.
+pub(crate) const KINDS: usize = 1 << u8::BITS;
 const _: () = assert!(DEFINITIONS.len() <= u8::MAX as usize);

@@ -434,8 +434,9 @@ pub enum IndicatorSource {
     Book(InstrumentId),
 }
 
-/// An indicator's output.
+/// An indicator's output. Compiled code is given one, and reads it where it lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
 pub struct IndicatorView {
     /// Now.
     pub value: f64,

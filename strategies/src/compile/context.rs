@@ -20,7 +20,7 @@ pub(crate) struct Context<'call> {
     depth: u32,
     /// Operations until machine code must look at its budget again.
     operations: i64,
-    /// The state's slots, a word each.
+    /// The state's slots, a word each; after them as many, for what they were when the call began.
     slots: *mut u64,
     /// The market that the handler was called for.
     market: u64,
@@ -39,6 +39,26 @@ pub(crate) struct Scratch {
     pub texts: Interner,
     /// Items that an array may have before the interpreter must decide about one more.
     pub items_max: usize,
+}
+
+/// What loops and calls of a call may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Operations until the first look.
+    operations: i64,
+    /// Operations beyond them.
+    fuel: u64,
+}
+
+impl Budget {
+    /// Returns the budget of a call whose loops and calls may take so many operations.
+    pub(crate) fn new(operations_max: u64) -> Self {
+        let operations = operations_max.min(OPERATIONS_UNTIL_LOOK);
+        Self {
+            operations: operations as i64,
+            fuel: operations_max - operations,
+        }
+    }
 }
 
 /// Why a call left machine code before its end.
@@ -64,22 +84,24 @@ impl<'call> Context<'call> {
     /// Offset of the market's word.
     pub(crate) const MARKET: i32 = offset_of!(Context<'static>, market) as i32;
 
-    /// Returns the context of a call whose loops and calls may take `operations_max` operations.
+    /// Returns the context of a call.
+    ///
+    /// `slots` are the state's, and after them as many words for what they were.
+    #[inline(always)]
     pub(crate) fn new(
         desk: &'call mut (dyn Desk + 'static),
         scratch: &'call mut Scratch,
         slots: &'call mut [u64],
         market: InstrumentId,
-        operations_max: u64,
+        budget: Budget,
     ) -> Self {
-        let operations = operations_max.min(OPERATIONS_UNTIL_LOOK);
         Self {
             exit: Exit::None as u32,
             depth: 0,
-            operations: operations as i64,
+            operations: budget.operations,
             slots: slots.as_mut_ptr(),
             market: market_word(market),
-            fuel: operations_max - operations,
+            fuel: budget.fuel,
             desk,
             scratch,
         }

@@ -195,7 +195,7 @@ fn compile(module: &mut JITModule, links: &Links<'_>) -> Result<Vec<Option<Entry
             .map(|id| module.declare_func_in_func(*id, &mut context.func))
             .collect();
         let builder = FunctionBuilder::new(&mut context.func, &mut room);
-        emit::define(builder, links, function, &callees);
+        emit::define(builder, links, FunctionId(number), &callees);
         module.define_function(*id, &mut context).map_err(fault)?;
         module.clear_context(&mut context);
     }

@@ -29,6 +29,8 @@ pub(crate) struct Facts {
     pub arrays: BTreeSet<u32>,
     /// Its calls are counted: they may nest deeper than is allowed.
     pub is_counted: bool,
+    /// Functions of the script call it, not only the engine.
+    pub is_called: bool,
 }
 
 impl Plan {
@@ -52,6 +54,7 @@ impl Plan {
         }
         for (index, facts) in functions.iter_mut().enumerate() {
             facts.is_counted = depth(&calls, index, depth_max + 1) > depth_max;
+            facts.is_called = calls.iter().any(|callees| callees.contains(&index));
         }
         Self { functions }
     }
@@ -65,6 +68,7 @@ impl Plan {
             fields: BTreeSet::new(),
             arrays: BTreeSet::new(),
             is_counted: true,
+            is_called: true,
         };
         self.functions.get(id.0 as usize).unwrap_or(&NOTHING)
     }

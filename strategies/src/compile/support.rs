@@ -1,6 +1,8 @@
 //! What machine code calls beside the interface: budget, numbers that need more than an instruction, arrays, texts.
 //!
-//! Every function here is called by machine code only, with the call's context first where it needs one.
+//! Every function here is called by machine code only, with the call's context first where it needs one. Those that do
+//! nothing but ask the desk are `C-unwind`, which makes a call of theirs a jump. A panic ends the process either way:
+//! machine code has no tables to unwind by, so that none begins.
 
 #![allow(unsafe_code, reason = "machine code passes addresses of arrays")]
 
@@ -16,26 +18,23 @@ pub(super) extern "C" fn look(context: &mut Context<'_>) {
 }
 
 /// Returns where a market's numbers lie.
-pub(super) extern "C" fn facts(context: &mut Context<'_>, market: u64) -> *const MarketFacts {
+pub(super) extern "C-unwind" fn facts(
+    context: &mut Context<'_>,
+    market: u64,
+) -> *const MarketFacts {
     context.facts(market)
 }
 
-/// Asks for an indicator's own output.
-pub(super) extern "C" fn view(context: &mut Context<'_>, indicator: u64, view: &mut IndicatorView) {
-    *view = Indicator::of_word(indicator).view(context.desk());
-}
-
-/// Asks for a further output by its name's number, or leaves.
-pub(super) extern "C" fn output(
+/// Returns the output of an indicator at a place.
+///
+/// Written where machine code says, by whoever computes it: nothing is copied on the way.
+pub(super) extern "C-unwind" fn view(
     context: &mut Context<'_>,
     indicator: u64,
-    name: i64,
-    view: &mut IndicatorView,
-) {
-    match Indicator::of_word(indicator).output(context.desk(), name) {
-        Some(found) => *view = found,
-        None => context.refuse(),
-    }
+    place: u64,
+) -> IndicatorView {
+    let indicator = Indicator::of_word(indicator);
+    context.desk().indicator_value(indicator.id, place as u8)
 }
 
 /// `%` of floats.

@@ -7,7 +7,8 @@
 mod store;
 
 use crate::backend::{Code, HANDLERS, handler_of};
-use crate::compile::context::{Context, Exit, Scratch, order_word};
+use crate::compile::context::{Budget, Context, Exit, Scratch, order_word};
+use crate::compile::machine::Entry;
 use crate::compile::text::{Interner, TextWord};
 use crate::lending::Loan;
 use crate::token::{Bar, Fill, Market, Order, Trade};
@@ -25,13 +26,34 @@ use store::Store;
 pub struct RhaiStrategy {
     script: Arc<Script>,
     backend: Backend,
+    /// How the handlers' code is entered, by their numbers.
+    doors: [Option<Door>; HANDLERS.len()],
     /// The handlers' code by their numbers, owned by the script; none where the interpreter runs all.
     code: [Option<Code>; HANDLERS.len()],
     state: Store,
     scratch: Scratch,
-    /// Operations that a call may take, as the interpreter counts them.
-    operations_max: u64,
     scope: Scope<'static>,
+}
+
+/// What it takes to enter a handler's code.
+#[derive(Clone, Copy, Debug)]
+struct Door {
+    entry: Entry,
+    budget: Budget,
+    /// Something must be kept for it before it is entered.
+    must_keep: bool,
+}
+
+impl Door {
+    /// Returns how code is entered; `None` of what may run out of operations: that is the interpreter's from the start.
+    fn of(code: &Code, operations_max: u64) -> Option<Self> {
+        let beyond = operations_max.checked_sub(code.operations)?;
+        Some(Self {
+            entry: code.entry,
+            budget: Budget::new(beyond),
+            must_keep: !(code.kept.is_empty() && code.arrays.is_empty()),
+        })
+    }
 }
 
 impl RhaiStrategy {
@@ -55,8 +77,12 @@ impl RhaiStrategy {
             texts: Interner::with_room(),
             ..Scratch::default()
         };
+        let operations_max = script.limits().operations_max;
         Self {
-            operations_max: script.limits().operations_max,
+            doors: code.each_ref().map(|code| {
+                code.as_ref()
+                    .and_then(|code| Door::of(code, operations_max))
+            }),
             script,
             backend,
             code,
@@ -111,17 +137,20 @@ impl RhaiStrategy {
             StrategyEvent::Start => (6, desk.primary(), 0),
             StrategyEvent::Stop => (7, desk.primary(), 0),
         };
-        let code = self.code.get(handler)?.as_ref()?;
+        let door = self.doors.get(handler)?.as_ref()?;
         if !self.state.is_in_slots() {
             return None;
         }
-        // What may run out of operations is the interpreter's from the start.
-        let operations_max = self.operations_max.checked_sub(code.operations)?;
         self.scratch.pool.release(0);
-        let slots = self.state.begin(&code.fields, &code.arrays);
-        let mut context = Context::new(desk, &mut self.scratch, slots, market, operations_max);
+        if door.must_keep {
+            self.keep(handler);
+        }
+        // Both are read again: nothing but what a fault needs stays in registers over the calls above.
+        let (door, desk) = (self.doors.get(handler)?.as_ref()?, lent.as_mut()?);
+        let slots = self.state.slots();
+        let mut context = Context::new(desk, &mut self.scratch, slots, market, door.budget);
         let word = context.market_word();
-        (code.entry)(&mut context, word, argument);
+        (door.entry)(&mut context, word, argument);
         Some(context.exit())
     }
 
@@ -161,6 +190,15 @@ impl RhaiStrategy {
         match Call::of(event, self.handlers(), desk)? {
             Some(call) => self.interpret(desk, call),
             None => Ok(()),
+        }
+    }
+
+    /// Keeps what a handler's code may change and does not keep itself.
+    #[cold]
+    #[inline(never)]
+    fn keep(&mut self, handler: usize) {
+        if let Some(Some(code)) = self.code.get(handler) {
+            self.state.keep(&code.kept, &code.arrays);
         }
     }
 

@@ -18,10 +18,8 @@ pub(super) struct Store {
     map: Option<Dynamic>,
     holds: Form,
     fields: Vec<Slot>,
-    /// A word per field.
+    /// A word per field; then a word per field for what it was when the running call began, where that may change it.
     slots: Vec<u64>,
-    /// The slots that the running call may change, as they were when it began.
-    slots_before: Vec<u64>,
 }
 
 /// Which form holds.
@@ -57,8 +55,7 @@ impl Store {
             map: None,
             holds: Form::Map,
             fields: fields.iter().map(slot).collect(),
-            slots: vec![0; fields.len()],
-            slots_before: vec![0; fields.len()],
+            slots: vec![0; 2 * fields.len()],
         }
     }
 
@@ -120,34 +117,24 @@ impl Store {
         ))
     }
 
-    /// Returns the slots for a call that may change these fields and arrays; [`Store::restore`] goes back to here.
-    #[inline]
-    pub(super) fn begin(&mut self, fields: &[u32], arrays: &[u32]) -> &mut [u64] {
-        match fields {
-            [] => {}
-            // Most strategies have one or two: no loop is set up for them.
-            [one] => self.keep(*one),
-            [one, other] => {
-                self.keep(*one);
-                self.keep(*other);
-            }
-            all => all.iter().for_each(|index| self.keep(*index)),
-        }
-        if !arrays.is_empty() {
-            self.keep_items(arrays);
-        }
+    /// Returns the slots, with room for what they were.
+    #[inline(always)]
+    pub(super) fn slots(&mut self) -> &mut [u64] {
         &mut self.slots
     }
 
-    #[inline(always)]
-    fn keep(&mut self, index: u32) {
-        let at = index as usize;
-        if let (Some(before), Some(slot)) = (self.slots_before.get_mut(at), self.slots.get(at)) {
-            *before = *slot;
+    /// Keeps what these fields and arrays are, for [`Store::restore`]: where code does not do that itself.
+    pub(super) fn keep(&mut self, fields: &[u32], arrays: &[u32]) {
+        let count = self.fields.len();
+        for index in fields {
+            let at = *index as usize;
+            if at < count {
+                self.slots.copy_within(at..=at, count + at);
+            }
         }
+        self.keep_items(arrays);
     }
 
-    #[inline(never)]
     fn keep_items(&mut self, arrays: &[u32]) {
         for index in arrays {
             if let Some(field) = self.fields.get_mut(*index as usize)
@@ -160,11 +147,11 @@ impl Store {
 
     /// Puts what a call may have changed back as it was when the call began.
     pub(super) fn restore(&mut self, fields: &[u32], arrays: &[u32]) {
+        let count = self.fields.len();
         for index in fields {
             let at = *index as usize;
-            if let (Some(before), Some(slot)) = (self.slots_before.get(at), self.slots.get_mut(at))
-            {
-                *slot = *before;
+            if at < count {
+                self.slots.copy_within(count + at..=count + at, at);
             }
         }
         for index in arrays {

@@ -1,5 +1,6 @@
 //! Expressions: constants, names, operators, and what is read where it lies.
 
+use super::bounds::{number, turned};
 use super::statements::slot_offset;
 use super::{Emitter, Facts, MarketOf, fixed, machine_type, plain};
 use crate::compile::context::{Context, order_word};
@@ -173,10 +174,14 @@ impl Emitter<'_> {
                 self.chosen(operator, x, y)
             }
             Binary::CompareFloatExactly(comparison) => self.compare_exactly(comparison, x, y),
-            Binary::CompareFloat(comparison) if is_zero(a) || is_zero(b) => {
-                self.compare_with_zero(comparison, x, y, is_zero(a))
+            Binary::CompareFloat(comparison) => {
+                let known = match (number(a), number(b)) {
+                    (_, Some(number)) => self.compare_with(comparison, x, number),
+                    (Some(number), _) => self.compare_with(turned(comparison), y, number),
+                    _ => None,
+                };
+                known.unwrap_or_else(|| self.compare_floats(comparison, x, y))
             }
-            Binary::CompareFloat(comparison) => self.compare_floats(comparison, x, y),
             Binary::AndBool => self.code.ins().band(x, y),
             Binary::OrBool => self.code.ins().bor(x, y),
             Binary::XorBool => self.code.ins().bxor(x, y),
@@ -250,11 +255,6 @@ impl Emitter<'_> {
             }
         }
     }
-}
-
-/// Returns whether an expression is a zero that the script says.
-fn is_zero(of: &Expression) -> bool {
-    matches!(of.kind, Kind::Float(value) if value == 0.0)
 }
 
 /// Returns a comparison of signed integers.

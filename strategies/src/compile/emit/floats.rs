@@ -61,31 +61,6 @@ impl Emitter<'_> {
         }
     }
 
-    /// Writes a comparison of floats one of which is a zero, `x` or else `y`.
-    ///
-    /// Where something must be beyond the tolerance, that of the other one and the epsilon are enough: the product is zero,
-    /// or the other one is infinite or NaN and beyond nothing.
-    pub(super) fn compare_with_zero(
-        &mut self,
-        comparison: Comparison,
-        x: Value,
-        y: Value,
-        is_x_zero: bool,
-    ) -> Value {
-        let difference = match comparison {
-            Comparison::Greater => self.code.ins().fsub(x, y),
-            Comparison::Less => self.code.ins().fsub(y, x),
-            Comparison::NotEqual => self.distance(x, y),
-            _ => return self.compare_floats(comparison, x, y),
-        };
-        let of_other = self.scaled(if is_x_zero { y } else { x });
-        let epsilon = self.epsilon();
-        let more = FloatCC::GreaterThan;
-        let beyond_epsilon = self.code.ins().fcmp(more, difference, epsilon);
-        let beyond_other = self.code.ins().fcmp(more, difference, of_other);
-        self.code.ins().band(beyond_epsilon, beyond_other)
-    }
-
     fn distance(&mut self, x: Value, y: Value) -> Value {
         let difference = self.code.ins().fsub(x, y);
         self.code.ins().fabs(difference)

@@ -4,8 +4,10 @@
 //! complete, and where Rhai would raise an error the code leaves by the side exit.
 
 mod arrays;
+mod bounds;
 mod expressions;
 mod floats;
+mod inlined;
 mod integers;
 mod natives;
 mod numbers;
@@ -13,7 +15,7 @@ mod statements;
 mod views;
 
 use super::context::Context;
-use super::ir::{Expression, Function, FunctionId, Kind, Program, Type};
+use super::ir::{Expression, FieldId, Function, FunctionId, Kind, Program, Type};
 use super::plan::Plan;
 use super::support;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -22,6 +24,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
+use inlined::{Alias, Inlined};
 
 /// What the code of all functions of a program refers to.
 pub(super) struct Links<'a> {
@@ -67,10 +70,16 @@ pub(super) fn signature(function: &Function, convention: CallConv) -> Signature 
 pub(super) fn define(
     code: FunctionBuilder<'_>,
     links: &Links<'_>,
-    function: &Function,
+    id: FunctionId,
     callees: &[FuncRef],
 ) {
+    let Some(function) = links.program.functions.get(id.0 as usize) else {
+        return;
+    };
     let mut emitter = Emitter::new(code, links, function, callees);
+    if function.is_handler && !links.plan.function(id).is_called {
+        emitter.keep_fields(id);
+    }
     emitter.parameters();
     emitter.block(&function.body);
     emitter.end();
@@ -93,6 +102,16 @@ struct Emitter<'a> {
     views: Vec<views::View>,
     /// The loops around the present place, the innermost last.
     loops: Vec<Turns>,
+    /// What the parameters of a function that is written in place stand for.
+    aliases: Vec<Alias>,
+    /// Number of the function that is being written, each place of one that is written in place counted.
+    frame: u32,
+    /// Greatest such number so far.
+    frames: u32,
+    /// The function that is being written in place.
+    inlined: Option<Inlined>,
+    /// How much may still be written in place.
+    room: u32,
     /// Leaves with the side exit.
     exit: Block,
     /// Leaves; the exit is set.
@@ -115,8 +134,8 @@ struct Facts {
 enum MarketOf {
     /// The market that the handler was called for.
     Call,
-    /// A parameter that is never given another value.
-    Local(u32),
+    /// A parameter that is never given another value, after the number of its function.
+    Local(u32, u32),
 }
 
 /// A loop that is being written.
@@ -169,10 +188,26 @@ impl<'a> Emitter<'a> {
             facts: Vec::new(),
             views: Vec::new(),
             loops: Vec::new(),
+            aliases: Vec::new(),
+            frame: 0,
+            frames: 0,
+            inlined: None,
+            room: inlined::ROOM,
             exit,
             leave,
             mark: None,
             is_reachable: true,
+        }
+    }
+
+    /// Keeps what the fields are that the call may change, for whoever must undo it.
+    fn keep_fields(&mut self, id: FunctionId) {
+        let fields = self.links.program.fields.len() as u32;
+        for field in &self.links.plan.function(id).fields {
+            let (at, kept) = (FieldId(*field), FieldId(fields + field));
+            let (at, kept) = (statements::slot_offset(at), statements::slot_offset(kept));
+            let word = self.code.ins().load(types::I64, plain(), self.slots, at);
+            self.code.ins().store(plain(), word, self.slots, kept);
         }
     }
 
@@ -391,11 +426,12 @@ impl<'a> Emitter<'a> {
         match market.kind {
             Kind::Market => Some(MarketOf::Call),
             Kind::Local(local) if self.is_fixed(local.0) => {
+                let alias = self.aliases.get(local.0 as usize);
                 let is_call = self.function.is_handler && local.0 == 0;
-                Some(if is_call {
-                    MarketOf::Call
-                } else {
-                    MarketOf::Local(local.0)
+                Some(match alias.and_then(|alias| alias.market) {
+                    Some(of) => of,
+                    None if is_call => MarketOf::Call,
+                    None => MarketOf::Local(self.frame, local.0),
                 })
             }
             _ => None,

@@ -74,6 +74,9 @@ impl Emitter<'_> {
 
     /// Writes a call of a function of the script.
     pub(super) fn script_call(&mut self, id: FunctionId, given: &[Expression], of: Type) -> Value {
+        if let Some(function) = self.inlinable(id) {
+            return self.inline(function, given);
+        }
         let Some((callee, function)) = self.callee(id) else {
             return self.missing(of);
         };

@@ -264,6 +264,9 @@ impl Emitter<'_> {
 
     /// Returns from the function; arrays that it took go back, except what it returns.
     pub(super) fn returned(&mut self, value: Value) {
+        if self.left_inlined(value) {
+            return;
+        }
         let mut value = value;
         if let Some(mark) = self.mark {
             if self.function.returns.is_array() {

@@ -3,13 +3,17 @@
 //! An output stays as it is during a call, so what was asked holds on every path that goes on from there, as long as
 //! the place that named the indicator means the same one: a field that no function changes, or such a parameter.
 
-use super::{Emitter, plain};
+use super::{Emitter, fixed, plain};
 use crate::api::definition::Told;
 use crate::compile::ir::{Expression, Kind, Type};
 use crate::compile::support;
+use crate::token::Outputs;
 use claire_engine::strategy::IndicatorView;
-use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{
+    AbiParam, ArgumentPurpose, InstBuilder, Signature, StackSlot, StackSlotData, StackSlotKind,
+    Value, types,
+};
 use std::mem::{align_of, offset_of, size_of};
 
 /// An output on the stack.
@@ -24,9 +28,10 @@ pub(super) struct View {
 
 /// What names an indicator, and means the same one during a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Named {
+pub(super) enum Named {
     Field(u32),
-    Local(u32),
+    /// After the number of its function.
+    Local(u32, u32),
 }
 
 /// A line that may cross another.
@@ -144,29 +149,54 @@ impl Emitter<'_> {
 
     fn ask_view(&mut self, indicator: &Expression, name: Option<i64>, slot: StackSlot) {
         let word = self.expression(indicator);
-        let place = self.code.ins().stack_addr(types::I64, slot, 0);
-        match name {
-            None => {
-                let view = support::view as *const () as usize;
-                self.call(view, &[types::I64; 3], None, &[self.context, word, place]);
-            }
-            Some(name) => {
-                let output = support::output as *const () as usize;
-                let name = self.code.ins().iconst(types::I64, name);
-                let arguments = [self.context, word, name, place];
-                self.call(output, &[types::I64; 4], None, &arguments);
-                self.leave_if_told();
-            }
-        }
+        let place = match name {
+            None => self.code.ins().iconst(types::I64, 0),
+            Some(name) => self.output_place(word, name),
+        };
+        let to = self.code.ins().stack_addr(types::I64, slot, 0);
+        let mut signature = Signature::new(self.links.convention);
+        let result = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
+        signature.params.push(result);
+        signature.params.extend([AbiParam::new(types::I64); 3]);
+        let signature = self.code.import_signature(signature);
+        let address = support::view as *const () as usize;
+        let address = self.code.ins().iconst(types::I64, address as i64);
+        let arguments = [to, self.context, word, place];
+        self.code
+            .ins()
+            .call_indirect(signature, address, &arguments);
+    }
+
+    /// Returns where the indicator's kind has the output of this name; leaves where it has none.
+    fn output_place(&mut self, indicator: Value, name: i64) -> Value {
+        let Some(places) = Outputs::shared().places(name) else {
+            return self.missing(Type::Int);
+        };
+        let kind = self.code.ins().ushr_imm_u(indicator, i64::from(u16::BITS));
+        let kind = self.code.ins().band_imm_u(kind, i64::from(u8::MAX));
+        let places = self
+            .code
+            .ins()
+            .iconst(types::I64, places.as_ptr() as usize as i64);
+        let at = self.code.ins().iadd(places, kind);
+        let place = self.code.ins().uload8(types::I64, fixed(), at, 0);
+        let none = i64::from(Outputs::NO_PLACE);
+        let is_none = self.code.ins().icmp_imm_u(IntCC::Equal, place, none);
+        self.exit_if(is_none);
+        place
     }
 
     /// Returns what names the indicator, where it means the same one during the call.
-    fn named(&self, indicator: &Expression) -> Option<Named> {
+    pub(super) fn named(&self, indicator: &Expression) -> Option<Named> {
         match indicator.kind {
             Kind::Field(field) if !self.links.plan.is_assigned(field) => {
                 Some(Named::Field(field.0))
             }
-            Kind::Local(local) if self.is_fixed(local.0) => Some(Named::Local(local.0)),
+            Kind::Local(local) if self.is_fixed(local.0) => {
+                let alias = self.aliases.get(local.0 as usize);
+                let known = alias.and_then(|alias| alias.indicator);
+                Some(known.unwrap_or(Named::Local(self.frame, local.0)))
+            }
             _ => None,
         }
     }

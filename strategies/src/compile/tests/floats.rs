@@ -1,6 +1,6 @@
 //! Float operators by their bits, and comparisons by Rhai's rule with its division.
 
-use super::{Run, binary, evaluate, field, sets, unary};
+use super::{Run, binary, evaluate, field, float, sets, unary};
 use crate::compile::context::Exit;
 use crate::compile::ir::{Binary, Comparison, Type, Unary};
 use proptest::prelude::*;
@@ -115,6 +115,45 @@ fn comparisons_follow_the_rule_with_a_division() {
         let (x, y) = pairs().new_tree(&mut runner).expect("a case").current();
         for (one, run) in &mut runs {
             compare(*one, run, x, y);
+        }
+    }
+}
+
+#[test]
+fn comparisons_with_a_number_follow_the_rule_with_a_division() {
+    let mut numbers = EDGES.to_vec();
+    numbers.extend([0.4, -0.4, 2.0, -2.0, 1.0_f64.next_up(), 1.0_f64.next_down()]);
+    numbers.extend([2.0_f64.next_down().next_down(), 20.0, 1e-4, -3.0e-12]);
+    numbers.extend([9.1e-13, 9.094_947e-13, 1.1e301, -1.0e301, 4.0_f64.next_up()]);
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let any = proptest::num::f64::NORMAL;
+    let made = (0..40).map(|_| any.new_tree(&mut runner).expect("a case").current());
+    numbers.extend(made.collect::<Vec<_>>());
+    for number in numbers {
+        let near =
+            (-12_i64..=12).map(|steps| f64::from_bits(number.to_bits().wrapping_add_signed(steps)));
+        let others: Vec<f64> = EDGES
+            .into_iter()
+            .chain(near.clone())
+            .chain(near.map(|x| -x))
+            .collect();
+        for one in COMPARISONS {
+            let operator = Binary::CompareFloat(one);
+            let value = |is_first: bool| {
+                let (x, c) = (field(0, Type::Float), float(number));
+                let (a, b) = if is_first { (c, x) } else { (x, c) };
+                Run::new(&sets(
+                    &[Type::Float, Type::Bool],
+                    binary(Type::Bool, operator, a, b),
+                ))
+            };
+            let (mut second, mut first) = (value(false), value(true));
+            for x in &others {
+                let found = [&mut second, &mut first].map(|run| evaluate(run, &[x.to_bits()]));
+                let want = [oracle(one, *x, number), oracle(one, number, *x)];
+                let want = want.map(|is| Ok(u64::from(is)));
+                assert_eq!(found, want, "{x:e} {one:?} {number:e}");
+            }
         }
     }
 }

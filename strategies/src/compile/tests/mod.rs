@@ -7,7 +7,7 @@ mod floats;
 mod flow;
 mod integers;
 
-use super::context::{Context, Exit, Scratch};
+use super::context::{Budget, Context, Exit, Scratch};
 use super::ir::{
     Binary, Block, Expression, Field, FieldId, Function, FunctionId, Kind, Local, Program,
     Statement, Type, Unary,
@@ -54,15 +54,20 @@ impl Run {
     fn call_with(&mut self, slots: &mut [u64], event: u64) -> Exit {
         let entry = self.machine.entry(FunctionId(0)).expect("a handler");
         self.scratch.pool.release(0);
+        // Room for what they were.
+        let mut words = slots.to_vec();
+        words.extend_from_slice(slots);
         let mut context = Context::new(
             &mut self.desk,
             &mut self.scratch,
-            slots,
+            &mut words,
             MARKET,
-            self.turns_max,
+            Budget::new(self.turns_max),
         );
         entry(&mut context, u64::from(MARKET.0), event);
-        context.exit()
+        let exit = context.exit();
+        slots.copy_from_slice(&words[..slots.len()]);
+        exit
     }
 }
 
