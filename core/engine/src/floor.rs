@@ -6,8 +6,10 @@
 
 mod bars;
 mod closing;
+mod denials;
 mod desk;
 mod facts;
+mod guard;
 mod held;
 mod history;
 mod market;
@@ -23,6 +25,8 @@ mod stops;
 mod undo;
 mod version;
 
+pub use denials::Denials;
+pub use guard::Guarded;
 pub use history::HistoryWanted;
 pub use market::Market;
 pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
@@ -134,6 +138,9 @@ struct Saved {
     /// What was held before the call changed it; only then it counts.
     held: Held,
     has_held: bool,
+    /// The same for denials.
+    denials: Denials,
+    has_denials: bool,
     before: undo::Before,
 }
 
@@ -192,6 +199,8 @@ impl Floor {
                 calls: 0,
                 held: Held::new(),
                 has_held: false,
+                denials: Denials::with_room(),
+                has_denials: false,
                 before: undo::Before::new(),
             },
             scratch_ids: Vec::with_capacity(tables.orders_working_max as usize),
@@ -207,6 +216,7 @@ impl Floor {
         self.saved.closings = self.closings.len();
         self.saved.calls = self.calls.len();
         self.saved.has_held = false;
+        self.saved.has_denials = false;
         self.remember();
         if let Some(seat) = self.seats.get_mut(strategy.index()) {
             self.saved.timers.copy_from(&seat.timers);

@@ -24,7 +24,7 @@ use claire_types::{EngineSeq, WallNs};
 use serde::{Deserialize, Serialize};
 
 /// Version of the bytes; raised with every change of what is in them.
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 /// Most bytes of a snapshot. Tables have fixed sizes; only the number of a venue's levels has no bound here.
 pub const SNAPSHOT_BYTES_MAX: usize = 64 << 20;
 /// Room that holds the snapshot of a usual run: 20 books of 10,000 levels.

@@ -134,6 +134,9 @@ impl Engine {
     pub(super) fn call(&mut self, strategy: StrategyId, event: &StrategyEvent<'_>) -> bool {
         self.floor_mut().probe.enter(Part::Strategy);
         self.call_number += 1;
+        if let Some(seat) = self.floor_mut().seats.get_mut(strategy.index()) {
+            seat.denials.calls += 1;
+        }
         let result = match self.known_cut() {
             Some(cut) => Err(cut_again(cut.text)),
             None => self.run(strategy, event),

@@ -6,7 +6,9 @@
 //! [`Engine::take_retired`] for whoever has the time.
 
 use super::Engine;
-use crate::floor::{Before, Declared, PROBATION_DENIALS_MAX, PROBATION_SPAN, Phase, Version};
+use crate::floor::{
+    Before, Declared, Guarded, PROBATION_DENIALS_MAX, PROBATION_SPAN, Phase, Version,
+};
 use crate::probe::Part;
 use crate::strategy::{Fault, FaultKind, Inheritance, Strategy, StrategyEvent};
 use claire_types::input::Reload;
@@ -57,8 +59,8 @@ pub struct Leftovers {
 pub enum Retirement {
     /// The next one has proven itself, or took its place on the bench.
     Replaced,
-    /// It was taken back within its probation, for these words.
-    RolledBack(Note),
+    /// It was taken back within its probation, for these words; with what became of the protection of positions.
+    RolledBack(Note, Guarded),
     /// It could not take the seat.
     Refused(Note),
 }
@@ -257,7 +259,8 @@ impl Engine {
         let Some(seat) = floor.seats.get_mut(strategy.index()) else {
             return false;
         };
-        let denials = seat.tally.denials;
+        let denied = seat.denials.counted;
+        let codes = seat.denials.counted_codes();
         let Some(probation) = &mut seat.probation else {
             return false;
         };
@@ -266,9 +269,8 @@ impl Engine {
             return true;
         }
         probation.calls_left = probation.calls_left.saturating_sub(1);
-        let denied = denials.saturating_sub(probation.denials);
         if denied >= PROBATION_DENIALS_MAX {
-            let text = Note::cut(&format!("{denied} orders were denied"));
+            let text = Note::cut(&format!("{denied} orders were denied: {codes}"));
             self.roll_back(strategy, text);
         } else if probation.calls_left == 0 || now.since(probation.since) >= PROBATION_SPAN {
             self.end_probation(strategy);
@@ -301,14 +303,19 @@ impl Engine {
             return;
         };
         self.swap_instances(index, &mut instance);
-        let Some(left) = self.floor_mut().give_back(strategy, why) else {
+        let Some((left, guarded)) = self.floor_mut().give_back(strategy, why) else {
             return;
         };
         let rest = Leftovers {
             _before: Some(left),
             ..Leftovers::default()
         };
-        self.retire(strategy, Retirement::RolledBack(why), instance, rest);
+        self.retire(
+            strategy,
+            Retirement::RolledBack(why, guarded),
+            instance,
+            rest,
+        );
     }
 
     fn swap_instances(&mut self, index: usize, other: &mut Box<dyn Strategy>) {

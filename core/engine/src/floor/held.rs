@@ -226,6 +226,9 @@ impl Floor {
             }
             let waiting = *waiting;
             self.forget_waiting(strategy, index);
+            if reason != OrderReason::CancelledByStrategy {
+                self.forget_guarded(strategy, waiting.id);
+            }
             self.tell_dropped(strategy, &waiting, reason);
         }
     }

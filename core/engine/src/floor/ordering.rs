@@ -271,7 +271,7 @@ impl Floor {
         self.record_decision(id, intent, &asked, &ruling.answer);
         let handle = match ruling.order {
             None => {
-                self.tally(intent.strategy, |tally| tally.denials += 1);
+                self.count_denial(intent.strategy, ruling.answer.code);
                 OrderHandle {
                     order: id,
                     denied: ruling.answer.code,
@@ -409,7 +409,7 @@ impl Floor {
             qty_asked: asked.qty,
         });
         self.outputs.emit(self.caller, request.market, &record);
-        self.tally(self.caller, |tally| tally.denials += 1);
+        self.count_denial(self.caller, code);
         OrderHandle {
             order: id,
             denied: code,

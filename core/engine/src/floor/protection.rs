@@ -170,6 +170,9 @@ impl Floor {
         let Some(seat) = self.seats.get_mut(strategy.index()) else {
             return;
         };
+        if let Some(probation) = &mut seat.probation {
+            probation.before.guard.follow(market, side);
+        }
         seat.held.protections.retain_mut(|protection| {
             if protection.market != market {
                 return true;

@@ -4,7 +4,7 @@
 //! indicators that both versions have go on with all that they have seen, and nothing is freed.
 
 use super::version::{Before, Declared, PROBATION_CALLS, Probation, Version, same_source};
-use super::{DeclaredBars, DeclaredIndicator, Floor, Phase, Seat};
+use super::{DeclaredBars, DeclaredIndicator, Floor, Guarded, Phase, Seat};
 use crate::market::{Bars, KeptBars};
 use crate::strategy::{BarsId, IndicatorSource, Inheritance};
 use claire_types::record::{NoteKind, NoteRecord};
@@ -66,6 +66,7 @@ impl Floor {
         declared.reserve_room();
         self.number_bars(&mut declared);
         self.catch_up(&mut declared);
+        let guard = self.guard_of(strategy);
         let Some(seat) = self.seats.get_mut(strategy.index()) else {
             return false;
         };
@@ -89,6 +90,7 @@ impl Floor {
             faults_in_a_row: seat.faults_in_a_row,
             warmup: std::mem::replace(&mut seat.warmup, declared.warmup),
             version: Version::default(),
+            guard,
         });
         before.carry_into(&mut seat.indicators, &seat.bars);
         seat.reloads.reloads += 1;
@@ -98,10 +100,10 @@ impl Floor {
         seat.phase = Phase::Warming;
         let starts = seat.begin_if_warm();
         seat.faults_in_a_row = 0;
+        seat.denials.begin_probation(now);
         seat.probation = Some(Probation {
             since: now,
             calls_left: PROBATION_CALLS,
-            denials: seat.tally.denials,
             order_number,
             before,
         });
@@ -175,14 +177,19 @@ impl Floor {
         );
     }
 
-    /// Takes the version on probation back; returns what it had.
-    pub(crate) fn give_back(&mut self, strategy: StrategyId, why: Note) -> Option<Box<Before>> {
+    /// Takes the version on probation back; returns what it had, and what became of the protection of positions.
+    pub(crate) fn give_back(
+        &mut self,
+        strategy: StrategyId,
+        why: Note,
+    ) -> Option<(Box<Before>, Guarded)> {
         let now_number = self.seats.get_mut(strategy.index())?.probation.take()?;
         let Probation {
             mut before,
             order_number,
             ..
         } = now_number;
+        let guarded = self.put_guard_back(strategy, &before.guard, order_number);
         let reason = OrderReason::CancelledByEngine;
         self.drop_waiting(strategy, reason, |held| held.id.number() > order_number);
         let cancelled = self.cancel_since(strategy, order_number);
@@ -206,10 +213,10 @@ impl Floor {
         let primary = seat.primary;
         self.watch_only(strategy, &before.markets);
         let text = format!(
-            "version {taken} rolled back to version {goes_on}, {cancelled} orders cancelled: {why}"
+            "version {taken} rolled back to version {goes_on}, {cancelled} orders cancelled{guarded}: {why}"
         );
         self.alert(strategy, primary, Note::cut(&text));
-        Some(before)
+        Some((before, guarded))
     }
 
     /// Cancels a strategy's working orders after a number; returns how many.

@@ -4,6 +4,7 @@
 //! is saved when its call begins and put back when the call fails.
 
 use super::Held;
+use super::denials::Denials;
 use super::version::{Probation, ReloadTally, Version};
 use crate::indicator::{BarF64, Indicator};
 use crate::strategy::{BarView, BarsId, IndicatorSource, MarketFacts};
@@ -68,6 +69,8 @@ pub struct Seat {
     pub facts: Vec<(InstrumentId, MarketFacts)>,
     /// What it did so far.
     pub tally: Tally,
+    /// Its denials, for judging its next version.
+    pub denials: Denials,
     /// Its last statement, which its next orders join.
     pub signal: Option<(Side, Amount, Note)>,
     /// The version of its script that runs.
@@ -134,6 +137,7 @@ impl Seat {
             fault_last: Note::EMPTY,
             facts: Vec::with_capacity(MARKETS_MAX),
             tally: Tally::default(),
+            denials: Denials::with_room(),
             signal: None,
             version: Version::default(),
             reloads: ReloadTally::default(),
@@ -147,6 +151,7 @@ impl Seat {
     pub(super) fn reserve_room(&mut self) {
         self.timers.reserve_room();
         self.held.reserve_room();
+        self.denials.reserve_room();
         self.bars.reserve(BARS_MAX.saturating_sub(self.bars.len()));
         let more = INDICATORS_MAX.saturating_sub(self.indicators.len());
         self.indicators.reserve(more);

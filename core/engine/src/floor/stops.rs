@@ -384,7 +384,11 @@ impl Floor {
             .and_then(|held| held.waiting.get(index))
             .copied()
         {
-            match self.step_of(strategy, &waiting) {
+            let step = self.step_of(strategy, &waiting);
+            if !matches!(step, Step::Wait) {
+                self.forget_guarded(strategy, waiting.id);
+            }
+            match step {
                 Step::Wait => index += 1,
                 Step::Drop(reason) => {
                     self.forget_waiting(strategy, index);

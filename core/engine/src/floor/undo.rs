@@ -112,6 +112,9 @@ impl Floor {
         if saved.has_held {
             seat.held.copy_from(&saved.held);
         }
+        if saved.has_denials {
+            seat.denials.copy_from(&saved.denials);
+        }
         seat.facts.truncate(before.markets);
         seat.bars.truncate(before.bars);
         seat.indicators.truncate(before.indicators);

@@ -3,6 +3,7 @@
 //! Changed by the engine's swap, between two inputs or after a call of the version on probation. What the version
 //! before had at the seat waits here with its indicators going on, so that a roll-back misses nothing.
 
+use super::guard::Guard;
 use super::seat::{
     BARS_MAX, DeclaredBars, DeclaredIndicator, INDICATORS_MAX, MARKETS_MAX, Phase, Seat,
 };
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub const PROBATION_CALLS: u32 = 1_000;
 /// Engine time after which it has: 60 s.
 pub const PROBATION_SPAN: DurationNs = DurationNs::from_ms(60_000);
-/// Denials within the probation that roll it back.
+/// Denials within the probation that roll it back, of codes that the version before did not meet lately.
 pub const PROBATION_DENIALS_MAX: u64 = 5;
 
 /// A version of a strategy's script.
@@ -48,8 +49,6 @@ pub struct Probation {
     pub since: WallNs,
     /// Calls until it ends.
     pub calls_left: u32,
-    /// Denials before it began.
-    pub denials: u64,
     /// The last order before it began.
     pub order_number: u64,
     /// What the version before had at the seat.
@@ -70,6 +69,8 @@ pub struct Before {
     pub(crate) signal: Option<(Side, Amount, Note)>,
     pub(crate) faults_in_a_row: u32,
     pub(crate) warmup: Option<u32>,
+    /// What protected the positions.
+    pub(super) guard: Guard,
 }
 
 /// What a version's `init` declared, made ready off the engine thread.

@@ -9,5 +9,6 @@ mod play;
 mod protections;
 mod quotes;
 mod reloads;
+mod rollbacks;
 mod stops;
 mod undo;

@@ -16,7 +16,7 @@ use claire_types::{
 const FIRST: StrategyId = StrategyId(0);
 
 /// Makes the version ready and applies its reload.
-fn reload(play: &mut Play, actor: Actor) -> Swapped {
+pub fn reload(play: &mut Play, actor: Actor) -> Swapped {
     let actor = play.version(0, actor);
     let prepared = play.engine.prepare(FIRST, Box::new(actor));
     let prepared = prepared.unwrap_or_else(|fault| panic!("{}", fault.text));
@@ -161,7 +161,7 @@ fn a_version_that_fails_its_probation_gives_the_seat_back() {
             });
             play.trade(10_000, 1, Side::Buy, true);
         }),
-        ("5 orders were denied", |play| {
+        ("5 orders were denied: PRICE_COLLAR", |play| {
             for _ in 0..5 {
                 let far = limit(Side::Buy, 1.0, 50.0);
                 play.assert_denied(far, GateCode::PriceCollar);
@@ -201,7 +201,7 @@ fn a_version_that_fails_its_probation_gives_the_seat_back() {
             .expect("known");
         assert!(order.is_working(), "{why}: what was placed before stays");
         let left = play.engine.take_retired().expect("the version left");
-        assert!(matches!(left.why, Retirement::RolledBack(text) if text.as_str() == why));
+        assert!(matches!(left.why, Retirement::RolledBack(text, _) if text.as_str() == why));
         // The version before is called again, and trades.
         assert_eq!(play.engine.floor().seats()[0].phase, Phase::Running);
         let next = play.place(limit(Side::Buy, 0.5, 98.0));
@@ -428,4 +428,78 @@ fn a_cut_that_is_known_is_not_run_again_and_leaves_the_same_records() {
         play.hand(0, |_| panic!("a call that was cut is not run"));
     });
     assert_eq!((cells, cuts), (again, cuts_again));
+}
+
+/// Has an order denied, so often.
+fn denied(play: &mut Play, code: GateCode, times: usize) {
+    for _ in 0..times {
+        let request = match code {
+            GateCode::PriceCollar => limit(Side::Buy, 1.0, 50.0),
+            _ => limit(Side::Buy, 0.000_1, 99.0),
+        };
+        play.assert_denied(request, code);
+    }
+}
+
+#[test]
+fn denials_that_the_version_before_met_lately_do_not_take_a_version_back() {
+    let mut play = Play::new(config(1));
+    denied(&mut play, GateCode::PriceCollar, 1);
+    reload(&mut play, Actor::default());
+    denied(&mut play, GateCode::PriceCollar, 20);
+    assert_eq!(version(&play), 1);
+    // It goes on: the next version is excused for it, too.
+    reload(&mut play, Actor::default());
+    denied(&mut play, GateCode::PriceCollar, 20);
+    denied(&mut play, GateCode::SizeZero, 4);
+    assert_eq!(version(&play), 2);
+    denied(&mut play, GateCode::SizeZero, 1);
+    assert_eq!(version(&play), 1);
+    let left = std::iter::from_fn(|| play.engine.take_retired()).last();
+    let why = left.map(|left| left.why);
+    assert!(
+        matches!(why, Some(Retirement::RolledBack(why, _)) if why.as_str() == "5 orders were denied: SIZE_ZERO"),
+        "{why:?}"
+    );
+}
+
+#[test]
+fn denials_of_another_time_or_of_failed_calls_excuse_nothing() {
+    type Before = fn(&mut Play);
+    let befores: [Before; 5] = [
+        |_| {},
+        |play| {
+            denied(play, GateCode::PriceCollar, 9);
+            play.pass(60_100);
+            play.book(BTC, 10_000);
+        },
+        |play| {
+            denied(play, GateCode::PriceCollar, 9);
+            for _ in 0..=PROBATION_CALLS {
+                play.trade(10_000, 1, Side::Buy, true);
+            }
+        },
+        |play| {
+            play.hand(0, |desk| {
+                desk.place(&limit(Side::Buy, 1.0, 50.0));
+                Err(fault("and fails"))
+            });
+            play.trade(10_000, 1, Side::Buy, true);
+        },
+        // Of a version that has not proven itself.
+        |play| {
+            reload(play, Actor::default());
+            denied(play, GateCode::PriceCollar, 4);
+        },
+    ];
+    for (index, before) in befores.into_iter().enumerate() {
+        let mut play = Play::new(config(1));
+        before(&mut play);
+        reload(&mut play, Actor::default());
+        let number = version(&play);
+        denied(&mut play, GateCode::PriceCollar, 4);
+        assert_eq!(version(&play), number, "{index}");
+        denied(&mut play, GateCode::PriceCollar, 1);
+        assert_eq!(version(&play), number - 1, "{index}");
+    }
 }

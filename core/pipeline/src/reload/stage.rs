@@ -386,7 +386,7 @@ impl StagingStage {
     /// Frees a version that left its seat, and follows a roll-back.
     fn retired(&mut self, retired: Retired) {
         let index = retired.strategy.index();
-        let Retirement::RolledBack(why) = retired.why else {
+        let Retirement::RolledBack(why, guarded) = retired.why else {
             return;
         };
         let entry = self.plan.entries.get(index);
@@ -402,7 +402,7 @@ impl StagingStage {
         let short = |hash: &str| hash.chars().take(8).collect::<String>();
         let text = format!(
             "ROLLED BACK {}: {} {} failed its probation ({why}); version {} goes on with its state from before, \
-             orders placed since are cancelled",
+             orders placed since are cancelled{guarded}",
             entry.name,
             file_name(entry),
             short(&bad),
