@@ -320,6 +320,36 @@ pub struct MarketFacts {
     pub regime: u8,
 }
 
+impl MarketFacts {
+    /// Numbers of a market that a strategy does not look at.
+    pub const UNKNOWN: Self = Self {
+        bid: 0.0,
+        ask: 0.0,
+        bid_qty: 0.0,
+        ask_qty: 0.0,
+        mid: 0.0,
+        microprice: 0.0,
+        spread: 0.0,
+        spread_ticks: 0,
+        tick: 0.0,
+        step: 0.0,
+        min_notional: 0.0,
+        now_ns: 0,
+        position: 0.0,
+        avg_price: 0.0,
+        exposure: 0.0,
+        working_buy: 0.0,
+        working_sell: 0.0,
+        budget: 0.0,
+        equity: 0.0,
+        unrealized: 0.0,
+        stale: true,
+        is_flat: true,
+        can_short: false,
+        regime: 0,
+    };
+}
+
 /// A strategy's grip on an order: its id, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderHandle {

@@ -173,7 +173,8 @@ impl Desk for Pit {
     }
 
     fn facts(&self, _: InstrumentId) -> &MarketFacts {
-        self.moment().map_or(&NO_FACTS, |moment| &moment.facts)
+        self.moment()
+            .map_or(&MarketFacts::UNKNOWN, |moment| &moment.facts)
     }
 
     fn level(&self, market: InstrumentId, side: Side, rank: usize) -> Option<(f64, f64)> {
@@ -367,33 +368,6 @@ fn bytes(bytes: &[u8]) -> u64 {
     };
     ends ^ bytes.len() as u64
 }
-
-static NO_FACTS: MarketFacts = MarketFacts {
-    bid: 0.0,
-    ask: 0.0,
-    bid_qty: 0.0,
-    ask_qty: 0.0,
-    mid: 0.0,
-    microprice: 0.0,
-    spread: 0.0,
-    spread_ticks: 0,
-    tick: 0.0,
-    step: 0.0,
-    min_notional: 0.0,
-    now_ns: 0,
-    position: 0.0,
-    avg_price: 0.0,
-    exposure: 0.0,
-    working_buy: 0.0,
-    working_sell: 0.0,
-    budget: 0.0,
-    equity: 0.0,
-    unrealized: 0.0,
-    stale: true,
-    is_flat: true,
-    can_short: false,
-    regime: 0,
-};
 
 /// Orders whose place in time is kept.
 const ORDERS_KEPT: usize = 64;

@@ -21,34 +21,6 @@ use claire_types::{
 };
 use std::num::NonZeroU32;
 
-/// Numbers of a market that a strategy does not look at.
-static NO_FACTS: MarketFacts = MarketFacts {
-    bid: 0.0,
-    ask: 0.0,
-    bid_qty: 0.0,
-    ask_qty: 0.0,
-    mid: 0.0,
-    microprice: 0.0,
-    spread: 0.0,
-    spread_ticks: 0,
-    tick: 0.0,
-    step: 0.0,
-    min_notional: 0.0,
-    now_ns: 0,
-    position: 0.0,
-    avg_price: 0.0,
-    exposure: 0.0,
-    working_buy: 0.0,
-    working_sell: 0.0,
-    budget: 0.0,
-    equity: 0.0,
-    unrealized: 0.0,
-    stale: true,
-    is_flat: true,
-    can_short: false,
-    regime: 0,
-};
-
 /// Shortest bars: 1 s; longest: 1 day.
 const BAR_MS: std::ops::RangeInclusive<i64> = 1_000..=86_400_000;
 
@@ -67,7 +39,7 @@ impl Desk for Floor {
     fn facts(&self, market: InstrumentId) -> &MarketFacts {
         let seat = self.seat(self.caller);
         let found = seat.and_then(|seat| seat.facts.iter().find(|(id, _)| *id == market));
-        found.map_or(&NO_FACTS, |(_, facts)| facts)
+        found.map_or(&MarketFacts::UNKNOWN, |(_, facts)| facts)
     }
 
     fn level(&self, market: InstrumentId, side: Side, rank: usize) -> Option<(f64, f64)> {
