@@ -7,6 +7,19 @@ use std::io::Write as _;
 
 const WITHOUT_STORE: [&str; 2] = ["--store", "none"];
 
+/// The arguments that replay a recording with the edited script and keep its journal.
+fn replay_of(recording: &str) -> [&str; 7] {
+    [
+        "replay",
+        recording,
+        "--strategy",
+        FILE,
+        "--json",
+        "--journal",
+        "journal",
+    ]
+}
+
 #[test]
 fn a_running_strategy_is_edited_well_badly_and_wrongly() {
     let mut session = Session::paper(place_with(&script(1_000, "", "")), &WITHOUT_STORE);
@@ -128,15 +141,7 @@ fn every_way_of_saving_goes_live_once() {
 fn a_replay_that_reloaded_and_was_killed_ends_like_one_that_was_not() {
     let place = place_with(&script(0, "", "note(\"one {}\", this.n);"));
     let name = recording().display().to_string();
-    let base = [
-        "replay",
-        &name,
-        "--strategy",
-        FILE,
-        "--json",
-        "--journal",
-        "journal",
-    ];
+    let base = replay_of(&name);
     let mut session = Session::start(place, &[&base[..], &["--speed", "10"]].concat());
     let segment = session.place.journal().join("journal-000001.claire");
     while !fs::metadata(&segment).is_ok_and(|file| file.len() > 20_000) {
@@ -220,15 +225,7 @@ fn a_hung_script_is_cut_and_its_journal_is_verified() {
     for hang in hangs {
         let place = place_with(&format!("{more}{}", script(0, "", hang)));
         let name = recording().display().to_string();
-        let arguments = [
-            "replay",
-            &name,
-            "--strategy",
-            FILE,
-            "--json",
-            "--journal",
-            "journal",
-        ];
+        let arguments = replay_of(&name);
         let output = place.claire(&arguments).output().expect("started");
         assert!(output.status.success(), "{hang}: {}", complaint(&output));
         let end = answer(&output);
