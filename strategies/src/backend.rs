@@ -215,6 +215,9 @@ pub(crate) const HANDLERS: [&str; 8] = [
     "on_book", "on_trade", "on_bar", "on_timer", "on_fill", "on_order", "on_start", "on_stop",
 ];
 
+/// Number of `on_book`.
+pub(crate) const BOOK: usize = 0;
+
 /// Returns the number of the handler that an event asks for; `None` for `init`.
 pub(crate) const fn handler_of(event: &StrategyEvent<'_>) -> Option<usize> {
     match event {

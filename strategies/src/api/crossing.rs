@@ -21,6 +21,8 @@ pub(crate) trait Takes {
     const OF: Type;
     /// Some values of the type are refused.
     const REFUSES: bool = false;
+    /// The least integer that is taken: whoever calls has looked.
+    const LEAST: Option<i64> = None;
     /// What is held of the interpreter's value during the call.
     type Held;
     /// What machine code passes.
@@ -56,6 +58,9 @@ pub(crate) trait Gives: Sized {
 
 /// A number that is neither NaN nor infinite.
 pub(crate) struct Finite;
+
+/// An integer that is that much at least, and not below zero.
+pub(crate) struct AtLeast<const LEAST: i64>;
 
 /// A text.
 pub(crate) struct Text;
@@ -181,6 +186,30 @@ impl Takes for i64 {
 
     fn accept(word: &Self) -> Option<Self> {
         Some(*word)
+    }
+}
+
+impl<const LEAST: i64> Takes for AtLeast<LEAST> {
+    const OF: Type = Type::Int;
+    const LEAST: Option<i64> = Some(LEAST);
+    type Held = usize;
+    type Machine<'a> = i64;
+    type Taken<'a> = usize;
+
+    fn hold(value: &Dynamic, words: &str) -> Fallible<usize> {
+        let number = <i64 as Takes>::hold(value, words)?;
+        match usize::try_from(number) {
+            Ok(taken) if number >= LEAST => Ok(taken),
+            _ => Err(format!("the {words} must be at least {LEAST}, not {number}").into()),
+        }
+    }
+
+    fn lend(held: &usize) -> usize {
+        *held
+    }
+
+    fn accept(word: &i64) -> Option<usize> {
+        Some(usize::try_from(*word).unwrap_or_default())
     }
 }
 

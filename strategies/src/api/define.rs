@@ -36,6 +36,7 @@ macro_rules! define {
             words: $words,
             of: <$of as $crate::api::crossing::Takes>::OF,
             default: $default,
+            least: <$of as $crate::api::crossing::Takes>::LEAST,
         }),*];
         #[allow(unused_mut, unused_variables, reason = "not every function takes arguments")]
         fn interpreted(
@@ -80,7 +81,7 @@ macro_rules! define {
     (@shim declares, [$($argument:ident: $of:ty),*] $result:ty, $work:path) => { None };
     (@shim $effect:ident, [$($argument:ident: $of:ty),*] $result:ty, $work:path) => {{
         use $crate::compile::context::Context;
-        extern "C" fn shim(
+        extern "C-unwind" fn shim(
             context: &mut Context<'_>,
             $($argument: <$of as $crate::api::crossing::Takes>::Machine<'_>),*
         ) -> <$result as Gives>::Machine {

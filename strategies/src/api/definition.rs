@@ -84,6 +84,8 @@ pub struct Argument {
     pub of: Type,
     /// What it is where the script leaves it out; `None` where it must not.
     pub default: Option<Default>,
+    /// The least integer that is taken; compiled code looks before it calls.
+    pub least: Option<i64>,
 }
 
 /// The value of an argument that was left out.
@@ -156,6 +158,8 @@ pub enum Holder {
     Bar,
     /// `FillView`.
     Fill,
+    /// `OrderView`, of a handle.
+    Order,
 }
 
 /// The address of an `extern "C"` function: `fn(&mut Context, argument words...) -> result word`.
@@ -255,6 +259,7 @@ mod tests {
             words: "x",
             of,
             default,
+            least: None,
         }
     }
 

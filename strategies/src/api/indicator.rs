@@ -107,6 +107,7 @@ fn argument(of: &ArgumentDefinition) -> Argument {
         words: of.name,
         of: Type::Float,
         default: of.default.map(Default::Float),
+        least: None,
     }
 }
 
@@ -131,6 +132,7 @@ const fn receiver(name: &'static str, of: Type) -> Argument {
         words: name,
         of,
         default: None,
+        least: None,
     }
 }
 
@@ -139,6 +141,7 @@ const SOURCE: Argument = Argument {
     words: "indicator's source",
     of: Type::Text,
     default: Some(Default::EmptyText),
+    least: None,
 };
 
 /// What a market's method can be computed on, by name; the first that a kind takes is what it means without one.
@@ -292,6 +295,7 @@ fn output_number(number: usize) -> Argument {
         words: "output's number",
         of: Type::Int,
         default: Some(Default::Int(number as i64)),
+        least: None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Ranks count from 0: `m.bid(0)` is the best bid. What is unknown is 0, as in the numbers.
 
-use super::crossing::Text;
+use super::crossing::{AtLeast, Text};
 use super::{Definition, Fallible};
 use crate::token::Market;
 use claire_engine::strategy::{Desk, DeskFault};
@@ -79,15 +79,15 @@ fn account() -> Vec<Definition> {
 fn levels() -> Vec<Definition> {
     define! { Market;
         /// Price of the bid at a rank, quote per base; 0 past the end of the book.
-        reads method bid(m: Market, rank: i64) -> Fallible<f64> = bid;
+        reads method bid(m: Market, rank: AtLeast<0>) -> f64 = bid;
         /// Price of the ask at a rank, quote per base; 0 past the end of the book.
-        reads method ask(m: Market, rank: i64) -> Fallible<f64> = ask;
+        reads method ask(m: Market, rank: AtLeast<0>) -> f64 = ask;
         /// Quantity of the bid at a rank, base units; 0 past the end of the book.
-        reads method bid_qty(m: Market, rank: i64) -> Fallible<f64> = bid_qty;
+        reads method bid_qty(m: Market, rank: AtLeast<0>) -> f64 = bid_qty;
         /// Quantity of the ask at a rank, base units; 0 past the end of the book.
-        reads method ask_qty(m: Market, rank: i64) -> Fallible<f64> = ask_qty;
+        reads method ask_qty(m: Market, rank: AtLeast<0>) -> f64 = ask_qty;
         /// (bids - asks) / (bids + asks) of the quantities on the best levels, -1 to 1; 0 on an empty book.
-        reads method imbalance(m: Market, levels: i64) -> Fallible<f64> = imbalance;
+        reads method imbalance(m: Market, levels "number of levels": AtLeast<1>) -> f64 = imbalance;
         /// Another market of the run by its name, as in `market("binance-usdm:ETHUSDT")`; it is watched from then on.
         acts function market(name "market's name": Text) -> Fallible<Market> = market;
     }
@@ -104,41 +104,29 @@ fn timers() -> Vec<Definition> {
     }
 }
 
-fn bid(desk: &mut dyn Desk, m: Market, rank: i64) -> Fallible<f64> {
-    level(desk, m, Side::Buy, rank).map(|of| of.0)
+fn bid(desk: &mut dyn Desk, m: Market, rank: usize) -> f64 {
+    level(desk, m, Side::Buy, rank).0
 }
 
-fn ask(desk: &mut dyn Desk, m: Market, rank: i64) -> Fallible<f64> {
-    level(desk, m, Side::Sell, rank).map(|of| of.0)
+fn ask(desk: &mut dyn Desk, m: Market, rank: usize) -> f64 {
+    level(desk, m, Side::Sell, rank).0
 }
 
-fn bid_qty(desk: &mut dyn Desk, m: Market, rank: i64) -> Fallible<f64> {
-    level(desk, m, Side::Buy, rank).map(|of| of.1)
+fn bid_qty(desk: &mut dyn Desk, m: Market, rank: usize) -> f64 {
+    level(desk, m, Side::Buy, rank).1
 }
 
-fn ask_qty(desk: &mut dyn Desk, m: Market, rank: i64) -> Fallible<f64> {
-    level(desk, m, Side::Sell, rank).map(|of| of.1)
+fn ask_qty(desk: &mut dyn Desk, m: Market, rank: usize) -> f64 {
+    level(desk, m, Side::Sell, rank).1
 }
 
 /// Returns price and quantity of the level; zeros past the end of the book.
-fn level(desk: &dyn Desk, m: Market, side: Side, rank: i64) -> Fallible<(f64, f64)> {
-    let Ok(rank) = usize::try_from(rank) else {
-        return Err(format!("levels count from 0, not from {rank}").into());
-    };
-    Ok(desk.level(m.0, side, rank).unwrap_or_default())
+fn level(desk: &dyn Desk, m: Market, side: Side, rank: usize) -> (f64, f64) {
+    desk.level(m.0, side, rank).unwrap_or_default()
 }
 
-#[inline(always)]
-fn imbalance(desk: &mut dyn Desk, m: Market, levels: i64) -> Fallible<f64> {
-    match usize::try_from(levels) {
-        Ok(levels) if levels > 0 => Ok(desk.imbalance(m.0, levels)),
-        _ => Err(no_levels(levels)),
-    }
-}
-
-#[cold]
-fn no_levels(levels: i64) -> Box<rhai::EvalAltResult> {
-    format!("imbalance needs at least 1 level, not {levels}").into()
+fn imbalance(desk: &mut dyn Desk, m: Market, levels: usize) -> f64 {
+    desk.imbalance(m.0, levels)
 }
 
 fn market(desk: &mut dyn Desk, name: &str) -> Fallible<Market> {

@@ -52,9 +52,7 @@ fn sizes() -> Vec<Definition> {
 }
 
 fn handle() -> Vec<Definition> {
-    define! { Handles;
-        /// The order works, or counts as if it did.
-        reads property is_open(order: Order) -> bool = is_open;
+    let words = define! { Handles;
         /// Risk did not let it through; `reason` says which check.
         pure property is_denied(order: Order) -> bool = is_denied;
         /// Why it was denied, else why it ended; empty where neither.
@@ -63,17 +61,24 @@ fn handle() -> Vec<Definition> {
         reads property reject_reason(order: Order) -> Word = reason;
         /// Where it stands: `new`, `filled`, ..., `denied`, `held` by the engine, or `none` of no order.
         reads property status(order: Order) -> Word = status;
+    };
+    let numbers = places! { Handles of Order;
         /// `BUY` or `SELL`.
-        reads property side(order: Order) -> i64 = side;
+        side;
         /// Limit price, quote per base; 0 of an order at the market.
-        reads property price(order: Order) -> f64 = price;
+        price;
         /// Ordered quantity, base units.
-        reads property qty(order: Order) -> f64 = qty;
+        qty;
         /// Filled quantity, base units.
-        reads property filled(order: Order) -> f64 = filled;
+        filled;
         /// Time since it was placed, ms.
-        reads property age_ms(order: Order) -> i64 = age_ms;
-    }
+        age_ms;
+    };
+    let is_open = places! { Handles of Order;
+        /// The order works, or counts as if it did.
+        is_open;
+    };
+    [is_open, words, numbers].concat()
 }
 
 fn buy(desk: &mut dyn Desk, m: Market, qty: f64, reason: &str) -> Order {
@@ -172,10 +177,6 @@ fn qty_at_risk(desk: &mut dyn Desk, m: Market, share: f64, stop: f64) -> f64 {
     desk.qty_at_risk(m.0, share, stop)
 }
 
-fn is_open(desk: &mut dyn Desk, order: Order) -> bool {
-    desk.order(order.0).is_open
-}
-
 fn is_denied(order: Order) -> bool {
     order.0.denied != GateCode::Ok
 }
@@ -197,26 +198,6 @@ fn status(desk: &mut dyn Desk, order: Order) -> Word {
         None if view.is_open => &"held",
         None => &"none",
     }
-}
-
-fn side(desk: &mut dyn Desk, order: Order) -> i64 {
-    desk.order(order.0).side.sign()
-}
-
-fn price(desk: &mut dyn Desk, order: Order) -> f64 {
-    desk.order(order.0).price
-}
-
-fn qty(desk: &mut dyn Desk, order: Order) -> f64 {
-    desk.order(order.0).qty
-}
-
-fn filled(desk: &mut dyn Desk, order: Order) -> f64 {
-    desk.order(order.0).filled
-}
-
-fn age_ms(desk: &mut dyn Desk, order: Order) -> i64 {
-    desk.order(order.0).age_ms
 }
 
 /// Fills a table of names by number; the numbers are checked when the program is built.

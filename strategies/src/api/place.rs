@@ -4,8 +4,8 @@ use super::Fallible;
 use super::definition::{Argument, Holder, Place};
 use crate::compile::ir::{Member, Type, Width};
 use crate::lending::with_desk;
-use crate::token::{Bar, Fill, Market, Trade};
-use claire_engine::strategy::{BarView, FillView, MarketFacts, TradeView};
+use crate::token::{Bar, Fill, Market, Order, Trade};
+use claire_engine::strategy::{BarView, FillView, MarketFacts, OrderView, TradeView};
 use claire_types::{Side, VenueNs};
 use rhai::{Dynamic, INT};
 
@@ -42,6 +42,7 @@ pub(crate) const fn receiver<T: Holds>() -> Argument {
         words: T::NAME,
         of: T::OF,
         default: None,
+        least: None,
     }
 }
 
@@ -66,6 +67,18 @@ impl Holds for Market {
 
     fn read<R>(self, read: impl FnOnce(&MarketFacts) -> R) -> Fallible<R> {
         with_desk(|desk| read(desk.facts(self.0)))
+    }
+}
+
+/// What is known of an order is asked for each time: a call may change it.
+impl Holds for Order {
+    type View = OrderView;
+    const HOLDER: Holder = Holder::Order;
+    const OF: Type = Type::Order;
+    const NAME: &'static str = "order";
+
+    fn read<R>(self, read: impl FnOnce(&OrderView) -> R) -> Fallible<R> {
+        with_desk(|desk| read(&desk.order(self.0)))
     }
 }
 

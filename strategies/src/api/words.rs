@@ -84,6 +84,7 @@ const ALERT: Definition = Definition {
             words: "alert's level",
             of: Type::Text,
             default: None,
+            least: None,
         },
         TEXT,
     ],
@@ -97,6 +98,7 @@ const TEXT: Argument = Argument {
     words: "note's text",
     of: Type::Text,
     default: None,
+    least: None,
 };
 
 fn note(definition: &Definition, values: Values<'_, '_>) -> Fallible<Dynamic> {

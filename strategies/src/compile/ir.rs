@@ -217,6 +217,8 @@ pub enum Kind {
     After(Block, Box<Expression>),
     /// A number of a market (`m.bid`), read where it lies.
     Fact(Box<Expression>, Member),
+    /// A number of an order (`order.filled`), as the desk knows it now.
+    OrderNumber(Box<Expression>, Member),
     /// A number of what the handler was given (`bar.close`), read where it lies.
     Member(Box<Expression>, Member),
     /// A function of the interface. Arguments that the script left out are there with their defaults.

@@ -17,6 +17,7 @@ pub(crate) mod planted;
 mod support;
 pub(crate) mod tagged;
 pub(crate) mod text;
+mod touch;
 mod walk;
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 #![allow(unsafe_code, reason = "machine code passes addresses of arrays")]
 
 use super::array::Array;
-use super::context::Context;
+use super::context::{Context, order_of};
 use super::text::TextWord;
 use crate::token::Indicator;
-use claire_engine::strategy::{IndicatorView, MarketFacts};
+use claire_engine::strategy::{IndicatorView, MarketFacts, OrderView};
 
 /// Takes the next turns from the budget, or leaves.
 pub(super) extern "C" fn look(context: &mut Context<'_>) {
@@ -35,6 +35,15 @@ pub(super) extern "C-unwind" fn view(
 ) -> IndicatorView {
     let indicator = Indicator::of_word(indicator);
     context.desk().indicator_value(indicator.id, place as u8)
+}
+
+/// Returns what is known of an order; likewise.
+#[expect(
+    improper_ctypes_definitions,
+    reason = "larger than two words, it is written to memory; machine code reads it at offsets of the type itself"
+)]
+pub(super) extern "C-unwind" fn order(context: &mut Context<'_>, order: u64) -> OrderView {
+    context.desk().order(order_of(order))
 }
 
 /// `%` of floats.
@@ -226,3 +235,5 @@ fn is_roomy(context: &mut Context<'_>, array: &Array) -> bool {
     }
     is_roomy
 }
+
+const _: () = assert!(size_of::<OrderView>() > 16 && size_of::<IndicatorView>() > 16);

@@ -75,6 +75,7 @@ pub(super) fn expression<'a>(of: &'a Expression, visit: &mut dyn FnMut(Seen<'a>)
         | Kind::Copy(one)
         | Kind::Unary(_, one)
         | Kind::Fact(one, _)
+        | Kind::OrderNumber(one, _)
         | Kind::Member(one, _) => expression(one, visit),
         Kind::Item(a, b) | Kind::Binary(_, a, b) | Kind::And(a, b) | Kind::Or(a, b) => {
             expression(a, visit);

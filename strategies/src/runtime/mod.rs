@@ -6,7 +6,7 @@
 
 mod store;
 
-use crate::backend::{Code, HANDLERS, handler_of};
+use crate::backend::{BOOK, Code, HANDLERS, handler_of};
 use crate::compile::context::{Budget, Context, Exit, Scratch, order_word};
 use crate::compile::machine::Entry;
 use crate::compile::text::{Interner, TextWord};
@@ -121,14 +121,12 @@ impl RhaiStrategy {
     }
 
     /// Runs the machine code of an event's handler; `None` where there is none, or the state is not in its slots.
-    ///
-    /// Each call comes through here, most of them for a few ns: nothing that is seldom needed is part of it.
     #[inline(always)]
     fn enter(&mut self, event: &StrategyEvent<'_>, lent: &mut LentDesk) -> Option<Exit> {
         let desk = lent.as_mut()?;
         let (handler, market, argument) = match event {
             StrategyEvent::Init => return None,
-            StrategyEvent::Book { market } => (0, *market, 0),
+            StrategyEvent::Book { market } => (BOOK, *market, 0),
             StrategyEvent::Trade { market, trade } => (1, *market, address(trade)),
             StrategyEvent::Bar { market, bar } => (2, *market, address(bar)),
             StrategyEvent::Timer { name } => (3, desk.primary(), TextWord::of_call(name).word()),
@@ -137,6 +135,20 @@ impl RhaiStrategy {
             StrategyEvent::Start => (6, desk.primary(), 0),
             StrategyEvent::Stop => (7, desk.primary(), 0),
         };
+        self.enter_handler(handler, market, argument, lent)
+    }
+
+    /// Runs the machine code of a handler, by its number, with its words; likewise.
+    ///
+    /// Each call comes through here, most of them for a few ns: nothing that is seldom needed is part of it.
+    #[inline(always)]
+    fn enter_handler(
+        &mut self,
+        handler: usize,
+        market: InstrumentId,
+        argument: u64,
+        lent: &mut LentDesk,
+    ) -> Option<Exit> {
         let door = self.doors.get(handler)?.as_ref()?;
         if !self.state.is_in_slots() {
             return None;
@@ -305,7 +317,12 @@ impl Strategy for RhaiStrategy {
     }
 
     fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {
-        match self.enter(event, desk) {
+        let exit = match event {
+            // By far the most calls: they do not ask what else they might be.
+            StrategyEvent::Book { market } => self.enter_handler(BOOK, *market, 0, desk),
+            _ => self.enter(event, desk),
+        };
+        match exit {
             Some(Exit::None) => Ok(()),
             exit => self.go_on(exit, event, desk),
         }

@@ -738,11 +738,11 @@ const ERRORS: &[(&str, &str)] = &[
     ),
     (
         "  m.imbalance(0);",
-        "line 3, column 5: imbalance needs at least 1 level, not 0",
+        "line 3, column 5: the number of levels must be at least 1, not 0",
     ),
     (
         "  m.bid(-1);",
-        "line 3, column 5: levels count from 0, not from -1",
+        "line 3, column 5: the rank must be at least 0, not -1",
     ),
     (
         "  m.every(0, \"x\");",

@@ -224,7 +224,7 @@ impl Emitter<'_> {
 }
 
 /// A word as a float and back: the bits stay.
-fn crossing() -> cranelift_codegen::ir::MemFlagsData {
+pub(super) fn crossing() -> cranelift_codegen::ir::MemFlagsData {
     cranelift_codegen::ir::MemFlagsData::new()
 }
 

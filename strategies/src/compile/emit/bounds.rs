@@ -12,10 +12,11 @@
 //! steps of `c`, and equality is what two of them leave. Below zero all is mirrored.
 
 use super::Emitter;
+use super::arrays::crossing;
 use crate::compile::ir::{Comparison, Expression, Kind, Unary};
 use crate::compile::planted::{Fault, is_planted};
-use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 impl Emitter<'_> {
     /// Writes how `x` compares with a number; `None` of one whose bounds are not known.
@@ -76,6 +77,17 @@ impl Emitter<'_> {
     }
 
     fn is_between(&mut self, x: Value, least: f64, greatest: f64) -> Value {
+        // Floats of one sign have the order of their bits, those below zero the other way round; NaN is beyond.
+        if least > 0.0 || greatest < 0.0 {
+            let (first, last) = (least.to_bits(), greatest.to_bits());
+            let (first, last) = (first.min(last), first.max(last));
+            let bits = self.code.ins().bitcast(types::I64, crossing(), x);
+            let first_word = self.code.ins().iconst(types::I64, first as i64);
+            let beyond_first = self.code.ins().isub(bits, first_word);
+            let span = self.code.ins().iconst(types::I64, (last - first) as i64);
+            let cc = IntCC::UnsignedLessThanOrEqual;
+            return self.code.ins().icmp(cc, beyond_first, span);
+        }
         let (least, greatest) = (
             self.code.ins().f64const(least),
             self.code.ins().f64const(greatest),

@@ -9,6 +9,7 @@ use crate::compile::ir::{
 };
 use crate::compile::planted::{Fault, is_planted};
 use crate::compile::support;
+use crate::compile::touch::{Touch, touch};
 use claire_engine::strategy::OrderHandle;
 use claire_types::Side;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -58,6 +59,10 @@ impl Emitter<'_> {
                 let pointer = self.facts_pointer(market);
                 self.member(pointer, *member)
             }
+            Kind::OrderNumber(order, member) => {
+                let pointer = self.order_view(order);
+                self.member(pointer, *member)
+            }
             Kind::Member(object, member) => {
                 let pointer = self.expression(object);
                 self.member(pointer, *member)
@@ -105,34 +110,6 @@ impl Emitter<'_> {
         }
     }
 
-    /// `&&` and `||`: the second operand is evaluated where the first does not say it all.
-    fn shortcut(&mut self, a: &Expression, b: &Expression, says_it_all: bool) -> Value {
-        let first = self.expression(a);
-        if is_planted(Fault::AndEager) && !says_it_all {
-            let second = self.expression(b);
-            return self.code.ins().band(first, second);
-        }
-        let (more, after) = (self.code.create_block(), self.code.create_block());
-        let result = self.code.append_block_param(after, types::I8);
-        let before = self.path();
-        if says_it_all {
-            self.code
-                .ins()
-                .brif(first, after, &[first.into()], more, &[]);
-        } else {
-            self.code
-                .ins()
-                .brif(first, more, &[], after, &[first.into()]);
-        }
-        self.code.switch_to_block(more);
-        let second = self.expression(b);
-        let end = self.path();
-        self.code.ins().jump(after, &[second.into()]);
-        self.code.switch_to_block(after);
-        self.join(&[before, end]);
-        result
-    }
-
     fn unary(&mut self, operator: Unary, operand: &Expression) -> Value {
         let value = self.expression(operand);
         match operator {
@@ -144,8 +121,17 @@ impl Emitter<'_> {
         }
     }
 
+    /// Writes both operands. A name is read after what only reads: else its value is carried over the calls in there.
+    fn operands(&mut self, a: &Expression, b: &Expression) -> (Value, Value) {
+        if matches!(a.kind, Kind::Local(_) | Kind::Field(_)) && touch(b) != Touch::Changes {
+            let y = self.expression(b);
+            return (self.expression(a), y);
+        }
+        (self.expression(a), self.expression(b))
+    }
+
     fn binary(&mut self, operator: Binary, a: &Expression, b: &Expression) -> Value {
-        let (x, y) = (self.expression(a), self.expression(b));
+        let (x, y) = self.operands(a, b);
         let constant = match b.kind {
             Kind::Int(value) => Some(value),
             _ => None,

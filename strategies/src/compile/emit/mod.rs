@@ -5,6 +5,7 @@
 
 mod arrays;
 mod bounds;
+mod conditions;
 mod expressions;
 mod floats;
 mod inlined;
@@ -20,7 +21,7 @@ use super::plan::Plan;
 use super::support;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    AbiParam, Block, FuncRef, InstBuilder, MemFlagsData, Signature, Value, types,
+    AbiParam, Block, FuncRef, InstBuilder, MemFlagsData, Signature, StackSlot, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
@@ -100,6 +101,8 @@ struct Emitter<'a> {
     facts: Vec<Facts>,
     /// Indicators' outputs on the stack.
     views: Vec<views::View>,
+    /// What is known of the order that was asked for last, on the stack.
+    order_slot: Option<StackSlot>,
     /// The loops around the present place, the innermost last.
     loops: Vec<Turns>,
     /// What the parameters of a function that is written in place stand for.
@@ -187,6 +190,7 @@ impl<'a> Emitter<'a> {
             locals,
             facts: Vec::new(),
             views: Vec::new(),
+            order_slot: None,
             loops: Vec::new(),
             aliases: Vec::new(),
             frame: 0,

@@ -3,7 +3,7 @@
 use super::{Emitter, machine_type, plain};
 use crate::api::definition::Definition;
 use crate::compile::context::Context;
-use crate::compile::ir::{Expression, FunctionId, Type};
+use crate::compile::ir::{Expression, FunctionId, Kind, Type};
 use crate::compile::plan::is_act;
 use crate::compile::planted::{Fault, is_planted};
 use crate::compile::tagged::Tagged;
@@ -26,8 +26,11 @@ impl Emitter<'_> {
             return self.missing(of);
         };
         let (mut arguments, mut parameters) = (vec![self.context], vec![types::I64]);
-        for argument in named {
-            arguments.push(self.expression(argument));
+        for (index, argument) in named.iter().enumerate() {
+            let value = self.expression(argument);
+            let defined = definition.arguments.get(index);
+            self.exit_below(defined.and_then(|of| of.least), argument, value);
+            arguments.push(value);
             parameters.push(machine_type(argument.of));
         }
         if is_planted(Fault::ArgumentsSwapped) {
@@ -51,6 +54,19 @@ impl Emitter<'_> {
             self.forget_facts();
         }
         result
+    }
+
+    /// Leaves where an argument is below what is taken.
+    fn exit_below(&mut self, least: Option<i64>, argument: &Expression, value: Value) {
+        let Some(least) = least else {
+            return;
+        };
+        if matches!(argument.kind, Kind::Int(number) if number >= least) {
+            return;
+        }
+        let cc = IntCC::SignedLessThan;
+        let is_below = self.code.ins().icmp_imm_s(cc, value, least);
+        self.exit_if(is_below);
     }
 
     /// Lays values down with their types; returns their address and number.

@@ -157,16 +157,16 @@ impl Emitter<'_> {
     }
 
     fn branch(&mut self, condition: &Expression, yes: &Block, no: &Block) {
-        let condition = self.plain_value(condition);
-        let (then, or, after) = (
-            self.code.create_block(),
-            self.code.create_block(),
-            self.code.create_block(),
-        );
-        self.code.ins().brif(condition, then, &[], or, &[]);
-        let before = self.path();
-        let ends =
-            [(then, yes), (or, no)].map(|(place, block)| self.arm(place, block, &before, after));
+        let mut ways = self.ways();
+        if expression_makes_arrays(condition) {
+            let truth = self.plain_value(condition);
+            self.decided(truth, &mut ways);
+        } else {
+            self.decide(condition, &mut ways);
+        }
+        let after = self.code.create_block();
+        let ends = [(ways.yes, yes), (ways.no, no)]
+            .map(|(way, block)| self.arm(way.place, block, &way.paths, after));
         self.code.switch_to_block(after);
         self.join(&ends);
     }
@@ -176,11 +176,11 @@ impl Emitter<'_> {
         &mut self,
         place: cranelift_codegen::ir::Block,
         block: &Block,
-        before: &Path,
+        before: &[Path],
         after: cranelift_codegen::ir::Block,
     ) -> Path {
         self.code.switch_to_block(place);
-        self.resume(before);
+        self.join(before);
         self.block(block);
         let end = self.path();
         self.code.ins().jump(after, &[]);
@@ -207,7 +207,7 @@ impl Emitter<'_> {
             }
         }
         switch.emit(&mut self.code, value, or);
-        let before = self.path();
+        let before = [self.path()];
         let mut ends: Vec<Path> = Vec::with_capacity(blocks.len() + 1);
         for (place, block) in places.into_iter().zip(blocks) {
             ends.push(self.arm(place, block, &before, after));

@@ -1,4 +1,4 @@
-//! Indicators' outputs: asked for once, then read on the stack.
+//! Indicators' outputs and what is known of orders: asked for, then read on the stack.
 //!
 //! An output stays as it is during a call, so what was asked holds on every path that goes on from there, as long as
 //! the place that named the indicator means the same one: a field that no function changes, or such a parameter.
@@ -8,7 +8,7 @@ use crate::api::definition::Told;
 use crate::compile::ir::{Expression, Kind, Type};
 use crate::compile::support;
 use crate::token::Outputs;
-use claire_engine::strategy::IndicatorView;
+use claire_engine::strategy::{IndicatorView, OrderView};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{
     AbiParam, ArgumentPurpose, InstBuilder, Signature, StackSlot, StackSlotData, StackSlotKind,
@@ -140,11 +140,26 @@ impl Emitter<'_> {
     }
 
     fn view_slot(&mut self) -> StackSlot {
+        self.slot_of::<IndicatorView>()
+    }
+
+    fn slot_of<T>(&mut self) -> StackSlot {
         self.code.create_sized_stack_slot(StackSlotData::new(
             StackSlotKind::ExplicitSlot,
-            size_of::<IndicatorView>() as u32,
-            align_of::<IndicatorView>().trailing_zeros() as u8,
+            size_of::<T>() as u32,
+            align_of::<T>().trailing_zeros() as u8,
         ))
+    }
+
+    /// Asks what is known of an order, and returns where it lies until the next time.
+    pub(super) fn order_view(&mut self, order: &Expression) -> Value {
+        let word = self.expression(order);
+        let slot = match self.order_slot {
+            Some(slot) => slot,
+            None => self.slot_of::<OrderView>(),
+        };
+        self.order_slot = Some(slot);
+        self.answer(support::order as *const () as usize, slot, &[word])
     }
 
     fn ask_view(&mut self, indicator: &Expression, name: Option<i64>, slot: StackSlot) {
@@ -153,18 +168,24 @@ impl Emitter<'_> {
             None => self.code.ins().iconst(types::I64, 0),
             Some(name) => self.output_place(word, name),
         };
+        self.answer(support::view as *const () as usize, slot, &[word, place]);
+    }
+
+    /// Calls a function of ours that writes its answer into a slot; returns where that lies.
+    fn answer(&mut self, address: usize, slot: StackSlot, words: &[Value]) -> Value {
         let to = self.code.ins().stack_addr(types::I64, slot, 0);
         let mut signature = Signature::new(self.links.convention);
         let result = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
         signature.params.push(result);
-        signature.params.extend([AbiParam::new(types::I64); 3]);
+        let context = AbiParam::new(types::I64);
+        signature.params.resize(2 + words.len(), context);
         let signature = self.code.import_signature(signature);
-        let address = support::view as *const () as usize;
         let address = self.code.ins().iconst(types::I64, address as i64);
-        let arguments = [to, self.context, word, place];
+        let arguments = [&[to, self.context], words].concat();
         self.code
             .ins()
             .call_indirect(signature, address, &arguments);
+        to
     }
 
     /// Returns where the indicator's kind has the output of this name; leaves where it has none.

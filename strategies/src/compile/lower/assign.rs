@@ -1,6 +1,5 @@
 //! Assignments, plain and with an operator. Rhai evaluates the right side first.
 
-use super::order::{self, Touch};
 use super::{
     Block, Body, Expression, Holds, Kind, Lowering, Position, Statement, Type,
     chain::{self, Step},
@@ -8,6 +7,7 @@ use super::{
 };
 use crate::compile::check::{Slot, join};
 use crate::compile::ir::{ArrayCall, FieldId};
+use crate::compile::touch::{Touch, touch};
 use rhai::{Expr, OpAssignment};
 
 /// An assignment's operator, if it has one, and its place.
@@ -89,7 +89,7 @@ impl Body<'_, '_> {
     ) -> Lowering<Option<Expression>> {
         #[cfg(test)]
         crate::compile::noted::note(at, operator, [&current, &value]);
-        let value = if order::touch(&value) == Touch::Changes {
+        let value = if touch(&value) == Touch::Changes {
             self.keep(value, out)
         } else {
             value
@@ -213,7 +213,7 @@ impl Body<'_, '_> {
         if index.of != Type::Int {
             return unsupported(how.at, "an index that is no integer");
         }
-        let both = [order::touch(&value), order::touch(&index)];
+        let both = [touch(&value), touch(&index)];
         if both.contains(&Touch::Changes) {
             value = self.keep_one(value, out);
             index = self.keep_one(index, out);

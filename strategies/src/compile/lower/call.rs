@@ -1,12 +1,11 @@
 //! Calls of the script's functions and of the interface.
 
-use super::{
-    Block, Body, Expression, Kind, Lowering, Type, Want, builtin, operator, order, unsupported,
-};
+use super::{Block, Body, Expression, Kind, Lowering, Type, Want, builtin, operator, unsupported};
 use crate::api::Definition;
 use crate::api::definition::{Default, Effect, Form, Holder};
 use crate::compile::check::{Source, words};
 use crate::compile::planted::{Fault, is_planted};
+use crate::compile::touch::{conflict, touch, touch_all};
 use rhai::{Expr, FnCallExpr, Position};
 use std::rc::Rc;
 
@@ -47,7 +46,7 @@ impl Body<'_, '_> {
         };
         if let Some((first, rest)) = arguments.split_first()
             && first.of.is_array()
-            && order::conflict(order::touch(first), order::touch_all(rest))
+            && conflict(touch(first), touch_all(rest))
         {
             // The array as it was before the others are computed.
             arguments = self.keep_all(arguments, &mut before);
@@ -86,7 +85,7 @@ impl Body<'_, '_> {
         if let Some(Expr::Variable(..)) = arguments.first() {
             let rest = values.split_off(1);
             let is_in_order = is_planted(Fault::ArgumentsInOrder);
-            if !is_in_order && order::conflict(order::touch_all(&values), order::touch_all(&rest)) {
+            if !is_in_order && conflict(touch_all(&values), touch_all(&rest)) {
                 values.extend(self.keep_all(rest, before));
             } else {
                 values.extend(rest);
@@ -190,6 +189,7 @@ impl Body<'_, '_> {
             let object = Box::new(object);
             let kind = match place.of {
                 Holder::Facts => Kind::Fact(object, place.member),
+                Holder::Order => Kind::OrderNumber(object, place.member),
                 Holder::Trade | Holder::Bar | Holder::Fill => Kind::Member(object, place.member),
             };
             return Ok(Expression::new(definition.returns, kind));

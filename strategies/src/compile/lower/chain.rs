@@ -3,12 +3,12 @@
 //! Rhai evaluates all arguments and indices of a chain first, from left to right, then its root, and
 //! then goes along the chain.
 
-use super::order::Touch;
 use super::{
-    Block, Body, Expression, Holds, Kind, Lowering, Position, Type, Want, array, builtin, order,
+    Block, Body, Expression, Holds, Kind, Lowering, Position, Type, Want, array, builtin,
     unsupported, word,
 };
 use crate::compile::check::{Slot, join};
+use crate::compile::touch::{Touch, conflict, touch, touch_all};
 use rhai::{ASTFlags, Expr, FnCallExpr};
 
 /// One link of a chain.
@@ -233,11 +233,11 @@ fn must_keep(place: &Place, steps: &[Step<'_>], arguments: &[Vec<Expression>]) -
     let mut so_far = match (place, steps.first()) {
         (Place::State(_), Some(Step::Method(..))) => Touch::Nothing,
         (Place::State(_), _) => Touch::Reads,
-        (Place::Value(value), _) => order::touch(value),
+        (Place::Value(value), _) => touch(value),
     };
     for (step, arguments) in steps.iter().zip(arguments) {
-        let own = order::touch_all(arguments);
-        if order::conflict(so_far, own) {
+        let own = touch_all(arguments);
+        if conflict(so_far, own) {
             return true;
         }
         let by_step = match step {

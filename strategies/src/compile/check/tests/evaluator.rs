@@ -205,7 +205,9 @@ impl Machine<'_> {
                 self.block(block, frame)?;
                 self.value(value, frame)?
             }
-            Kind::Fact(object, member) | Kind::Member(object, member) => {
+            Kind::Fact(object, member)
+            | Kind::OrderNumber(object, member)
+            | Kind::Member(object, member) => {
                 let mut all = api::definitions().iter();
                 let found = all.find(|of| {
                     let lies = of.place.map(|place| place.member);
