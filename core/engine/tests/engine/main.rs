@@ -5,6 +5,7 @@ mod exits;
 mod flow;
 mod held;
 mod history;
+mod markets;
 mod play;
 mod protections;
 mod quotes;
