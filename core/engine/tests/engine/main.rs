@@ -13,3 +13,4 @@ mod reloads;
 mod rollbacks;
 mod stops;
 mod undo;
+mod unproven;
