@@ -65,6 +65,12 @@ fn refused() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("open_text", with("fn on_book(m) { note(\"abc); }"), ":2:22", "not terminated"),
         ("range", b"const A = param(\"a\", 12, 20, 100);\nfn init(m) { #{ } }\nfn on_book(m) { }".to_vec(), ":1:11", "not within 20 to 100"),
         ("nan", b"const A = param(\"a\", 0.0/0.0, 0.0, 1.0);\nfn init(m) { #{ } }\nfn on_book(m) { }".to_vec(), ":1:11", "is a number"),
+        ("off_step", b"const A = param(\"a\", 13, 2, 100, 5);\nfn init(m) { #{ } }\nfn on_book(m) { }".to_vec(), ":1:11", "not on its steps of 5 from 2"),
+        ("text_for_qty", with("fn on_book(m) { m.buy(\"a\"); }"), ":2:19", "this can only fail"),
+        ("float_and_bool", with("fn on_book(m) { let q = m.mid + true; }"), ":2:31", "this can only fail"),
+        ("constant", b"const P = 3;\nfn init(m) { #{ } }\nfn on_book(m) { P = 4; }".to_vec(), ":3:17", "is a constant"),
+        ("read_only", with("fn on_book(m) { m.bid = 3.0; }"), ":2:19", "read only"),
+        ("late_bars", with("fn on_book(m) { m.bars(\"1m\"); }"), ":2:19", "`init` only"),
         ("no_handler", with(""), "no_handler.rhai", "no handler"),
         ("no_init", b"fn on_book(m) { }".to_vec(), "no_init.rhai", "no `init(m)`"),
         ("empty", Vec::new(), "empty.rhai", "no `init(m)`"),
@@ -219,6 +225,17 @@ const GOES_WRONG: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Splits `line 2, column 5: words` into its place, as `claire check` shows one, and the rest.
+fn split(words: &str) -> (String, &str) {
+    let placed = words
+        .strip_prefix("line ")
+        .and_then(|rest| rest.split_once(": "));
+    placed.map_or_else(
+        || (String::new(), words),
+        |(place, rest)| (format!(":{}\n", place.replace(", column ", ":")), rest),
+    )
+}
+
 #[test]
 fn a_script_that_goes_wrong_is_stopped_with_its_place_alike_on_both_backends() {
     let place = folder();
@@ -226,8 +243,13 @@ fn a_script_that_goes_wrong_is_stopped_with_its_place_alike_on_both_backends() {
         let file = format!("./wrong_{number}.rhai");
         std::fs::write(place.path().join(&file), format!("{INIT}{text}")).expect("writable");
         let (status, told) = run(place.path(), &["check", &file, "--for", "1s"]);
-        assert_eq!(status, 0, "{text}: {told}");
-        assert!(told.contains(words), "{text}: {told}");
+        assert_eq!(
+            status,
+            if *state == "stopped" { 3 } else { 0 },
+            "{text}: {told}"
+        );
+        let (at, rest) = split(words);
+        assert!(told.contains(&at) && told.contains(rest), "{text}: {told}");
         let [found, want] =
             ["auto", "interpreted"].map(|backend| replay(place.path(), &file, backend));
         assert_eq!((found.0, want.0), (0, 0), "{text}");
@@ -248,15 +270,15 @@ fn a_script_that_goes_wrong_is_stopped_with_its_place_alike_on_both_backends() {
 fn a_script_whose_init_fails_is_told_and_the_run_has_failed() {
     let place = folder();
     let inits = [
-        (
-            "market(\"binance-usdm:NOPE\"); #{ }",
-            "no market `binance-usdm:NOPE`",
-        ),
         ("market(\"nowhere:NOPE\"); #{ }", "no market `nowhere:NOPE`"),
         ("m.bars(\"5x\"); #{ }", "`5x` is no interval"),
         ("m.bars(\"5m\").ema(-10); #{ }", "from 1 to 10000"),
         ("m.bars(\"5m\").ema(0.0 / 0.0); #{ }", "the length is NaN"),
         ("m.every(0, \"x\"); #{ }", "a timer of 0 ms"),
+        (
+            "m.every(5, \"\"); #{ }",
+            "a timer's name has 1 to 32 bytes, not 0",
+        ),
         (
             "let s = [1]; while true { s.push(1); } #{ a: s }",
             "cut: Size of array",
@@ -274,7 +296,37 @@ fn a_script_whose_init_fails_is_told_and_the_run_has_failed() {
         assert_eq!(strategy["state"], "failed", "{body}: {strategy}");
         let last = strategy["last_error"].as_str().unwrap_or("");
         assert!(last.contains(words), "{body}: {strategy}");
+        let (status, told) = run(place.path(), &["check", &file, "--for", "1s"]);
+        assert_eq!(status, 3, "{body}: {told}");
+        let is_placed = told.contains(&format!("--> {file}:1"));
+        assert!(
+            is_placed && told.contains("`init` failed"),
+            "{body}: {told}"
+        );
     }
+}
+
+#[test]
+fn a_script_whose_init_names_a_market_that_does_not_come_never_runs_and_is_told() {
+    let place = folder();
+    let file = "./waits.rhai";
+    let text = "fn init(m) {\n    #{ other: market(\"binance-usdm:NOPE\") }\n}\nfn on_book(m) { }";
+    std::fs::write(place.path().join(file), text).expect("writable");
+    for backend in ["auto", "interpreted"] {
+        let (status, value) = replay(place.path(), file, backend);
+        assert_eq!(status, 1, "{value}");
+        assert_eq!(value["error"]["code"], "STRATEGY", "{value}");
+        let strategy = &value["strategies"][0];
+        assert_eq!(strategy["state"], "waiting", "{strategy}");
+        assert_eq!(strategy["waits_for"], "binance-usdm:NOPE", "{strategy}");
+    }
+    let (status, told) = run(place.path(), &["check", file, "--for", "1s"]);
+    assert_eq!(status, 3, "{told}");
+    let is_placed = told.contains("--> ./waits.rhai:2:23");
+    assert!(
+        is_placed && told.contains("binance-usdm:NOPE, which never appeared"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -283,12 +335,12 @@ fn a_very_long_handler_is_interpreted_and_cut_rather_than_compiled_for_minutes()
     let body = " this.n += 1;\n".repeat(60_000);
     let text = format!("{INIT}fn on_book(m) {{\n{body}}}");
     std::fs::write(place.path().join("long.rhai"), text).expect("writable");
-    let (status, told) = run(place.path(), &["check", "long.rhai", "--for", "1s"]);
+    let (status, told) = run(place.path(), &["check", "long.rhai", "--no-run"]);
     assert_eq!(status, 0, "{told}");
-    assert!(
-        told.contains("too long to be compiled") && told.contains("more than 100000 operations"),
-        "{told}"
-    );
+    assert!(told.contains("too long to be compiled"), "{told}");
+    let (status, told) = run(place.path(), &["check", "long.rhai", "--for", "1s"]);
+    assert_eq!(status, 3, "{told}");
+    assert!(told.contains("more than 100000 operations"), "{told}");
 }
 
 const SESSION: &str = "session.txt";

@@ -51,6 +51,8 @@ pub(crate) struct Compiled {
     pub fields: Vec<Field>,
     /// Of every handler but `init`, in the order of [`HANDLERS`] those that the script has.
     pub handlers: Vec<HandlerState>,
+    /// What can only fail, where a handler has that, in the order of the handlers.
+    pub mistakes: Vec<NotCompiled>,
     /// The code, by the number of the handler.
     pub code: [Option<Code>; HANDLERS.len()],
     /// Owns the code.
@@ -76,12 +78,24 @@ impl Compiled {
     /// Compiles what can be compiled of a script.
     pub(crate) fn of(ast: &AST, constants: &[(String, Dynamic)], limits: &Limits) -> Self {
         let lowered = check::program(ast, constants, api::definitions(), limits);
+        let reasons = lowered.handlers.iter();
+        let reasons = reasons.filter_map(|handler| handler.compiled.as_ref().err());
+        let mistakes: Vec<NotCompiled> = reasons
+            .filter(|why| why.mistake.is_some())
+            .cloned()
+            .collect();
         let machine = match Machine::new(&lowered.program, limits) {
             Ok(machine) => machine,
-            Err(fault) => return Self::interpreted(&lowered.handlers, &fault.to_string()),
+            Err(fault) => {
+                return Self {
+                    mistakes,
+                    ..Self::interpreted(&lowered.handlers, &fault.to_string())
+                };
+            }
         };
         let mut compiled = Self {
             fields: lowered.program.fields,
+            mistakes,
             ..Self::default()
         };
         for report in lowered.handlers {

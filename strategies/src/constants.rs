@@ -142,6 +142,14 @@ impl Found {
                 None,
             ));
         }
+        if let Some(near) = parameter.off_step() {
+            let (default, min) = (parameter.default, parameter.range.map(|(min, _)| min));
+            let (min, step) = (min.unwrap_or(default), parameter.step.unwrap_or(default));
+            let message = format!(
+                "the default of `{name}`, {default}, is not on its steps of {step} from {min}"
+            );
+            return Err((message, Some(format!("{near} is"))));
+        }
         let set = self
             .overrides
             .iter()

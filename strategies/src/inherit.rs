@@ -16,7 +16,7 @@ pub(crate) fn carry(state: &mut Dynamic, before: &mut Dynamic) -> Result<Inherit
     if let (Ok(own), Ok(old)) = (state.as_map_ref(), before.as_map_ref())
         && let Some(change) = changed(&own, &old, "this")
     {
-        return Err(change);
+        return Err(format!("{change} now: rename the field, or restart"));
     }
     let maps = (state.write_lock::<Map>(), before.write_lock::<Map>());
     let (Some(mut own), Some(mut old)) = maps else {
@@ -31,10 +31,22 @@ pub(crate) fn carry(state: &mut Dynamic, before: &mut Dynamic) -> Result<Inherit
     })
 }
 
+/// Returns the first field to which a call gave a value of another type, in words: then no version could take it over.
+pub(crate) fn retyped(state: &Dynamic, before: &Dynamic) -> Option<String> {
+    let (own, old) = (state.as_map_ref().ok()?, before.as_map_ref().ok()?);
+    let change = changed(&own, &old, "this")?;
+    Some(format!("{change}: `init` gives it its type"))
+}
+
 /// Returns the first field whose type changed, as `this.name was ... and is ...`.
 fn changed(own: &Map, old: &Map, path: &str) -> Option<String> {
+    // As a rule both have the same names.
+    let mut beside = old.iter();
     own.iter().find_map(|(name, value)| {
-        let before = old.get(name)?;
+        let before = match beside.next() {
+            Some((known, before)) if known == name => before,
+            _ => old.get(name)?,
+        };
         if value.type_id() == before.type_id() && !value.is_map() {
             return None;
         }
@@ -45,11 +57,7 @@ fn changed(own: &Map, old: &Map, path: &str) -> Option<String> {
         let (was, is) = (kind(before), kind(value));
         (!fits(was, is)).then(|| {
             let path = path();
-            format!(
-                "`{path}` was {} and is {} now: rename the field, or restart",
-                was.words(),
-                is.words()
-            )
+            format!("`{path}` was {} and is {}", was.words(), is.words())
         })
     })
 }

@@ -38,7 +38,7 @@ pub use api::reference::reference;
 pub use backend::{Backend, HandlerState, Interpreted};
 pub use bundled::{BUNDLED, bundled, bundled_test};
 pub use diagnostic::Diagnostic;
-pub use limits::Limits;
+pub use limits::{CALL_US_MAX, Limits};
 pub use parameter::{Parameter, Value};
 pub use runtime::RhaiStrategy;
 pub use script::Script;

@@ -30,6 +30,9 @@ pub struct Limits {
     pub source_bytes_max: u64,
 }
 
+/// Microseconds that a handler's call may take where the configuration says nothing else.
+pub const CALL_US_MAX: u64 = 750;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

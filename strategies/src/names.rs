@@ -2,6 +2,8 @@
 //!
 //! Called by the checker only.
 
+use std::collections::BTreeSet;
+
 /// Returns the candidate nearest to `name` in letters changed, if one is near enough to be meant.
 ///
 /// Of equally near ones the alphabetically first, so that the answer never depends on an order.
@@ -47,6 +49,24 @@ fn distance(from: &str, to: &str) -> usize {
         before_last = std::mem::replace(&mut last, line);
     }
     last.last().copied().unwrap_or(from.len())
+}
+
+/// Returns numbers in words: three or more that follow one another as `1 to 8`.
+pub(crate) fn spans(numbers: &BTreeSet<usize>) -> String {
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    for number in numbers {
+        match spans.last_mut() {
+            Some((_, last)) if *last + 1 == *number => *last = *number,
+            _ => spans.push((*number, *number)),
+        }
+    }
+    let word = |(first, last): (usize, usize)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first} or {last}"),
+        _ => format!("{first} to {last}"),
+    };
+    let words: Vec<String> = spans.into_iter().map(word).collect();
+    words.join(" or ")
 }
 
 #[cfg(test)]

@@ -82,7 +82,23 @@ impl Parameter {
             _ => false,
         }
     }
+
+    /// Returns the value on its steps that is nearest to the default, where the default is on none: its steps are
+    /// counted from the least value, or are the multiples of the step.
+    pub(crate) fn off_step(&self) -> Option<Value> {
+        let (min, _) = self.range?;
+        let step = self.step?.as_f64()?;
+        let (default, min) = (self.default.as_f64()?, min.as_f64()?);
+        let near = |from: f64| from + ((default - from) / step).round() * step;
+        let is_on_it = |from| (default - near(from)).abs() <= step * STEP_SHARE;
+        let value = Value::Float(near(min));
+        let is_off = !is_on_it(min) && !is_on_it(0.0);
+        is_off.then(|| value.like(self.default).unwrap_or(value))
+    }
 }
+
+/// How near to a step, as a share of it, a value counts as on it: decimal steps are no exact floats.
+const STEP_SHARE: f64 = 1e-6;
 
 impl FromStr for Value {
     type Err = String;

@@ -8,11 +8,14 @@ use crate::api;
 use crate::api::Definition;
 use crate::api::definition::Form;
 use crate::compile::ir::Type;
+use crate::token::{Bars, Indicator, Market, Order};
+use claire_engine::strategy::{BarsId, OrderHandle};
+use claire_types::InstrumentId;
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{Dynamic, Engine, Module, OptimizationLevel, Shared};
+use rhai::{Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope, Shared};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -135,6 +138,59 @@ fn modules() -> &'static [Shared<Module>] {
             own.into(),
         ]
     })
+}
+
+/// Returns whether Rhai has no operator or function for this expression of `a` and `b`, values of these types.
+///
+/// Where it cannot be told here it has one.
+pub(crate) fn knows_none(expression: &str, types: &[Type]) -> bool {
+    static JUDGE: OnceLock<Engine> = OnceLock::new();
+    let mut scope = Scope::new();
+    for (name, of) in ["a", "b"].into_iter().zip(types) {
+        match sample(*of) {
+            Some(value) => scope.push_dynamic(name, value),
+            None => return false,
+        };
+    }
+    let judge = JUDGE.get_or_init(stock);
+    let found = judge.eval_expression_with_scope::<Dynamic>(&mut scope, expression);
+    let refused = |error: &EvalAltResult| matches!(error, EvalAltResult::ErrorFunctionNotFound(..));
+    types.len() <= 2 && found.is_err_and(|error| refused(error.unwrap_inner()))
+}
+
+/// Returns a value of the type; `None` where one value does not stand for all.
+fn sample(of: Type) -> Option<Dynamic> {
+    Some(match of {
+        Type::Unit => Dynamic::UNIT,
+        Type::Bool => Dynamic::TRUE,
+        Type::Int => Dynamic::from_int(1),
+        Type::Float => Dynamic::from_float(1.0),
+        Type::Text => "a".into(),
+        Type::Market => Dynamic::from(Market(InstrumentId::NONE)),
+        Type::Order => Dynamic::from(Order(OrderHandle::NONE)),
+        Type::Bars => Dynamic::from(Bars(BarsId(0))),
+        Type::Indicator => Dynamic::from(Indicator::of_word(0)),
+        Type::Trade | Type::Bar | Type::Fill | Type::Ints | Type::Floats => return None,
+    })
+}
+
+/// Returns whether no package of the language has a function of this name.
+pub(crate) fn is_ours_alone(name: &str) -> bool {
+    static OTHERS: OnceLock<BTreeSet<String>> = OnceLock::new();
+    let others = OTHERS.get_or_init(|| {
+        let mut engine = Engine::new_raw();
+        if let Some((_own, packages)) = modules().split_last() {
+            for module in packages {
+                engine.register_global_module(Shared::clone(module));
+            }
+        }
+        let name = |info: rhai::FuncInfo<'_>| Some(info.metadata.name.to_string());
+        engine
+            .collect_fn_metadata(None, name, true)
+            .into_iter()
+            .collect()
+    });
+    !others.contains(name)
 }
 
 /// What is known of the functions, for the checker.

@@ -7,7 +7,8 @@ use crate::backend::{Compiled, HandlerState};
 use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Source};
 use crate::{Limits, Parameter, Value, check, constants, sandbox};
 use claire_engine::strategy::Handlers;
-use rhai::{AST, Dynamic, Engine, Module, OptimizationLevel};
+use claire_types::InstrumentKey;
+use rhai::{AST, Dynamic, Engine, Module, OptimizationLevel, Position};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -18,6 +19,8 @@ pub struct Script {
     source: String,
     parameters: Vec<Parameter>,
     handlers: Handlers,
+    /// Markets that its `init` names.
+    markets: Vec<InstrumentKey>,
     limits: Limits,
     engine: Engine,
     ast: AST,
@@ -95,6 +98,20 @@ impl Script {
         source: Source<'_>,
         overrides: &[(String, Value)],
     ) -> Result<Self, Vec<Diagnostic>> {
+        let script = Self::built(limits, name, source, overrides)?;
+        match script.mistakes(source.file) {
+            mistakes if mistakes.is_empty() => Ok(script),
+            mistakes => Err(sorted(mistakes)),
+        }
+    }
+
+    /// Compiles a text without a look at what can only fail when it runs.
+    pub(crate) fn built(
+        limits: &Limits,
+        name: &str,
+        source: Source<'_>,
+        overrides: &[(String, Value)],
+    ) -> Result<Self, Vec<Diagnostic>> {
         let source = Source {
             // Editors on some systems write it before the text.
             text: source.text.strip_prefix('\u{feff}').unwrap_or(source.text),
@@ -120,12 +137,14 @@ impl Script {
         constants.extend(found.values.iter().cloned());
         let ast = with_constants(&mut engine, source, &parsed, found.values)
             .map_err(|fault| vec![*fault])?;
+        let markets = check::markets(&parsed, &constants);
         let compiled = Compiled::of(&ast, &constants, limits);
         Ok(Self {
             name: name.to_owned(),
             source: source.text.to_owned(),
             parameters: found.parameters,
             handlers,
+            markets,
             limits: *limits,
             engine,
             ast,
@@ -153,6 +172,11 @@ impl Script {
         self.handlers
     }
 
+    /// Returns the markets that its `init` names by constant texts: [`Strategy::markets`](claire_engine::strategy::Strategy::markets).
+    pub fn markets(&self) -> &[InstrumentKey] {
+        &self.markets
+    }
+
     /// Returns its handlers beside `init`, and how each is run where the backend leaves it open.
     pub fn handler_states(&self) -> &[HandlerState] {
         &self.compiled.handlers
@@ -164,6 +188,55 @@ impl Script {
         handlers
             .filter_map(|handler| handler.diagnostic(file, &self.source))
             .collect()
+    }
+
+    /// Returns what in handlers can only fail when it runs, of each handler the first.
+    fn mistakes(&self, file: &str) -> Vec<Diagnostic> {
+        let source = self.source_in(file);
+        let told = self.compiled.mistakes.iter().map(|why| {
+            let number = |of: u32| u16::try_from(of).unwrap_or(0);
+            let at = match number(why.line) {
+                0 => Position::NONE,
+                line => Position::new(line, number(why.column)),
+            };
+            let hint = why.mistake.as_ref().map(|mistake| mistake.hint.clone());
+            let hint = hint.filter(|hint| !hint.is_empty());
+            let message = format!("{}: this can only fail", why.reason);
+            source.at(at, message).with_hint(hint)
+        });
+        told.collect()
+    }
+
+    /// Returns what a failed call said as a diagnostic, at the place that its words begin with; at `init` where they
+    /// name none.
+    pub fn failed(&self, file: &str, what: &str, said: &str) -> Diagnostic {
+        let source = self.source_in(file);
+        let (position, rest) = placed(said)
+            .unwrap_or_else(|| (source.function_position("init", Position::NONE), said));
+        source.at(position, format!("{what}: {rest}"))
+    }
+
+    /// Returns that a market which `init` names did not appear, at the place where it is named.
+    pub fn without_market(&self, file: &str, market: &str) -> Diagnostic {
+        let source = self.source_in(file);
+        let lines = (1..=u16::MAX).zip(self.source.lines());
+        let found = lines.into_iter().find_map(|(line, text)| {
+            let column = text.get(..text.find(market)?)?.chars().count() + 1;
+            Some(Position::new(line, u16::try_from(column).unwrap_or(0)))
+        });
+        let message =
+            format!("when it was run, `init` waited for the market {market}, which never appeared");
+        let hint = "run it over data that has the market: `--data FILE ...`".to_owned();
+        source
+            .at(found.unwrap_or(Position::NONE), message)
+            .with_hint(Some(hint))
+    }
+
+    fn source_in<'a>(&'a self, file: &'a str) -> Source<'a> {
+        Source {
+            file,
+            text: &self.source,
+        }
     }
 
     /// Returns the limits of its calls.
@@ -186,16 +259,19 @@ impl Script {
     /// # Errors
     /// As [`Script::compile`].
     pub(crate) fn parsed_by(&self, engine: &mut Engine) -> Result<AST, Vec<Diagnostic>> {
-        let source = Source {
-            file: &self.name,
-            text: &self.source,
-        };
+        let source = self.source_in(&self.name);
         let parsed = engine.compile(source.text);
         let parsed = parsed.map_err(|fault| vec![check::not_parsed(source, &fault)])?;
         let set = self.parameters.iter();
         let set: Vec<(String, Value)> = set.map(|of| (of.name.clone(), of.value)).collect();
         let found = constants::evaluate(&self.limits, source, &parsed, &set)?;
         with_constants(engine, source, &parsed, found.values).map_err(|fault| vec![*fault])
+    }
+
+    /// Returns the line on which a handler begins, where it can be told.
+    pub(crate) fn line_of(&self, handler: &str) -> Option<usize> {
+        let source = self.source_in(&self.name);
+        source.function_position(handler, Position::NONE).line()
     }
 
     /// Returns the optimized functions.
@@ -239,6 +315,14 @@ fn with_constants(
 )]
 fn resolve_captured(engine: &mut Engine, constants: BTreeMap<String, Dynamic>) {
     engine.on_var(move |name, _, _| Ok(constants.get(name).cloned()));
+}
+
+/// Splits `line 3, column 5: words` into its place and its words.
+fn placed(said: &str) -> Option<(Position, &str)> {
+    let (place, words) = said.strip_prefix("line ")?.split_once(": ")?;
+    let (line, column) = place.split_once(", column ").unwrap_or((place, "0"));
+    let line = line.parse().ok().filter(|line| *line > 0)?;
+    Some((Position::new(line, column.parse().ok()?), words))
 }
 
 fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {

@@ -127,11 +127,14 @@ fn on_book(m) {
         ("on_trade", "compiled"),
     ];
     assert_eq!(backends, wanted, "{value}");
+    let why = handlers[0]["why"]["reason"].as_str();
+    assert!(why.is_some_and(|why| why.contains("runs once")), "{value}");
     let line = handlers[1]["why"]["line"].as_u64();
     assert!(line.is_some_and(|line| (4..=5).contains(&line)), "{value}");
     assert!(handlers[2]["why"].is_null(), "{value}");
     let said = text(place.path(), &arguments, 0);
     for words in [
+        "note: `init` is interpreted: it runs once",
         "note: `on_book` is interpreted: ",
         "  --> mixed.rhai:",
         "compiled",
@@ -248,12 +251,18 @@ fn check_refuses_what_is_not_there_and_survives_what_is_no_script() {
         3,
     );
     assert!(said.contains("notional"), "{said}");
-    // It is a right script, and fails here.
-    let said = text(place.path(), &["check", "throws.rhai", "--for", "1s"], 0);
+    // Nothing is wrong with its text, and it never runs.
+    text(place.path(), &["check", "throws.rhai", "--no-run"], 0);
+    let said = text(place.path(), &["check", "throws.rhai", "--for", "1s"], 3);
     assert!(
-        said.contains("warning: ") && said.contains("no luck"),
+        said.contains("`init` failed: no luck\n  --> throws.rhai:1:14\n"),
         "{said}"
     );
+    let arguments = ["check", "throws.rhai", "--for", "1s"];
+    let script = json(place.path(), &arguments, 3)["scripts"][0].take();
+    assert_eq!(script["ok"], false, "{script}");
+    assert_eq!(script["diagnostics"][0]["column"], 14, "{script}");
+    assert_eq!(script["ran"]["state"], "failed", "{script}");
 }
 
 #[test]

@@ -29,7 +29,9 @@ pub use denials::Denials;
 pub use guard::Guarded;
 pub use history::HistoryWanted;
 pub use market::Market;
-pub use seat::{DeclaredBars, DeclaredIndicator, Phase, Seat, Tally};
+pub use seat::{
+    BARS_MAX, DeclaredBars, DeclaredIndicator, INDICATORS_MAX, MARKETS_MAX, Phase, Seat, Tally,
+};
 pub(crate) use snapshot::{FloorRef, FloorState};
 pub use version::{
     Before, Declared, PROBATION_CALLS, PROBATION_DENIALS_MAX, PROBATION_SPAN, Probation,
@@ -551,7 +553,7 @@ impl Floor {
         if seat.facts_mut(instrument).is_some() {
             return true;
         }
-        if seat.facts.len() >= seat::MARKETS_MAX {
+        if seat.facts.len() >= MARKETS_MAX {
             return false;
         }
         let mut numbers = MarketFacts::default();

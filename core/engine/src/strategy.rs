@@ -13,7 +13,7 @@ pub use request::{
 
 use crate::indicator::{SourceKind, SpecFault};
 use claire_types::{
-    GateCode, InstrumentId, Note, OrderId, OrderReason, OrderStatus, Side, VenueNs,
+    GateCode, InstrumentId, InstrumentKey, Note, OrderId, OrderReason, OrderStatus, Side, VenueNs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,11 @@ use serde::{Deserialize, Serialize};
 pub trait Strategy: Send {
     /// Returns which handlers the strategy has; the engine calls no other.
     fn handlers(&self) -> Handlers;
+
+    /// Returns the markets that `init` looks at beside the primary one: it waits until they are there.
+    fn markets(&self) -> &[InstrumentKey] {
+        &[]
+    }
 
     /// Runs one handler.
     ///

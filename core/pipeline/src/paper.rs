@@ -264,7 +264,7 @@ pub(crate) fn look_first(
     prepared: &Prepared,
 ) -> Result<Vec<String>, RunError> {
     let mut market = market_of(config, start)?;
-    let mut look = FirstLook::new(&config.instruments, &prepared.engine_config);
+    let mut look = FirstLook::new(&config.instruments, prepared);
     for _ in 0..LOOK_FRAMES_MAX {
         if look.is_done() {
             break;

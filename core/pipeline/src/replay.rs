@@ -28,9 +28,10 @@ use crate::tradable::{FirstLook, LOOK_FRAMES_MAX};
 use crate::watch::Watch;
 use crate::words::counted;
 use check::{check_files, check_frames, check_passes, old_times};
-use claire_engine::floor::{Floor, Phase, Seat};
+use claire_engine::Engine;
+use claire_engine::floor::{Phase, Seat};
 use claire_sidecar::RunId;
-use claire_types::{CellBuffer, InstrumentId, InstrumentKey, Mode, Venue};
+use claire_types::{CellBuffer, InstrumentKey, Mode, Venue};
 use claire_venue::MarketFeed;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -204,7 +205,7 @@ fn look_first(
     config: &Config,
     prepared: &Prepared,
 ) -> Result<(), RunError> {
-    let mut look = FirstLook::new(&config.instruments, &prepared.engine_config);
+    let mut look = FirstLook::new(&config.instruments, prepared);
     for _ in 0..LOOK_FRAMES_MAX {
         if look.is_done() {
             break;
@@ -274,31 +275,35 @@ fn fault_texts(finished: &Finished<ReplayFeed>) -> Vec<String> {
 
 /// Returns which strategies failed, and the alerts, in words.
 pub(crate) fn troubles<F>(finished: &Finished<F>) -> Vec<String> {
-    let floor = finished.engine.engine().floor();
-    let seats = floor.seats().iter();
+    let engine = finished.engine.engine();
+    let seats = engine.floor().seats().iter().enumerate();
     let alerts = finished.summary.alerts.iter();
     let alerts = alerts.map(|(_, text)| format!("alert: {text}"));
     seats
-        .filter_map(|seat| trouble(seat, floor))
+        .filter_map(|(index, seat)| trouble(engine, index, seat))
         .chain(alerts)
         .collect()
 }
 
 /// Returns what kept a strategy from trading, if something did.
-fn trouble(seat: &Seat, floor: &Floor) -> Option<String> {
+fn trouble(engine: &Engine, index: usize, seat: &Seat) -> Option<String> {
     let name = &seat.name;
-    if seat.primary == InstrumentId::NONE {
-        let markets = floor.markets().iter().take(MARKETS_NAMED);
+    if let Some(missing) = engine.missing_market(index) {
+        let all = engine.floor().markets();
+        let markets = all.iter().take(MARKETS_NAMED);
         let names: Vec<_> = markets
             .map(|market| market.instrument.key.to_string())
             .collect();
-        let more = match floor.markets().len() > MARKETS_NAMED {
+        let more = match all.len() > MARKETS_NAMED {
             true => ", ...",
             false => "",
         };
+        let which = match missing == seat.key {
+            true => format!("its market {missing}"),
+            false => format!("the market {missing}, which its `init` names,"),
+        };
         return Some(format!(
-            "strategy {name}: its market {} never appeared, so it did nothing; these did: {}{more}",
-            seat.key,
+            "strategy {name}: {which} never appeared, so it did nothing; these did: {}{more}",
             names.join(", ")
         ));
     }

@@ -213,6 +213,8 @@ pub struct StrategySummary {
     pub failures: u64,
     /// What the last of them said, with line and column where there is one.
     pub last_error: Option<String>,
+    /// The market that its `init` still waited for at the end: its own, or another that it names.
+    pub waits_for: Option<String>,
     /// Signals given.
     pub signals: u64,
     /// Orders that passed the gate.

@@ -22,6 +22,8 @@ pub struct FirstLook {
     feed: MarketFeed,
     out: CellBuffer,
     wanted: Vec<InstrumentKey>,
+    /// Markets that scripts name beside their own, by the strategy.
+    named: Vec<(String, InstrumentKey)>,
     facts: BTreeMap<InstrumentId, Instrument>,
     found: BTreeMap<InstrumentKey, (Instrument, Price)>,
 }
@@ -44,7 +46,13 @@ struct Largest {
 
 impl FirstLook {
     /// Returns a look for the strategies' markets.
-    pub fn new(described: &[Instrument], config: &EngineConfig) -> Self {
+    pub fn new(described: &[Instrument], prepared: &Prepared) -> Self {
+        let config = &prepared.engine_config;
+        let scripts = prepared.scripts.iter().zip(&prepared.compiled);
+        let named = scripts.flat_map(|(source, script)| {
+            let markets = script.markets().iter();
+            markets.map(|market| (source.strategy.clone(), *market))
+        });
         let mut wanted: Vec<_> = config.strategies.iter().map(|entry| entry.market).collect();
         wanted.sort();
         wanted.dedup();
@@ -52,14 +60,22 @@ impl FirstLook {
             feed: MarketFeed::new(Venue::BinanceSpot, described),
             out: CellBuffer::default(),
             wanted,
+            named: named.collect(),
             facts: BTreeMap::new(),
             found: BTreeMap::new(),
         }
     }
 
-    /// Returns whether every market was seen with a price.
+    /// Returns whether every market was seen, the strategies' own with a price.
     pub fn is_done(&self) -> bool {
-        self.found.len() >= self.wanted.len()
+        self.found.len() >= self.wanted.len() && self.unseen().next().is_none()
+    }
+
+    /// Returns the named markets of which nothing came, by their strategies.
+    fn unseen(&self) -> impl Iterator<Item = &(String, InstrumentKey)> {
+        self.named
+            .iter()
+            .filter(|(_, market)| !self.facts.values().any(|facts| facts.key == *market))
     }
 
     /// Looks at a frame.
@@ -145,6 +161,12 @@ impl FirstLook {
             return Err(RunError::Usage(blocked.join("\n")));
         }
         warnings.extend(blocked);
+        warnings.extend(self.unseen().map(|(name, market)| {
+            format!(
+                "strategy {name}: the market {market}, which its `init` names, sent nothing in the first frames \
+                 ({LOOK_FRAMES_MAX} at most); it waits until the market appears"
+            )
+        }));
         Ok(warnings)
     }
 }

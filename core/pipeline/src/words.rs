@@ -47,7 +47,10 @@ pub const fn meaning(code: GateCode) -> &'static str {
         C::KillSwitch => "the kill switch is active, or its state is unreadable",
         C::Mode => "this mode sends no orders",
         C::TradingState => "the trading state lets only exits through, or nothing",
-        C::Strategy => "the strategy is paused, stopped, or its indicators are not warm yet",
+        C::Strategy => {
+            "the strategy may not order now: in `init`, before its indicators are warm, an entry in `on_stop`, \
+             after it was stopped, or without a budget"
+        }
         C::Instrument => "the instrument is unknown, or the venue does not trade it",
         C::DataStale => "the book is not proven, or its data is too old",
         C::DataSilence => "nothing came from the venue for too long",
@@ -69,7 +72,8 @@ pub const fn meaning(code: GateCode) -> &'static str {
         C::Slippage => "fills were too far from the mid",
         C::SizeZero => "the quantity is less than one step",
         C::BadOrder => {
-            "it is no order: a price or quantity that is no number, or flags that contradict"
+            "it is no order: a price or quantity below zero, too large or no number, flags that contradict, \
+             a stop on the wrong side, or nothing left to replace"
         }
         C::NothingToReduce => "there is nothing to reduce",
         C::Warming => {
@@ -109,8 +113,8 @@ pub fn measured(decision: &Decision, facts: Option<&Instrument>, currency: &str)
             "asked for {} at {}",
             decision.qty_asked, decision.price_asked
         ),
-        // Its number is that of a switch.
-        C::KillSwitch => meaning(decision.code).to_owned(),
+        // Its number is that of a switch, or a share of the budget that says nothing to anybody.
+        C::KillSwitch | C::Strategy => meaning(decision.code).to_owned(),
         _ if !has_numbers => meaning(decision.code).to_owned(),
         C::TradingState => format!("{}, needs {}", state_of(*measured), state_of(*limit)),
         C::DataStale | C::DataSilence => format!("{measured} s old, limit {limit} s"),

@@ -19,10 +19,11 @@ fn kept() -> Vec<Definition> {
     define! { Orders;
         /// Keeps one post-only order on the side and level: nothing happens while the one that stands is within
         /// `keep_ticks` of the price, else it is replaced, never two alive; `qty` 0 withdraws it, and so does the
-        /// engine when the book goes stale.
+        /// engine when the book goes stale. The handle is that of the order that stands or comes next, of none at `qty` 0.
         asks method quote(m: Market, side: Side, price: Finite, qty "quantity": Finite, keep_ticks "ticks to keep": i64, level: i64 = Int(0), reason: Text = EmptyText) -> Fallible<Order> = quote;
         /// Closes the position at the market at `stop`, or at the price `take` or better (0: none), for all of its
-        /// size as it changes; may be called before the fill, moves when called again, ends with the position.
+        /// size as it changes; may be called before the fill, moves when called again, ends with the position. No order
+        /// until it goes off: the handle tells a denial, and is else that of no order (`none`, not open).
         asks method protect(m: Market, stop "stop price": Finite, take "price to take profit": Finite = Float(0.0), reason: Text = EmptyText) -> Order = protect;
         /// Enters at the price `entry` or better (0: at the market), and protects what it opens by `stop` and `take`.
         asks method bracket(m: Market, side: Side, qty "quantity": Finite, entry "entry price": Finite, stop "stop price": Finite, take "price to take profit": Finite, reason: Text = EmptyText) -> Order = bracket;

@@ -6,6 +6,7 @@ use super::crossing::{AtLeast, Text};
 use super::{Definition, Fallible};
 use crate::token::Market;
 use claire_engine::strategy::{Desk, DeskFault};
+use claire_engine::timers::{TIMERS_MAX, TimerName};
 use claire_types::Side;
 
 /// Returns the definitions of properties, levels, other markets and timers.
@@ -86,9 +87,10 @@ fn levels() -> Vec<Definition> {
         reads method bid_qty(m: Market, rank: AtLeast<0>) -> f64 = bid_qty;
         /// Quantity of the ask at a rank, base units; 0 past the end of the book.
         reads method ask_qty(m: Market, rank: AtLeast<0>) -> f64 = ask_qty;
-        /// (bids - asks) / (bids + asks) of the quantities on the best levels, -1 to 1; 0 on an empty book.
+        /// (bids - asks) / (bids + asks) of the quantities on the best levels, -1 to 1; 0 on an empty book and on a stale one.
         reads method imbalance(m: Market, levels "number of levels": AtLeast<1>) -> f64 = imbalance;
         /// Another market of the run by its name, as in `market("binance-usdm:ETHUSDT")`; it is watched from then on.
+        /// `init` waits for the markets that it names so; elsewhere one that has not sent anything yet is an error.
         acts function market(name "market's name": Text) -> Fallible<Market> = market;
     }
 }
@@ -136,12 +138,12 @@ fn market(desk: &mut dyn Desk, name: &str) -> Fallible<Market> {
 
 fn every(desk: &mut dyn Desk, _: Market, ms: i64, name: &str) -> Fallible<()> {
     desk.every(ms, name)
-        .map_err(|fault| refused(fault, ms).into())
+        .map_err(|fault| refused(fault, ms, name).into())
 }
 
 fn after(desk: &mut dyn Desk, _: Market, ms: i64, name: &str) -> Fallible<()> {
     desk.after(ms, name)
-        .map_err(|fault| refused(fault, ms).into())
+        .map_err(|fault| refused(fault, ms, name).into())
 }
 
 fn stop_timer(desk: &mut dyn Desk, _: Market, name: &str) {
@@ -149,9 +151,14 @@ fn stop_timer(desk: &mut dyn Desk, _: Market, name: &str) {
 }
 
 /// Returns why a timer was refused.
-fn refused(fault: DeskFault, ms: i64) -> String {
+#[cold]
+fn refused(fault: DeskFault, ms: i64, name: &str) -> String {
     match fault {
+        DeskFault::Argument if TimerName::new(name).is_none_or(|name| name.is_empty()) => {
+            format!("a timer's name has 1 to 32 bytes, not {}", name.len())
+        }
         DeskFault::Argument => format!("a timer of {ms} ms is too short or too long"),
+        DeskFault::Capacity => format!("a strategy has {TIMERS_MAX} timers at most"),
         fault => format!("timers: {fault}"),
     }
 }

@@ -31,7 +31,9 @@ fn placing() -> Vec<Definition> {
 
 fn ending() -> Vec<Definition> {
     define! { Orders;
-        /// Asks for the order's cancel; of an order that has ended, or of none, it does nothing.
+        /// Asks for the order's cancel; of an order that has ended, or of none, it does nothing. Until the venue has
+        /// answered it stays open, with its status as it was, and may still fill: `on_order` tells the end. What the
+        /// engine holds ends at once: its status is `none` then.
         asks method cancel(m: Market, order: Order) -> () = cancel;
         /// Asks for the cancel of all the strategy's orders in the market.
         asks method cancel_all(m: Market) -> () = cancel_all;

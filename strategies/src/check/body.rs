@@ -8,7 +8,7 @@ use crate::compile::ir::Type;
 use crate::constants::PARAM_COUNTS;
 use crate::diagnostic::DIAGNOSTICS_MAX;
 use crate::diagnostic::{Diagnostic, Source};
-use crate::names::did_you_mean;
+use crate::names::{did_you_mean, spans};
 use crate::sandbox::{Catalogue, Kind};
 use rhai::{
     ASTFlags, Expr, FlowControl, FnCallExpr, Ident, Position, ScriptFuncDef, Stmt, StmtBlock,
@@ -34,6 +34,8 @@ pub(super) struct Body<'a> {
     known: &'a Known<'a>,
     place: Place,
     scope: Vec<(String, Option<Kind>)>,
+    /// What fails here is caught.
+    is_tried: bool,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Body<'a> {
             known,
             place: Place::TopLevel,
             scope: Vec::new(),
+            is_tried: false,
             diagnostics,
         }
     }
@@ -85,6 +88,7 @@ impl<'a> Body<'a> {
             known,
             place,
             scope: names.zip(kinds).collect(),
+            is_tried: false,
             diagnostics,
         }
     }
@@ -105,6 +109,11 @@ impl<'a> Body<'a> {
             .unwrap_or(0);
         for name in function.params.iter().skip(captured) {
             self.refuse_constant_name(name.as_str(), at);
+        }
+        let assigned = super::assigned(statements);
+        for (name, kind) in &mut self.scope {
+            // It may hold anything.
+            *kind = kind.filter(|_| !assigned.contains(name.as_str()));
         }
         self.statements(statements);
     }
@@ -148,6 +157,7 @@ impl<'a> Body<'a> {
                 }
                 self.expression(&of.1.lhs);
                 self.expression(&of.1.rhs);
+                self.assigned(&of.1.lhs);
             }
             Stmt::FnCall(call, position) => self.call(call, *position),
             Stmt::Block(block) => self.block(block),
@@ -162,6 +172,38 @@ impl<'a> Body<'a> {
                     "a strategy is one file: there is nothing to import or export",
                     None,
                 );
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells of an assignment that can only fail: to a constant, or to a property of what the engine hands out.
+    fn assigned(&mut self, place: &Expr) {
+        if self.is_tried {
+            return;
+        }
+        let known = self.known;
+        match place {
+            Expr::Variable(of, _, position) => {
+                let name = of.1.as_str();
+                let is_constant =
+                    known.constants.contains(name) || known.catalogue.constants.contains(name);
+                if is_constant && !self.scope.iter().any(|(local, _)| local == name) {
+                    let hint = "what changes is a field of the map that `init` returns".to_owned();
+                    let message = format!("`{name}` is a constant: it cannot be assigned to");
+                    self.tell(*position, message, Some(hint));
+                }
+            }
+            Expr::Dot(of, ..) => {
+                if let (Receiver::Of(kind), Expr::Property(property, position)) =
+                    (self.receiver(&of.lhs), &of.rhs)
+                {
+                    let (of, name) = (kind.as_str(), property.2.as_str());
+                    let message = format!("`{name}` of {of} is read only");
+                    let hint =
+                        "keep a value of your own in a variable or a field of `this`".to_owned();
+                    self.tell(*position, message, Some(hint));
+                }
             }
             _ => {}
         }
@@ -186,7 +228,9 @@ impl<'a> Body<'a> {
     }
 
     fn try_catch(&mut self, flow: &FlowControl) {
+        let outside = std::mem::replace(&mut self.is_tried, true);
         self.block(&flow.body);
+        self.is_tried = outside;
         let outer = self.scope.len();
         if let Expr::Variable(name, _, position) = &flow.expr {
             self.refuse_constant_name(name.1.as_str(), *position);
@@ -332,7 +376,13 @@ impl<'a> Body<'a> {
 
     fn chain(&mut self, head: &Expr, rest: &Expr, link: Link, flags: ASTFlags) {
         self.expression(head);
-        let receiver = match head {
+        let receiver = self.receiver(head);
+        self.link(receiver, rest, link, flags);
+    }
+
+    /// Returns what is known of the value that a chain begins with.
+    fn receiver(&self, head: &Expr) -> Receiver {
+        match head {
             Expr::ThisPtr(_) if self.place == Place::Foreign => Receiver::Unknown,
             Expr::ThisPtr(_) => Receiver::State,
             Expr::Variable(of, ..) => {
@@ -346,8 +396,7 @@ impl<'a> Body<'a> {
                     .map_or(Receiver::Unknown, Receiver::Of)
             }
             _ => Receiver::Unknown,
-        };
-        self.link(receiver, rest, link, flags);
+        }
     }
 
     /// Checks what follows a `.` or stands in `[ ]`, and what is chained on to it.
@@ -491,9 +540,12 @@ impl<'a> Body<'a> {
             Receiver::State => own?.clone(),
             Receiver::Unknown => own.or(self.known.catalogue.functions.get(name))?.clone(),
         };
-        let words: Vec<String> = counts.iter().map(ToString::to_string).collect();
-        let plural = if words == ["1"] { "" } else { "s" };
-        Some(format!("{} argument{plural}", words.join(" or ")))
+        let plural = if counts == BTreeSet::from([1]) {
+            ""
+        } else {
+            "s"
+        };
+        Some(format!("{} argument{plural}", spans(&counts)))
     }
 
     fn refuse_power(&mut self, at: Position) {

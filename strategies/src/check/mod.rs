@@ -11,9 +11,10 @@ use crate::names::{did_you_mean, nearest};
 use crate::sandbox::{Catalogue, DISABLED_SYMBOLS, Kind};
 use body::Body;
 use claire_engine::strategy::Handlers;
+use claire_types::InstrumentKey;
 use rhai::{
-    AST, ASTFlags, ASTNode, Expr, FnPtr, LexError, ParseError, ParseErrorType, Position,
-    ScriptFuncDef, Stmt,
+    AST, ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, FnPtr, LexError, ParseError, ParseErrorType,
+    Position, ScriptFuncDef, Stmt,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -137,6 +138,58 @@ fn captured(ast: &AST) -> BTreeMap<String, usize> {
         true
     });
     counts
+}
+
+/// Returns the markets that `init`, and what it calls, names by constant texts: each once, in the order of the text.
+pub(crate) fn markets(ast: &AST, constants: &[(String, Dynamic)]) -> Vec<InstrumentKey> {
+    let mut found: Vec<InstrumentKey> = Vec::new();
+    let mut reached = vec!["init".to_owned()];
+    let mut next = 0;
+    while let Some(name) = reached.get(next).cloned() {
+        next += 1;
+        let functions = ast.iter_fn_def().filter(|function| function.name == name);
+        let bodies = functions.flat_map(|function| statements(ast, function));
+        for statement in bodies {
+            statement.walk(&mut Vec::new(), &mut |path| {
+                let Some(call) = path.last().and_then(called) else {
+                    return true;
+                };
+                if let ("market", [argument]) = (call.name.as_str(), &*call.args)
+                    && let Some(key) =
+                        text_of(argument, constants).and_then(|text| text.parse().ok())
+                    && !found.contains(&key)
+                {
+                    found.push(key);
+                }
+                if !reached.iter().any(|known| call.name == known) {
+                    reached.push(call.name.to_string());
+                }
+                true
+            });
+        }
+    }
+    found
+}
+
+/// Returns the call that a node is.
+fn called<'a>(node: &ASTNode<'a>) -> Option<&'a FnCallExpr> {
+    match node {
+        ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+        | ASTNode::Stmt(Stmt::FnCall(call, _)) => Some(call),
+        _ => None,
+    }
+}
+
+/// Returns the text that an expression always is.
+fn text_of(expression: &Expr, constants: &[(String, Dynamic)]) -> Option<String> {
+    match expression {
+        Expr::StringConstant(text, _) => Some(text.to_string()),
+        Expr::Variable(of, ..) => {
+            let known = constants.iter().find(|(name, _)| name == of.1.as_str());
+            known.and_then(|(_, value)| value.clone().into_string().ok())
+        }
+        _ => None,
+    }
 }
 
 /// Returns whether a closure uses one of these names from outside of it.
@@ -294,6 +347,22 @@ pub(crate) fn statements(ast: &AST, function: &ScriptFuncDef) -> Vec<Stmt> {
         true
     });
     statements
+}
+
+/// Returns the variables that statements assign to.
+pub(crate) fn assigned(statements: &[Stmt]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for statement in statements {
+        statement.walk(&mut Vec::new(), &mut |path| {
+            if let Some(ASTNode::Stmt(Stmt::Assignment(of))) = path.last()
+                && let Expr::Variable(of, ..) = &of.1.lhs
+            {
+                names.insert(of.1.to_string());
+            }
+            true
+        });
+    }
+    names
 }
 
 /// Handlers and the types of their arguments; a timer's name is text.

@@ -16,11 +16,14 @@ use crate::{Backend, Script, inherit, sandbox, state};
 use claire_engine::strategy::{
     Fault, FaultKind, Handlers, Inheritance, LentDesk, Strategy, StrategyEvent,
 };
-use claire_types::{InstrumentId, Note};
+use claire_types::{InstrumentId, InstrumentKey, Note};
 use rhai::{CallFnOptions, Dynamic, EvalAltResult, Position, Scope};
 use std::any::Any;
 use std::sync::Arc;
 use store::Store;
+
+/// Why a call is cut that the poll ended.
+const OUT_OF_TIME: &str = "out of time, or told to stop";
 
 /// A script's instance: one configuration entry with its own state.
 pub struct RhaiStrategy {
@@ -189,7 +192,8 @@ impl RhaiStrategy {
             Some(Exit::None) => return Ok(()),
             Some(Exit::Cut) => {
                 self.put_back(handler);
-                return Err(fault(FaultKind::Cut, "cut: out of time, or told to stop"));
+                let name = HANDLERS.get(handler).copied().unwrap_or_default();
+                return Err(self.cut(name, Position::NONE, OUT_OF_TIME));
             }
             Some(Exit::Side) => {
                 self.put_back(handler);
@@ -239,6 +243,13 @@ impl RhaiStrategy {
             None => self.run(desk, options, call.handler, (call.market,)),
         };
         let result = result.and_then(|_| self.accept(&state));
+        let result = result.and_then(|()| match inherit::retyped(&state, &before) {
+            None => Ok(()),
+            Some(retyped) => {
+                let place = self.place_of(call.handler);
+                Err(fault(FaultKind::Error, &format!("{place}{retyped}")))
+            }
+        });
         self.state
             .set_map(Some(if result.is_ok() { state } else { before }));
         result
@@ -264,7 +275,7 @@ impl RhaiStrategy {
             arguments,
         );
         drop(loan);
-        result.map_err(|failed| self.told(*failed))
+        result.map_err(|failed| self.told(handler, *failed))
     }
 
     fn accept(&self, state: &Dynamic) -> Result<(), Fault> {
@@ -275,45 +286,53 @@ impl RhaiStrategy {
     }
 
     /// Returns the fault of a failed call, in words with line and column.
-    fn told(&self, failed: EvalAltResult) -> Fault {
+    fn told(&self, handler: &str, failed: EvalAltResult) -> Fault {
         let limits = self.script.limits();
         let cut = match failed.unwrap_inner() {
-            EvalAltResult::ErrorTerminated(why, _) if why.is_bool() => {
-                Some("cut: out of time, or told to stop".to_owned())
+            EvalAltResult::ErrorTerminated(why, _) if why.is_bool() => Some(OUT_OF_TIME.to_owned()),
+            EvalAltResult::ErrorTerminated(..) => {
+                Some(format!("more than {} operations", limits.operations_max))
             }
-            EvalAltResult::ErrorTerminated(..) => Some(format!(
-                "cut: more than {} operations",
-                limits.operations_max
-            )),
             EvalAltResult::ErrorStackOverflow(_) => {
-                Some(format!("cut: calls deeper than {}", limits.call_depth_max))
+                Some(format!("calls deeper than {}", limits.call_depth_max))
             }
             EvalAltResult::ErrorTooManyVariables(_) => {
-                Some(format!("cut: more than {} variables", limits.variables_max))
+                Some(format!("more than {} variables", limits.variables_max))
             }
-            EvalAltResult::ErrorDataTooLarge(what, _) => Some(format!("cut: {what} too large")),
+            EvalAltResult::ErrorDataTooLarge(what, _) => Some(format!("{what} too large")),
             _ => None,
         };
-        let kind = if cut.is_some() {
-            FaultKind::Cut
-        } else {
-            FaultKind::Error
-        };
         let (position, text) = innermost(failed);
-        let text = cut.unwrap_or(text);
-        match (position.line(), position.position()) {
-            (Some(line), Some(column)) => {
-                fault(kind, &format!("line {line}, column {column}: {text}"))
-            }
-            (Some(line), None) => fault(kind, &format!("line {line}: {text}")),
-            _ => fault(kind, &text),
+        match cut {
+            Some(why) => self.cut(handler, position, &why),
+            None => fault(FaultKind::Error, &format!("{}{text}", place(position))),
         }
+    }
+
+    /// Returns the fault of a handler's call that was cut: where that is not known, with the line on which the
+    /// handler begins.
+    fn cut(&self, handler: &str, position: Position, why: &str) -> Fault {
+        let at = match position.line() {
+            None => self.place_of(handler),
+            Some(_) => place(position),
+        };
+        fault(FaultKind::Cut, &format!("{at}`{handler}` cut: {why}"))
+    }
+
+    /// Returns where a handler begins, as far as it can be told.
+    fn place_of(&self, handler: &str) -> String {
+        let line = self.script.line_of(handler);
+        line.map_or_else(String::new, |line| format!("line {line}: "))
     }
 }
 
 impl Strategy for RhaiStrategy {
     fn handlers(&self) -> Handlers {
         self.script.handlers()
+    }
+
+    fn markets(&self) -> &[InstrumentKey] {
+        self.script.markets()
     }
 
     fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {
@@ -439,6 +458,15 @@ fn primary(desk: &mut LentDesk) -> Result<InstrumentId, Fault> {
 
 fn token(market: InstrumentId) -> Dynamic {
     Dynamic::from(Market(market))
+}
+
+/// Returns `line 3, column 5: `, as far as it is known.
+fn place(position: Position) -> String {
+    match (position.line(), position.position()) {
+        (Some(line), Some(column)) => format!("line {line}, column {column}: "),
+        (Some(line), None) => format!("line {line}: "),
+        _ => String::new(),
+    }
 }
 
 fn fault(kind: FaultKind, text: &str) -> Fault {

@@ -276,16 +276,16 @@ fn an_error_that_is_caught_is_the_interpreter_s() {
 }
 
 #[test]
-fn a_state_of_another_type_is_interpreted_until_it_fits_again() {
+fn a_state_without_a_value_is_interpreted_until_it_fits_again() {
     let mut pair = Pair::new(
         "fn init(m) { #{ n: 1, odd: false } }
         fn on_timer(m, name) {
-            if name == \"text\" { this.n = name + \"!\"; } else { this.n = 5; }
+            if name == \"none\" { this.n = (); } else { this.n = 5; }
         }
         fn on_book(m) { note(\"{}\", this.n); this.odd = !this.odd; }",
     )
     .interprets(&["on_timer"]);
-    for name in ["text", "number", "text", "text", "number"] {
+    for name in ["none", "number", "none", "none", "number"] {
         pair.call(BOOK).expect("runs");
         pair.call(StrategyEvent::Timer { name }).expect("runs");
         pair.call(BOOK).expect("runs");
@@ -324,4 +324,33 @@ fn an_endless_loop_is_cut_with_the_same_words() {
         "{}",
         fault.text
     );
+}
+
+#[test]
+fn a_call_that_leaves_another_type_in_a_field_fails_and_one_without_a_value_takes_any() {
+    let source = "fn init(m) { #{ n: 0, u: (), s: \"a\", sub: #{ x: 0.5 } } }\n\
+        fn on_book(m) {\n    this.n = this.s;\n    m.buy(1.0);\n}\n\
+        fn on_start(m) { this.n = this.s; this.n = 2; this.u = 1; }\n\
+        fn on_timer(m, name) { this.u = this.s; }\n\
+        fn on_bar(m, bar) { this.sub.x = 1; }\n\
+        fn on_stop(m) { this.u = (); this.n = (); }\n";
+    let mut pair =
+        Pair::new(source).interprets(&["on_start", "on_book", "on_bar", "on_timer", "on_stop"]);
+    let faults =
+        |pair: &mut Pair, event| pair.call(event).err().map(|fault| fault.text.to_string());
+    let text = "line 2: `this.n` was an integer and is text: `init` gives it its type";
+    assert_eq!(faults(&mut pair, BOOK).as_deref(), Some(text));
+    assert_eq!(faults(&mut pair, StrategyEvent::Start), None);
+    let text = "line 7: `this.u` was an integer and is text: `init` gives it its type";
+    let timer = StrategyEvent::Timer { name: "x" };
+    assert_eq!(faults(&mut pair, timer).as_deref(), Some(text));
+    let event = StrategyEvent::Bar {
+        market: MAIN,
+        bar: bar(1.0),
+    };
+    let text = "line 8: `this.sub.x` was a number with a fraction and is an integer: `init` gives it its type";
+    assert_eq!(faults(&mut pair, event).as_deref(), Some(text));
+    assert_eq!(faults(&mut pair, StrategyEvent::Stop), None);
+    let timer = StrategyEvent::Timer { name: "x" };
+    assert_eq!(faults(&mut pair, timer), None);
 }

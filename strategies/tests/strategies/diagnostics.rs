@@ -225,6 +225,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "fn init(m) { #{} }\nfn on_book(m) { note(); }",
+        &["2:17 `note` takes 1 to 8 arguments, not 0 (write `note(text: text, ...)`)"],
+    ),
+    (
         "fn init(m) { let b = m.bars(\"1m\"); #{ a: b.emma(3), b: m.emma(3) } }\nfn on_book(m) { abs(); }",
         &[
             "1:44 unknown function `emma` (did you mean `ema`?)",
@@ -344,6 +348,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
     (
         "const A = param(\"a\", 5, 10, 20);\nfn init(m) { #{} }\nfn on_book(m) { }",
         &["1:11 the default of `a`, 5, is not within 10 to 20"],
+    ),
+    (
+        "const A = param(\"a\", 13, 2, 100, 5);\nconst B = param(\"b\", 12, 2, 100, 5);\nconst C = param(\"c\", 0.3, 0.01, 1.0, 0.1);\nfn init(m) { #{} }\nfn on_book(m) { }",
+        &["1:11 the default of `a`, 13, is not on its steps of 5 from 2 (12 is)"],
     ),
     (
         "const A = param(\"a\", 5, 20, 10);\nfn init(m) { #{} }\nfn on_book(m) { }",

@@ -87,11 +87,12 @@ fn a_warm_up_is_told_to_the_desk_in_init_only() {
             init(body).map_or_else(|told| told, |log| log.last().cloned().unwrap_or_default());
         assert_eq!(told, want, "{body}");
     }
-    let script = Script::compile(
-        "test",
-        "fn init(m) { #{ } }\nfn on_book(m) { warmup(1); }",
-        &[],
-    );
+    let late = "fn init(m) { #{ } }\nfn on_book(m) { warmup(1); }";
+    let faults = Script::compile("test", late, &[]).err().unwrap_or_default();
+    assert_eq!((faults.len(), faults[0].line, faults[0].column), (1, 2, 17));
+    // Behind what has no compiled form nobody sees it before it runs.
+    let late = late.replace("warmup(1);", "\n if type_of(m) != \"\" { warmup(1); }");
+    let script = Script::compile("test", &late, &[]);
     let mut strategy = RhaiStrategy::new(Arc::new(script.expect("compiles")));
     let mut desk = FakeDesk::lent();
     strategy
@@ -102,6 +103,6 @@ fn a_warm_up_is_told_to_the_desk_in_init_only() {
     let fault = strategy
         .call(&StrategyEvent::Book { market }, &mut desk)
         .expect_err("outside of init");
-    let told = "line 2, column 17: only `init` may say when handlers begin";
+    let told = "line 3, column 24: only `init` may say when handlers begin";
     assert_eq!(fault.text.as_str(), told);
 }

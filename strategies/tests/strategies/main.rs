@@ -5,6 +5,7 @@ mod desk;
 mod diagnostics;
 mod indicators;
 mod interface;
+mod mistakes;
 mod page;
 mod reference;
 mod runtime;

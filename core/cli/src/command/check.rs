@@ -13,6 +13,7 @@ use claire_pipeline::duration;
 use claire_pipeline::run::RunError;
 use claire_pipeline::trial::suite::files_of;
 use claire_pipeline::trial::{Data, Trial, TrialRequest, trial};
+use claire_pipeline::words::counted;
 use claire_strategies::{Diagnostic, HandlerState, Limits, Parameter, Script};
 use claire_types::{InstrumentKey, Venue};
 use clap::Args;
@@ -34,7 +35,8 @@ Examples:
 A script that is right is run over the bundled market, or over recorded data, to tell what a call of each handler
 costs: the median, without the clock's own reading. Nothing is written anywhere.
 
-Exit status 3 where a script is wrong, with every mistake and its place.")]
+Exit status 3 where a script is wrong, with every mistake and its place; also where, when it is run, its `init` fails or
+waits for a market that does not come, or it is stopped.")]
 pub struct Arguments {
     /// Scripts, and folders of them.
     #[arg(required = true, value_name = "FILE")]
@@ -140,17 +142,16 @@ fn check(
         reasons: Vec::new(),
         ran: Ran::No,
     };
-    match Script::load(&Limits::default(), file, &[]) {
+    let script = match Script::load(&Limits::default(), file, &[]) {
         Err(diagnostics) => {
             checked.diagnostics = diagnostics;
             return Ok(checked);
         }
-        Ok(script) => {
-            checked.parameters = script.parameters().to_vec();
-            checked.handlers = script.handler_states().to_vec();
-            checked.reasons = script.interpreted(&checked.file);
-        }
-    }
+        Ok(script) => script,
+    };
+    checked.parameters = script.parameters().to_vec();
+    checked.handlers = script.handler_states().to_vec();
+    checked.reasons = script.interpreted(&checked.file);
     if arguments.no_run {
         return Ok(checked);
     }
@@ -162,13 +163,40 @@ fn check(
         backend: arguments.backend.clone(),
     };
     match trial(config.clone(), &request, Arc::clone(stop)) {
-        Ok(tried) => checked.ran = Ran::Yes(Box::new(tried)),
+        Ok(tried) => {
+            checked
+                .diagnostics
+                .extend(ended(&script, &checked.file, &tried));
+            checked.ran = Ran::Yes(Box::new(tried));
+        }
         // A parameter that was set, not the file.
         Err(RunError::Script(diagnostics)) => checked.diagnostics = diagnostics,
         Err(RunError::Usage(why)) => checked.ran = Ran::Refused(why),
         Err(error) => return Err(failure_of(error)),
     }
     Ok(checked)
+}
+
+/// Returns what ended the strategy's run before the data did: its `init` failed or never came, or it was stopped.
+fn ended(script: &Script, file: &str, tried: &Trial) -> Option<Diagnostic> {
+    let own = tried.replayed.summary.strategies.first()?;
+    let said = own.last_error.as_deref().unwrap_or_default();
+    match own.state.as_str() {
+        "failed" => Some(script.failed(file, "when it was run, `init` failed", said)),
+        "stopped" => {
+            let calls = counted(own.failures, "call");
+            let what = format!("when it was run, it was stopped after {calls} that failed");
+            Some(script.failed(file, &what, said))
+        }
+        "waiting" => {
+            let missing = own.waits_for.as_deref()?;
+            // Where it is its own, the data has none.
+            let mut named = script.markets().iter();
+            let is_named = named.any(|market| market.to_string() == missing);
+            is_named.then(|| script.without_market(file, missing))
+        }
+        _ => None,
+    }
 }
 
 fn data_of(config: &Config, arguments: &Arguments) -> Data {

@@ -269,14 +269,24 @@ fn quoted(word: &str) -> String {
 
 /// Returns which strategies never ran; what the others came to is still said.
 fn broken(replayed: &Replayed) -> Option<Failure> {
-    let strategies = replayed.summary.strategies.iter();
-    let failed = strategies.filter(|one| one.state == "failed");
+    let strategies = &replayed.summary.strategies;
+    let failed = strategies.iter().filter(|one| one.state == "failed");
     let names: Vec<_> = failed.map(|one| one.name.as_str()).collect();
-    let text = format!(
-        "strategy {}: init failed, so it never ran",
-        names.join(", ")
-    );
-    (!names.is_empty()).then(|| Failure::failed("STRATEGY", text))
+    if !names.is_empty() {
+        let names = names.join(", ");
+        let text = format!("strategy {names}: init failed, so it never ran");
+        return Some(Failure::failed("STRATEGY", text));
+    }
+    strategies.iter().find_map(|one| {
+        let missing = one
+            .waits_for
+            .as_ref()
+            .filter(|market| **market != one.market)?;
+        let name = &one.name;
+        let text =
+            format!("strategy {name}: the market {missing}, which its init names, never appeared");
+        Some(Failure::failed("STRATEGY", text))
+    })
 }
 
 /// A replay writes nothing unless the command line says where.

@@ -9,8 +9,8 @@ use crate::risk::state::{Cause, StateChange};
 use crate::strategy::StrategyEvent;
 use claire_types::input::{Command, FrameError, LowDisk};
 use claire_types::{
-    Amount, BookReason, CommandKind, GateCode, Header, Input, Instrument, InstrumentId, Note,
-    OrderReason, Record, StrategyId, TradingState,
+    Amount, BookReason, CommandKind, GateCode, Header, Input, Instrument, InstrumentId,
+    InstrumentKey, Note, OrderReason, Record, StrategyId, TradingState,
 };
 
 impl Engine {
@@ -58,23 +58,23 @@ impl Engine {
         if floor.portfolio.describe(facts).is_err() {
             floor.warn_instrument(facts, "tables.instruments_max is reached");
         }
-        self.open_seats(facts);
+        self.open_seats();
     }
 
-    /// Runs `init` of every strategy whose primary market this is, and `on_start` where it begins at once.
-    fn open_seats(&mut self, facts: &Instrument) {
+    /// Runs `init` of every strategy whose markets are there, and `on_start` where it begins at once.
+    pub(super) fn open_seats(&mut self) {
         for index in 0..self.strategies.len() {
+            let Some(primary) = self.primary_to_open(index) else {
+                continue;
+            };
             let strategy = StrategyId(u16::try_from(index).unwrap_or(u16::MAX));
             let floor = self.floor_mut();
             let Some(seat) = floor.seats.get_mut(index) else {
                 continue;
             };
-            if seat.key != facts.key || seat.phase != Phase::Waiting {
-                continue;
-            }
-            seat.primary = facts.id;
+            seat.primary = primary;
             seat.phase = Phase::Init;
-            floor.watch_primary(strategy, facts.id);
+            floor.watch_primary(strategy, primary);
             let is_ready = self.call(strategy, &StrategyEvent::Init);
             let Some(seat) = self.floor_mut().seats.get_mut(index) else {
                 continue;
@@ -88,6 +88,28 @@ impl Engine {
                 self.call(strategy, &StrategyEvent::Start);
             }
         }
+    }
+
+    /// Returns the primary market of a strategy whose `init` is due: that, and all that it names, is there.
+    fn primary_to_open(&self, index: usize) -> Option<InstrumentId> {
+        let floor = self.floor();
+        let seat = floor.seats().get(index)?;
+        if seat.phase != Phase::Waiting || self.missing_market(index).is_some() {
+            return None;
+        }
+        floor.find(&seat.key)
+    }
+
+    /// Returns the first market that a strategy's `init` still waits for.
+    pub fn missing_market(&self, index: usize) -> Option<InstrumentKey> {
+        let floor = self.floor();
+        let seat = floor.seats().get(index)?;
+        if seat.phase != Phase::Waiting {
+            return None;
+        }
+        let named = self.strategies.get(index)?.markets().iter();
+        let mut all = std::iter::once(&seat.key).chain(named);
+        all.find(|key| floor.find(key).is_none()).copied()
     }
 
     fn on_frame_error(&mut self, header: &Header, error: &FrameError) {

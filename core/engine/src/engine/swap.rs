@@ -216,6 +216,8 @@ impl Engine {
                 instance,
                 Leftovers::default(),
             );
+            // It may name other markets than the version before.
+            self.open_seats();
         } else {
             starts = self.floor_mut().seat_version(strategy, declared, version);
             if let Some(place) = self.previous.get_mut(index) {

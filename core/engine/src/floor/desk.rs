@@ -48,7 +48,9 @@ impl Desk for Floor {
 
     fn imbalance(&self, market: InstrumentId, levels: usize) -> f64 {
         let market = self.market_of(market);
-        market.map_or(0.0, |market| imbalance(&market.book, levels))
+        // Of a book that is not proven any more what is left says nothing. No call comes amid a frame.
+        let known = market.filter(|market| market.book.book().is_synced());
+        known.map_or(0.0, |market| imbalance(&market.book, levels))
     }
 
     fn place(&mut self, request: &OrderRequest) -> OrderHandle {
@@ -141,7 +143,8 @@ impl Desk for Floor {
         };
         let mid = self.mid_price(market).unwrap_or(Price(0));
         let price = price_to_f64(mid, facts);
-        if price <= 0.0 {
+        if price <= 0.0 || self.facts(market).mid <= 0.0 {
+            // Also where no book was proven yet: what came of it so far says nothing.
             return 0.0;
         }
         let qty = qty_from_f64(notional / price, mid, facts);

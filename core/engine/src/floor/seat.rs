@@ -22,7 +22,7 @@ pub const MARKETS_MAX: usize = 16;
 /// What a strategy may do at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
-    /// Its market has not appeared yet.
+    /// Its market, or another that it names, has not appeared yet.
     Waiting,
     /// `init` runs: it declares.
     Init,

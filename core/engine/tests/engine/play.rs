@@ -12,8 +12,8 @@ use claire_types::record::{Decision, Fill, NewOrder, NoteKind, OrderEvent, Recor
 use claire_types::time::NS_PER_MS;
 use claire_types::{
     Amount, Cell, Cells, ClockOffset, CommandKind, Contract, Currency, Depth, DurationNs, GateCode,
-    Header, Input, Instrument, InstrumentId, Levels, Mode, Note, OrderFlags, Price, Qty, Record,
-    Scale, Side, StrategyId, Symbol, Trade, Venue, VenueNs, WallNs,
+    Header, Input, Instrument, InstrumentId, InstrumentKey, Levels, Mode, Note, OrderFlags, Price,
+    Qty, Record, Scale, Side, StrategyId, Symbol, Trade, Venue, VenueNs, WallNs,
 };
 use std::any::Any;
 use std::collections::VecDeque;
@@ -37,6 +37,8 @@ pub struct Actor {
     trades: u64,
     /// Refuses to take anything over.
     refuses: bool,
+    /// Markets that it names beside its own.
+    named: Vec<InstrumentKey>,
 }
 
 /// The engine and all that came out of it.
@@ -49,6 +51,7 @@ pub struct Play {
     config: EngineConfig,
     steps: Vec<Arc<Mutex<VecDeque<Step>>>>,
     told: Vec<Arc<Mutex<Vec<String>>>>,
+    named: Vec<Vec<InstrumentKey>>,
     seq: u64,
     book_id: u64,
 }
@@ -135,6 +138,14 @@ impl Actor {
         }
     }
 
+    /// Returns a strategy that names another market.
+    pub fn that_names(market: &str) -> Self {
+        Self {
+            named: vec![market.parse().expect("a key")],
+            ..Self::default()
+        }
+    }
+
     /// Returns a strategy that takes nothing over.
     pub fn that_refuses() -> Self {
         Self {
@@ -176,6 +187,10 @@ impl Strategy for Actor {
             start: true,
             stop: true,
         }
+    }
+
+    fn markets(&self) -> &[InstrumentKey] {
+        &self.named
     }
 
     fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {
@@ -244,6 +259,7 @@ impl Play {
         let steps = actors.iter().map(|actor| Arc::clone(&actor.steps));
         let told = actors.iter().map(|actor| Arc::clone(&actor.told));
         let (steps, told) = (steps.collect(), told.collect());
+        let named = actors.iter().map(|actor| actor.named.clone()).collect();
         let state = LatchedState::new(config.strategies.len());
         let strategies = actors
             .into_iter()
@@ -258,6 +274,7 @@ impl Play {
             config,
             steps,
             told,
+            named,
             seq: 0,
             book_id: 0,
         };
@@ -372,16 +389,18 @@ impl Play {
     pub fn restart(&mut self) {
         let mut bytes = Vec::new();
         self.engine.save(&mut bytes).expect("small");
-        let actors = self
-            .steps
-            .iter()
-            .zip(&self.told)
-            .map(|(steps, told)| Actor {
-                init: None,
-                steps: Arc::clone(steps),
-                told: Arc::clone(told),
-                ..Actor::default()
-            });
+        let actors =
+            self.steps
+                .iter()
+                .zip(&self.told)
+                .zip(&self.named)
+                .map(|((steps, told), named)| Actor {
+                    init: None,
+                    steps: Arc::clone(steps),
+                    told: Arc::clone(told),
+                    named: named.clone(),
+                    ..Actor::default()
+                });
         let strategies = actors.map(|actor| Box::new(actor) as Box<dyn Strategy>);
         let restored = Engine::restore(self.config.clone(), strategies.collect(), &bytes);
         self.engine = restored.expect("its own snapshot");

@@ -2,7 +2,7 @@
 
 use crate::play::{Actor, BTC, Play, config, fault, limit, market};
 use claire_engine::strategy::{
-    IndicatorSource, OrderHandle, OrderRequest, StopRequest, StopTrigger,
+    Desk, IndicatorSource, OrderHandle, OrderRequest, StopRequest, StopTrigger,
 };
 use claire_types::record::NoteKind;
 use claire_types::{
@@ -437,4 +437,28 @@ fn an_exit_takes_a_replacement_on_its_side_along() {
     play.settle(10_100);
     assert_eq!(play.position(0), 0);
     assert_eq!(play.resting(Side::Sell), []);
+}
+
+#[test]
+fn in_the_call_that_cancels_an_order_works_on_and_what_is_held_has_ended() {
+    let mut play = Play::new(config(1));
+    let view = |desk: &mut dyn Desk, handle| {
+        let order = desk.order(handle);
+        (order.is_open, order.status)
+    };
+    let seen = play.act(0, move |desk| {
+        let works = desk.place(&limit(Side::Buy, 1.0, 99.0));
+        let held = desk.stop(&at(Side::Sell, 98.0));
+        let before = [view(desk, works), view(desk, held)];
+        desk.cancel(works);
+        desk.cancel(held);
+        (before, [view(desk, works), view(desk, held)], works)
+    });
+    let works = (true, Some(OrderStatus::PendingNew));
+    assert_eq!(seen.0, [works, (true, None)]);
+    assert_eq!(seen.1, [works, (false, None)]);
+    play.settle(10_000);
+    let handle = seen.2;
+    let after = play.act(0, move |desk| view(desk, handle));
+    assert_eq!(after, (false, Some(OrderStatus::Cancelled)));
 }

@@ -84,3 +84,15 @@ pub(super) fn within<'de, D: Deserializer<'de>>(
             D::Error::custom(format!("`{value}` is not allowed, expected {min} to {max}"))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Sources};
+
+    #[test]
+    fn the_reference_for_scripts_has_the_default_time_of_a_call() {
+        let config = Config::load(&Sources::of_process(None, Vec::new())).expect("the defaults");
+        let ns = claire_strategies::CALL_US_MAX * 1_000;
+        assert_eq!(config.script.call_ns_max(), ns);
+    }
+}

@@ -13,9 +13,9 @@ use claire_engine::strategy::Strategy;
 use claire_strategies::{Limits, RhaiStrategy, Script, sandbox};
 use claire_types::annotation::Cut;
 use claire_types::{
-    Amount, Cell, Contract, Currency, Header, Input, Instrument, InstrumentId, Mode, Price, Qty,
-    Scale, Symbol, Venue, WallNs,
+    Amount, Cell, Header, Input, Instrument, InstrumentId, Mode, Symbol, Venue, WallNs,
 };
+use claire_venue::catalog::undescribed;
 use std::sync::Arc;
 
 /// What a handler hangs in: plain loops, natives on the largest values that they take, calls.
@@ -71,22 +71,7 @@ fn engine(strategy: Box<dyn Strategy>) -> Engine {
 fn instrument() -> Instrument {
     Instrument {
         id: InstrumentId(0),
-        key: "sim:BTCUSDT".parse().expect("a key"),
-        scale: Scale {
-            price_digits: 2,
-            qty_digits: 3,
-        },
-        contract: Contract::Linear,
-        is_trading: true,
-        tick: Price(1),
-        step: Qty(1),
-        qty_min: Qty(1),
-        qty_max: Qty(0),
-        notional_min: Amount::ONE,
-        multiplier: Amount::ONE,
-        base: Currency::cut("BTC"),
-        quote: Currency::cut("USDT"),
-        settle: Currency::cut("USDT"),
+        ..undescribed("sim:BTCUSDT".parse().expect("a key"))
     }
 }
 

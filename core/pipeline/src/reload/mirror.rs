@@ -16,7 +16,7 @@ use claire_engine::strategy::{Fault, Handlers, Inheritance, LentDesk, Strategy, 
 use claire_engine::{Engine, Prepared, Successor};
 use claire_strategies::Script;
 use claire_types::input::Reload;
-use claire_types::{CellBuffer, Cells, EngineSeq, Header, Input, Note, StrategyId};
+use claire_types::{CellBuffer, Cells, EngineSeq, Header, Input, InstrumentKey, Note, StrategyId};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -313,6 +313,10 @@ fn nobody() -> Box<dyn Strategy> {
 impl Strategy for Silent {
     fn handlers(&self) -> Handlers {
         Handlers::default()
+    }
+
+    fn markets(&self) -> &[InstrumentKey] {
+        self.0.as_ref().map_or(&[], |inner| inner.markets())
     }
 
     fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {

@@ -243,7 +243,8 @@ pub(crate) fn pnl(floor: &Floor) -> PnlSummary {
 }
 
 fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategySummary> {
-    let floor = finished.engine.engine().floor();
+    let engine = finished.engine.engine();
+    let floor = engine.floor();
     let counted = handlers.iter().zip(floor.seats()).enumerate();
     let refused = |index: usize| {
         let report = finished.reloads.as_ref();
@@ -262,6 +263,7 @@ fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategyS
             state: strategy_state(floor, index, seat).to_owned(),
             failures: seat.faults,
             last_error: (seat.faults > 0).then(|| seat.fault_last.to_string()),
+            waits_for: engine.missing_market(index).map(|key| key.to_string()),
             signals: seat.tally.signals,
             orders: seat.tally.orders,
             fills: seat.tally.fills,

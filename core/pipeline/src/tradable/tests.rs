@@ -34,7 +34,7 @@ fn judged(market: &str, settings: &[(&str, &str)], notional: &str) -> Result<Vec
         })
         .expect("a strategy");
     let prepared = prepare(&config, Mode::Replay, 1, None).expect("an engine");
-    let mut look = FirstLook::new(&config.instruments, &prepared.engine_config);
+    let mut look = FirstLook::new(&config.instruments, &prepared);
     assert!(!look.is_done());
     let venue = market.parse::<InstrumentKey>().expect("a key").venue;
     look.see(venue, frame(market).as_bytes(), WallNs(1), None);

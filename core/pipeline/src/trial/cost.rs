@@ -5,6 +5,7 @@
 
 use crate::clock::Clock;
 use claire_engine::strategy::{Fault, Handlers, LentDesk, Strategy, StrategyEvent};
+use claire_types::InstrumentKey;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -86,6 +87,10 @@ impl Timed {
 impl Strategy for Timed {
     fn handlers(&self) -> Handlers {
         self.inner.handlers()
+    }
+
+    fn markets(&self) -> &[InstrumentKey] {
+        self.inner.markets()
     }
 
     fn call(&mut self, event: &StrategyEvent<'_>, desk: &mut LentDesk) -> Result<(), Fault> {

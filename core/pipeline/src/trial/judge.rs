@@ -123,9 +123,12 @@ fn states(found: &mut Vec<String>, expect: &Expect, trial: &Trial) {
                 "failed calls: {failures}, expected {allowed}{last}"
             ));
         }
-        if strategy.state == "waiting" {
-            let market = &strategy.market;
-            found.push(format!("its market {market} never appeared"));
+        if let Some(market) = &strategy.waits_for {
+            let which = match *market == strategy.market {
+                true => "its market",
+                false => "the market that its `init` names,",
+            };
+            found.push(format!("{which} {market} never appeared"));
         }
     }
 }

@@ -7,11 +7,14 @@ mod indicators;
 mod language;
 mod sections;
 
-use super::definition::{Argument, Default, Definition, Effect, Form, Group};
+use super::definition::{Argument, Default, Definition, Effect, Form, Group, MORE_MAX};
 use super::{REGIMES, constants, definitions};
-use crate::Limits;
 use crate::check::HANDLERS_HELP;
 use crate::compile::ir::Type;
+use crate::limits::{CALL_US_MAX, Limits};
+use claire_engine::floor::{BARS_MAX, INDICATORS_MAX, MARKETS_MAX};
+use claire_engine::market::KEPT_BARS_MAX;
+use claire_engine::timers::TIMERS_MAX;
 use claire_types::{GateCode, OrderReason, OrderStatus};
 use sections::{SECTIONS, Section};
 use std::fmt::Write;
@@ -122,6 +125,10 @@ fn limits(page: &mut String) {
     let limits = Limits::default();
     let rows = [
         (
+            "microseconds of a call; the setting `script.call_us_max`",
+            CALL_US_MAX,
+        ),
+        (
             "operations of a call, as the interpreter counts them, compiled or not",
             limits.operations_max,
         ),
@@ -147,6 +154,22 @@ fn limits(page: &mut String) {
         ("bytes of a file", limits.source_bytes_max),
     ];
     page.push_str(sections::LIMITS);
+    limits_table(page, &rows);
+    page.push_str(sections::NUMBERS);
+    limits_table(
+        page,
+        &[
+            ("timers at one time", TIMERS_MAX as u64),
+            ("bars", BARS_MAX as u64),
+            ("indicators", INDICATORS_MAX as u64),
+            ("markets, its own among them", MARKETS_MAX as u64),
+            ("values in a `note` or `alert`", MORE_MAX as u64),
+            ("closed bars of `warmup(n)`", KEPT_BARS_MAX as u64),
+        ],
+    );
+}
+
+fn limits_table(page: &mut String, rows: &[(&str, u64)]) {
     page.push_str("\n| what | at most |\n|---|---|\n");
     for (what, most) in rows {
         let _ = writeln!(page, "| {what} | {most} |");

@@ -26,7 +26,9 @@ used in handlers; what is marked "`init` only" in `init`.
   directly: `m.buy_limit(1.0, m.bid, "near the bid")`.
 - **Effect** says what a call does to the world: none, it reads, or it acts (orders, timers, records). A handler's call
   is a transaction: where it ends in an error, nothing of what it did remains, and `this` is as it was before.
-- Fields of `this` keep their type. Handlers are compiled to machine code where every type can be told; what has no
+- Fields of `this` keep their type: a call that leaves another type in one fails. `()` is no value yet: such a field
+  takes any type, and any field may become `()` again.
+- Handlers are compiled to machine code where every type can be told; what has no
   compiled form is run by Rhai's interpreter, with the same result. `claire check FILE` says which, and why.
 "#;
 
@@ -119,4 +121,8 @@ pub(super) const LIMITS: &str = r#"
 
 A handler's call that goes beyond one of these, or takes too long, is cut: what it did is undone, no `try` catches it, and the
 strategy is halted. A strategy is halted, too, when ten calls in a row end in an error.
+"#;
+
+pub(super) const NUMBERS: &str = r#"
+More than these is an error of the call; what a strategy may have:
 "#;

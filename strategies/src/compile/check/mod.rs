@@ -9,7 +9,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use failure::{Failure, Lowering, NotCompiled, unsupported, word, words};
+pub(crate) use failure::{Failure, Lowering, NotCompiled, mistaken, unsupported, word, words};
 pub(crate) use script::{Script, Source};
 pub(crate) use state::{Slot, join};
 

@@ -6,8 +6,8 @@ use crate::Limits;
 use crate::api::Definition;
 use crate::compile::ir::{Function, FunctionId, Program, TextId, Type};
 use crate::compile::lower::{Body, Want};
-use rhai::{AST, Dynamic, Position, ScriptFuncDef, Stmt};
-use std::collections::BTreeMap;
+use rhai::{AST, ASTNode, Dynamic, Expr, FnPtr, Position, ScriptFuncDef, Stmt};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// A script on its way to a program.
@@ -22,6 +22,8 @@ pub(crate) struct Script<'a> {
     /// The most variables that a function may have at one time.
     pub variables_max: usize,
     sources: BTreeMap<(String, usize), Rc<Source>>,
+    /// How often each name is called or named in the whole script.
+    uses: BTreeMap<String, usize>,
     known: BTreeMap<Signature, Known>,
     /// Signatures in the order in which they became known, to forget them again.
     journal: Vec<Signature>,
@@ -39,6 +41,8 @@ pub(crate) struct Source {
     pub parameters: Vec<String>,
     pub statements: Vec<Stmt>,
     pub position: Position,
+    /// Variables that it assigns to.
+    assigned: BTreeSet<String>,
     /// It, or another of its name and count of arguments, is bound to a type of `this`.
     is_typed: bool,
 }
@@ -84,10 +88,12 @@ impl<'a> Script<'a> {
             })
         };
         let sources = ast.iter_fn_def().map(|function| {
+            let statements = crate::check::statements(ast, function);
             let source = Source {
                 name: function.name.to_string(),
                 parameters: function.params.iter().map(ToString::to_string).collect(),
-                statements: crate::check::statements(ast, function),
+                assigned: crate::check::assigned(&statements),
+                statements,
                 position: function.body.start_position(),
                 is_typed: is_typed(function),
             };
@@ -105,6 +111,7 @@ impl<'a> Script<'a> {
             is_init: false,
             variables_max: limits.variables_max,
             sources: sources.collect(),
+            uses: uses(ast),
             known: BTreeMap::new(),
             journal: Vec::new(),
             depth: 0,
@@ -159,8 +166,23 @@ impl<'a> Script<'a> {
             }
             Err(failure) => {
                 self.forget(mark);
-                Err(told(failure, source))
+                Err(self.judged(told(failure, source), source))
             }
+        }
+    }
+
+    /// Returns why a handler is not compiled, as a mistake only where that holds whatever else the script does.
+    fn judged(&self, fault: NotCompiled, source: &Source) -> NotCompiled {
+        // Then its arguments may be anything.
+        let is_called = self.uses.contains_key(&source.name);
+        let is_changed = |name: &String| source.assigned.contains(name);
+        if is_called || source.parameters.iter().any(is_changed) {
+            return fault.doubted();
+        }
+        // Arrays may hold other items than `init` gave them.
+        match self.state.has_arrays() {
+            true => fault.doubted_if_varying(),
+            false => fault,
         }
     }
 
@@ -238,6 +260,11 @@ impl<'a> Script<'a> {
                     Err(Failure::Unsupported(_)) => fault,
                 }
             }
+        };
+        // From elsewhere it may be called with values of other types.
+        let fault = match self.uses.get(&source.name) {
+            Some(1) => fault,
+            _ => fault.doubted_if_varying(),
         };
         self.remember(signature.clone(), Known::Failed(fault.clone()));
         Err(Failure::Unsupported(fault))
@@ -360,6 +387,29 @@ impl<'a> Script<'a> {
             self.known.remove(&signature);
         }
     }
+}
+
+/// Returns how often each name is called, or stands for a function as a value.
+fn uses(ast: &AST) -> BTreeMap<String, usize> {
+    let mut uses = BTreeMap::new();
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        let name = match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _)))
+            | Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => Some(call.name.to_string()),
+            Some(ASTNode::Expr(Expr::Variable(of, ..))) => Some(of.1.to_string()),
+            // A closure, or another function by its name: nobody knows who calls it with what.
+            Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => {
+                let function = value.read_lock::<FnPtr>();
+                function.map(|function| function.fn_name().to_owned())
+            }
+            _ => None,
+        };
+        if let Some(name) = name {
+            *uses.entry(name).or_default() += 1;
+        }
+        true
+    });
+    uses
 }
 
 fn guessed(id: FunctionId, returns: Type, is_mixed: bool) -> Made {

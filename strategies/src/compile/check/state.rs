@@ -47,6 +47,12 @@ pub(crate) struct Schema {
 }
 
 impl State {
+    /// Returns whether any field is an array.
+    pub(crate) fn has_arrays(&self) -> bool {
+        let mut slots = self.slots.values();
+        slots.any(|slot| matches!(slot, Slot::Field(_, of) if of.is_array()))
+    }
+
     /// Returns what the path stands for, or why that is not known.
     pub(crate) fn slot(&self, path: &str) -> Result<&Slot, String> {
         let above = path

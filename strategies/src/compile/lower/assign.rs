@@ -3,11 +3,12 @@
 use super::{
     Block, Body, Expression, Holds, Kind, Lowering, Position, Statement, Type,
     chain::{self, Step},
-    operator, unsupported, word,
+    mistaken, operator, unsupported, word,
 };
 use crate::compile::check::{Slot, join};
 use crate::compile::ir::{ArrayCall, FieldId};
 use crate::compile::touch::{Touch, touch};
+use crate::sandbox;
 use rhai::{Expr, OpAssignment};
 
 /// An assignment's operator, if it has one, and its place.
@@ -49,7 +50,8 @@ impl Body<'_, '_> {
             return unsupported(at, format!("the unknown variable `{name}`"));
         };
         if variable.is_constant {
-            return unsupported(at, format!("a new value for the constant `{name}`"));
+            let reason = format!("a new value for the constant `{name}`");
+            return mistaken(at, reason, "declare it with `let`", &[]);
         }
         let local = match &variable.holds {
             Holds::Local(local) => *local,
@@ -143,6 +145,14 @@ impl Body<'_, '_> {
                     return unsupported(at, format!("a new item for the constant `{name}`"));
                 }
                 (self.read(name, at)?, name.to_owned())
+            }
+            Expr::Variable(of, ..) if index.is_none() && !path.contains('.') => {
+                let value = self.read(of.1.as_str(), at)?;
+                let reason = format!("`{path}` of {} given a value", word(value.of));
+                if sandbox::Kind::of(value.of).is_some() {
+                    return mistaken(at, reason, "it is read only", &[&value]);
+                }
+                return unsupported(at, reason);
             }
             _ => return unsupported(at, "an assignment to this chain"),
         };

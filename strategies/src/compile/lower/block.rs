@@ -76,7 +76,7 @@ impl Body<'_, '_> {
         }
         let fault = furthest
             .unwrap_or_else(|| NotCompiled::new(statement.position(), "an array without items"));
-        Err(Failure::Unsupported(fault))
+        Err(Failure::Unsupported(fault.doubted_if_varying()))
     }
 
     /// Lowers a statement. Its value is `()` where nobody wants one.
@@ -118,7 +118,9 @@ impl Body<'_, '_> {
             // An error in the block leaves by a side exit, so that the interpreter runs the call from its
             // start, `catch` included. What machine code completes has raised no error, and then the value
             // of `try` is that of its block.
-            Stmt::TryCatch(flow, _) => self.statements(flow.body.statements(), out, wants),
+            Stmt::TryCatch(flow, _) => self
+                .statements(flow.body.statements(), out, wants)
+                .map_err(|failure| failure.map(NotCompiled::doubted)),
             Stmt::Expr(value) => self.expression_statement(value, out, wants),
             Stmt::BreakLoop(value, flags, at) => {
                 self.leave_turn(value.as_deref(), flags.contains(ASTFlags::BREAK), *at, out)?;

@@ -1,8 +1,8 @@
 //! `if`, and joining the values of branches.
 
 use super::{
-    Block, Body, Expression, Kind, Lowering, Outcome, Position, Statement, Type, Want, order,
-    unsupported, word,
+    Block, Body, Expression, Kind, Lowering, Outcome, Position, Statement, Type, Want, mistaken,
+    order, unsupported, word,
 };
 use rhai::{Expr, FlowControl, StmtBlock};
 use std::collections::BTreeSet;
@@ -41,11 +41,8 @@ impl Body<'_, '_> {
         if value.of == Type::Bool {
             Ok(value)
         } else {
-            let found = word(value.of);
-            unsupported(
-                at,
-                format!("a condition must be true or false, not {found}"),
-            )
+            let reason = format!("a condition must be true or false, not {}", word(value.of));
+            mistaken(at, reason, "compare it with something", &[&value])
         }
     }
 

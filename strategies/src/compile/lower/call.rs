@@ -1,11 +1,15 @@
 //! Calls of the script's functions and of the interface.
 
-use super::{Block, Body, Expression, Kind, Lowering, Type, Want, builtin, operator, unsupported};
+use super::{
+    Block, Body, Expression, Kind, Lowering, Type, Want, builtin, mistaken, operator, unsupported,
+};
 use crate::api::Definition;
-use crate::api::definition::{Default, Effect, Form, Holder};
+use crate::api::definition::{Default, Effect, Form, Holder, Interpreted};
+use crate::api::reference::usage;
 use crate::compile::check::{Source, words};
 use crate::compile::planted::{Fault, is_planted};
 use crate::compile::touch::{conflict, touch, touch_all};
+use crate::sandbox;
 use rhai::{Expr, FnCallExpr, Position};
 use std::rc::Rc;
 
@@ -155,22 +159,57 @@ impl Body<'_, '_> {
             .filter(|of| of.name == name && (of.form == Form::Property) == is_property);
         let types: Vec<Type> = arguments.iter().map(|value| value.of).collect();
         let Some(definition) = of_name.clone().find(|of| of.fits(&types)) else {
-            let reason = match of_name.count() {
+            let reason = match of_name.clone().count() {
                 0 => format!("`{name}` has no compiled form"),
                 _ if is_property => format!("there is no `{name}` of {}", words(&types)),
                 _ => format!("`{name}` does not take {}", words(&types)),
             };
+            if of_name.clone().next().is_some() && self.is_unknown(name, of_name, &types) {
+                let of = types.first().filter(|of| sandbox::Kind::of(**of).is_some());
+                let hint = usage(name, of.copied());
+                let hint = hint.map_or_else(String::new, |usage| format!("write {usage}"));
+                let operands: Vec<&Expression> = arguments.iter().collect();
+                return mistaken(at, reason, hint, &operands);
+            }
             return unsupported(at, reason);
         };
         if !self.script.is_init {
             if definition.effect == Effect::Declares {
-                return unsupported(at, format!("`{name}` may be called in `init` only"));
+                let reason = format!("`{name}` may be called in `init` only");
+                let hint = "declare it in `init` and keep it in a field of the map that it returns";
+                let operands: Vec<&Expression> = arguments.iter().collect();
+                return mistaken(at, reason, hint, &operands);
             }
             if definition.shim.is_none() && definition.place.is_none() {
                 return unsupported(at, format!("`{name}` has no compiled form"));
             }
         }
         self.native_call(definition, arguments, at)
+    }
+
+    /// Returns whether the interpreter, too, has no function or property of this name for values of these types.
+    fn is_unknown(
+        &self,
+        name: &str,
+        mut of_name: impl Iterator<Item = &'static Definition>,
+        types: &[Type],
+    ) -> bool {
+        if self.script.has_function(name) {
+            return false;
+        }
+        // What acts or reads is ours, and takes what its definitions say; others have names of that kind, too, but
+        // nothing that takes what is ours.
+        let is_own = |of: &Definition| matches!(of.interpreted, Interpreted::Own(_));
+        let of_ours = types
+            .first()
+            .is_some_and(|of| sandbox::Kind::of(*of).is_some());
+        match of_ours {
+            true => of_name.all(is_own),
+            false => {
+                sandbox::is_ours_alone(name)
+                    && of_name.all(|of| is_own(of) && of.effect != Effect::Pure)
+            }
+        }
     }
 
     fn native_call(

@@ -1,8 +1,8 @@
 //! `while`, `loop`, `do`, `for`, and leaving them.
 
 use super::{
-    Block, Body, Expression, Holds, Kind, Loop, Lowering, Outcome, Statement, Type, Want, cost,
-    operator, order, unsupported, word,
+    Block, Body, Expression, Failure, Holds, Kind, Loop, Lowering, NotCompiled, Outcome, Statement,
+    Type, Want, cost, operator, order, unsupported, word,
 };
 use crate::compile::ir::{Binary, Comparison};
 use rhai::{Expr, FlowControl, Ident, Position, StmtBlock};
@@ -19,7 +19,7 @@ impl Body<'_, '_> {
         let is_endless = matches!(flow.expr, Expr::Unit(_) | Expr::BoolConstant(true, _));
         let mut body = Block::new();
         if !is_endless {
-            let condition = self.condition(&flow.expr)?;
+            let condition = self.condition(&flow.expr).map_err(in_turns)?;
             body.push(break_unless(condition));
         }
         let (_, left) = self.turn(&flow.body, &mut body, wants)?;
@@ -44,7 +44,7 @@ impl Body<'_, '_> {
             is_endless = false;
             // A turn may have ended by `continue` before it gave a variable its value.
             self.frame.unset = before;
-            let condition = self.condition(&flow.expr)?;
+            let condition = self.condition(&flow.expr).map_err(in_turns)?;
             body.push(if is_until {
                 Statement::If(condition, vec![Statement::Break], Block::new())
             } else {
@@ -103,7 +103,9 @@ impl Body<'_, '_> {
             has_plain_break: false,
             has_break: false,
         });
-        let outcome = self.statements(block.statements(), body, Want::Nothing)?;
+        let outcome = self
+            .statements(block.statements(), body, Want::Nothing)
+            .map_err(in_turns)?;
         let left = self.frame.loops.pop();
         // The turn may not have run, or not to its end.
         if !matches!(outcome, Outcome::Value(_)) {
@@ -187,6 +189,11 @@ impl Body<'_, '_> {
         });
         Ok(())
     }
+}
+
+/// Returns the failure as it is within turns: what comes later in one may give variables other types for the next.
+fn in_turns(failure: Failure) -> Failure {
+    failure.map(NotCompiled::doubted_if_varying)
 }
 
 /// Returns the statement that repeats the turns of a loop.

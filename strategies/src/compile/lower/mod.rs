@@ -22,7 +22,7 @@ mod value;
 
 pub(crate) use constant::Constant;
 
-use super::check::{Failure, Lowering, NotCompiled, Script, Source, unsupported, word};
+use super::check::{Failure, Lowering, NotCompiled, Script, Source, mistaken, unsupported, word};
 use super::ir::{Block, Expression, Function, Kind, Local, Statement, Type};
 use rhai::{ASTNode, Expr, Position, Stmt};
 use std::collections::BTreeSet;

@@ -1,9 +1,12 @@
 //! Operators by the types of their operands, as Rhai's built-in ones.
 
-use super::{Body, Expression, Kind, Lowering, Statement, Type, order, unsupported, word};
+use super::{
+    Body, Expression, Kind, Lowering, Statement, Type, mistaken, order, unsupported, word,
+};
 use crate::compile::ir::{Binary, Comparison, Unary};
 #[cfg(test)]
 use crate::compile::noted;
+use crate::sandbox;
 use rhai::Position;
 
 /// Lowers an operator of one operand.
@@ -17,7 +20,13 @@ pub(super) fn unary(name: &str, of: Expression, at: Position) -> Lowering<Expres
         ("-", Type::Int, _) => Kind::Unary(Unary::NegateInt, Box::new(of)),
         ("-", Type::Float, _) => Kind::Unary(Unary::NegateFloat, Box::new(of)),
         ("!", Type::Bool, _) => return Ok(not(of)),
-        _ => return unsupported(at, format!("`{name}` of {}", word(of.of))),
+        _ => {
+            let reason = format!("`{name}` of {}", word(of.of));
+            if sandbox::knows_none(&format!("{name}(a)"), &[of.of]) {
+                return mistaken(at, reason, NO_OPERATOR, &[&of]);
+            }
+            return unsupported(at, reason);
+        }
     };
     let of = match &kind {
         Kind::Int(_) | Kind::Unary(Unary::NegateInt, _) => Type::Int,
@@ -39,8 +48,11 @@ pub(super) fn binary(
         return compare(how, name, one, other, at);
     }
     let wrong = |one: &Expression, other: &Expression| {
-        let (one, other) = (word(one.of), word(other.of));
-        unsupported(at, format!("`{name}` of {one} and {other}"))
+        let reason = format!("`{name}` of {} and {}", word(one.of), word(other.of));
+        if sandbox::knows_none(&format!("a {name} b"), &[one.of, other.of]) {
+            return mistaken(at, reason, NO_OPERATOR, &[one, other]);
+        }
+        unsupported(at, reason)
     };
     let (operator, of) = match (one.of, other.of) {
         (Type::Int, Type::Int) => (of_ints(name), Type::Int),
@@ -64,6 +76,10 @@ pub(super) fn binary(
         None => wrong(&one, &other),
     }
 }
+
+/// What to do about an operator that does not take its operands.
+const NO_OPERATOR: &str =
+    "there is no such operator: convert one side, or compute with another value";
 
 fn of_ints(name: &str) -> Option<Binary> {
     Some(match name {

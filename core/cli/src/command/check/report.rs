@@ -2,9 +2,13 @@
 
 use super::{Arguments, Checked, Ran};
 use claire_pipeline::trial::{HANDLERS, HandlerCost, Trial};
+use claire_pipeline::words::counted;
 use claire_strategies::{Diagnostic, Parameter, Value as Number};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
+
+/// Why `init` has no machine code.
+const INIT_ONCE: &str = "it runs once, when the script is loaded";
 
 /// Returns what is told of a script.
 pub(super) fn text_of(arguments: &Arguments, checked: &Checked) -> String {
@@ -70,6 +74,7 @@ fn handlers(text: &mut String, checked: &Checked) {
         }
         text.push('\n');
     }
+    let _ = writeln!(text, "note: `init` is interpreted: {INIT_ONCE}");
     for why in &checked.reasons {
         let told = why.to_string().replacen("error: ", "note: ", 1);
         let told = told.replacen("would be interpreted", "is interpreted", 1);
@@ -111,6 +116,12 @@ fn ran(text: &mut String, arguments: &Arguments, tried: &Trial) {
         summary.orders,
         summary.fills
     );
+    if let Some(own) = summary.strategies.first()
+        && let Some(error) = &own.last_error
+    {
+        let calls = counted(own.failures, "call");
+        let _ = writeln!(text, "warning: {calls} failed, the last: {error}");
+    }
     if summary.run.interrupted {
         text.push_str("  interrupted: the figures are of a part\n");
     }
@@ -151,10 +162,14 @@ pub(super) fn json_of(checked: &Checked) -> Value {
     let handlers = backends(checked).into_iter().map(|(handler, backend)| {
         let state = checked.handlers.iter().find(|it| it.name == handler);
         let why = state.and_then(|state| state.interpreted.as_ref());
+        let why = why.map(|why| (why.reason.as_str(), why.line, why.column));
+        let why = why.or_else(|| (handler == "init").then_some((INIT_ONCE, 0, 0)));
         json!({
             "handler": handler,
             "backend": backend,
-            "why": why.map(|why| json!({ "reason": why.reason, "line": why.line, "column": why.column })),
+            "why": why.map(|(reason, line, column)| {
+                json!({ "reason": reason, "line": line, "column": column })
+            }),
             "calls": calls(handler),
         })
     });
@@ -183,6 +198,7 @@ fn ran_json(ran: &Ran) -> Value {
                 "state": own.map(|own| own.state.clone()),
                 "failures": own.map(|own| own.failures),
                 "last_error": own.and_then(|own| own.last_error.clone()),
+                "waits_for": own.and_then(|own| own.waits_for.clone()),
                 "digest": summary.digest,
             })
         }

@@ -4,6 +4,7 @@ mod changed;
 mod evaluator;
 mod expressions;
 mod machine;
+mod mistakes;
 mod operators;
 mod reasons;
 mod scripts;

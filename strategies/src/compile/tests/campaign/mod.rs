@@ -15,6 +15,7 @@ mod mutate;
 mod pair;
 mod random;
 mod record;
+mod refused;
 mod script;
 mod shrink;
 mod statement;

@@ -73,9 +73,18 @@ fn lines_changed(random: &mut Random, text: &str) -> String {
 
 /// Puts another token of its kind in the place of one.
 fn token_changed(random: &mut Random, text: &str) -> String {
+    changed(random, text, |kind| kind != Kind::Other)
+}
+
+/// Puts another name of the script in the place of one: often a value of another type.
+pub(super) fn name_changed(random: &mut Random, text: &str) -> String {
+    changed(random, text, |kind| kind == Kind::Name)
+}
+
+fn changed(random: &mut Random, text: &str, is_meant: fn(Kind) -> bool) -> String {
     let mut tokens = tokens(text);
     let may_change: Vec<usize> = (0..tokens.len())
-        .filter(|at| kind_of(&tokens[*at]) != Kind::Other)
+        .filter(|at| is_meant(kind_of(&tokens[*at])))
         .collect();
     if may_change.is_empty() {
         return text.to_owned();

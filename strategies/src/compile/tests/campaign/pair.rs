@@ -3,7 +3,8 @@
 use super::input::Input;
 use crate::compile::noted::{self, Noted};
 use crate::desk::{self, FakeDesk};
-use crate::{Backend, RhaiStrategy, Script, sandbox};
+use crate::diagnostic::Source;
+use crate::{Backend, Limits, RhaiStrategy, Script, sandbox};
 use claire_engine::strategy::{Desk, Fault, FaultKind, LentDesk, Strategy, StrategyEvent};
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -52,8 +53,9 @@ pub(super) struct Tally {
 /// How a call ended.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Outcome {
-    result: Result<(), Fault>,
-    log: Vec<String>,
+    pub result: Result<(), Fault>,
+    /// What was asked of the desk, also where that was undone.
+    pub log: Vec<String>,
     state: Vec<u8>,
 }
 
@@ -134,6 +136,38 @@ fn words_of(panicked: &(dyn Any + Send)) -> String {
     let text = panicked.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panicked.downcast_ref::<&str>().map(|of| (*of).to_owned()));
     text.unwrap_or_default()
+}
+
+/// Runs a script that the checker may refuse on runs of events, interpreted; `None` where it is no script, or `init`
+/// fails. What a call asked before it failed stands in its log.
+pub(super) fn alone(text: &str, runs: &[Vec<Input>]) -> Option<Vec<Outcome>> {
+    let source = Source { file: "case", text };
+    let script = Script::built(&Limits::default(), "case", source, &[]).ok()?;
+    let script = Arc::new(script);
+    let states = script.handler_states();
+    let mut ended = Vec::new();
+    for inputs in runs {
+        let mut run = Run::new(&script, Backend::Interpreted);
+        run.call(&StrategyEvent::Init).result.ok()?;
+        desk::fake(&mut run.desk).is_init = false;
+        for input in inputs {
+            input.prepare(desk::fake(&mut run.desk));
+            let at = input.handler(states.len());
+            let given = input.given();
+            let event = given.event(&states[at].name);
+            desk::fake(&mut run.desk).begin();
+            let result = run.strategy.call(&event, &mut run.desk);
+            let desk = desk::fake(&mut run.desk);
+            let log = desk.log.clone();
+            if result.is_err() {
+                desk.undo();
+            }
+            desk.log.clear();
+            let state = run.saved();
+            ended.push(Outcome { result, log, state });
+        }
+    }
+    Some(ended)
 }
 
 fn compare(text: &str, runs: &[Vec<Input>]) -> Verdict {
