@@ -111,13 +111,15 @@ struct Version {
 
 /// What is at the engine.
 enum Sent {
-    Version {
-        version: Version,
-        document: Box<Document>,
-        shadowed: Shadowed,
-    },
+    Version(Box<SentVersion>),
     /// A version that was refused here, and what is told of it when the engine has recorded it.
     Refusal(String),
+}
+
+struct SentVersion {
+    version: Version,
+    document: Document,
+    shadowed: Shadowed,
 }
 
 impl StagingStage {
@@ -303,11 +305,11 @@ impl StagingStage {
             Ok(Ok((ready, document, shadowed))) => {
                 // One at a time: there is room.
                 if self.rings.ready.push(Box::new(ready)).is_ok() {
-                    self.sent = Some(Sent::Version {
+                    self.sent = Some(Sent::Version(Box::new(SentVersion {
                         version,
-                        document: Box::new(document),
+                        document,
                         shadowed,
-                    });
+                    })));
                 }
             }
             Ok(Err(fault)) => self.refuse_version(&version, &fault),
@@ -376,12 +378,12 @@ impl StagingStage {
 
     /// Takes note of what the engine made of what was sent.
     fn tried(&mut self, outcome: Outcome) {
-        let (version, document, shadowed) = match self.sent.take() {
-            Some(Sent::Version {
-                version,
-                document,
-                shadowed,
-            }) => (version, document, shadowed),
+        let SentVersion {
+            version,
+            document,
+            shadowed,
+        } = match self.sent.take() {
+            Some(Sent::Version(sent)) => *sent,
             Some(Sent::Refusal(text)) => return self.tell_refusal(&text),
             None => return,
         };

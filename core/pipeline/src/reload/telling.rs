@@ -285,6 +285,7 @@ mod tests {
             strategy: "ema".to_owned(),
             compiled: vec!["on_bar".to_owned(), "on_book".to_owned()],
             interpreted: [("on_fill".to_owned(), "told to".to_owned())].into(),
+            ..Handlers::default()
         };
         let mut told = Told {
             entry: &entry,
