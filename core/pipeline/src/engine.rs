@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod hangs;
 pub(crate) mod parts;
+mod refusals;
 pub(crate) mod reloads;
 mod segments;
 

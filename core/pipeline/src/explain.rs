@@ -8,10 +8,14 @@ mod market;
 mod outcome;
 mod story;
 mod texts;
+mod version;
+
+pub use version::ScriptVersion;
 
 use crate::inputs;
 use crate::run::{RunError, SEMANTICS_VERSION};
 use claire_sidecar::{JournalHeader, JournalReader};
+use claire_types::record::{NoteKind, NoteRecord};
 use claire_types::{Input, OrderId, Record, WallNs};
 use find::{Finder, Target};
 use serde::Serialize;
@@ -37,7 +41,9 @@ pub struct Explanation {
     pub strategy: String,
     /// Its instrument.
     pub instrument: String,
-    /// `filled`, `partially_filled`, `unfilled`, `denied`, `working` or `no_order`.
+    /// The version of the script that it was placed under; absent where no other ran.
+    pub script: Option<ScriptVersion>,
+    /// `filled`, `partially_filled`, `unfilled`, `denied`, `working`, `held`, `not_sent` or `no_order`.
     pub verdict: &'static str,
     /// How it ended and why, in a sentence.
     pub outcome: String,
@@ -58,7 +64,7 @@ pub struct Step {
     pub time_ns: i64,
     /// The same as ISO text.
     pub time: String,
-    /// `market`, `signal`, `decision`, `order`, `event`, `fill`, `position`, `arrived` or `rested`.
+    /// `market`, `signal`, `decision`, `order`, `event`, `fill`, `position`, `arrived`, `rested`, `held` or `reload`.
     pub kind: &'static str,
     /// What it says.
     pub text: String,
@@ -103,14 +109,8 @@ impl std::str::FromStr for Question {
                 "{text:?} is no id: an order is c1-17, a fill 7 or f7, a signal or other record 408.5"
             )
         };
-        if let Some((epoch, number)) = text.strip_prefix('c').and_then(|rest| rest.split_once('-'))
-        {
-            let epoch: u32 = epoch.parse().map_err(|_| wrong())?;
-            let number: u64 = number.parse().map_err(|_| wrong())?;
-            if epoch >= 1 << (64 - OrderId::NUMBER_BITS) || number >= 1 << OrderId::NUMBER_BITS {
-                return Err(wrong());
-            }
-            return Ok(Self::Order(OrderId::new(epoch, number)));
+        if text.starts_with('c') {
+            return order_id(text).map(Self::Order).ok_or_else(wrong);
         }
         if let Some((seq, index)) = text.split_once('.') {
             return Ok(Self::Record {
@@ -121,6 +121,27 @@ impl std::str::FromStr for Question {
         let number = text.strip_prefix('f').unwrap_or(text);
         number.parse().map(Self::Fill).map_err(|_| wrong())
     }
+}
+
+/// Reads a client order id, `c1-17`.
+fn order_id(text: &str) -> Option<OrderId> {
+    let (epoch, number) = text.strip_prefix('c')?.split_once('-')?;
+    let (epoch, number): (u32, u64) = (epoch.parse().ok()?, number.parse().ok()?);
+    let fits = epoch < 1 << (64 - OrderId::NUMBER_BITS) && number < 1 << OrderId::NUMBER_BITS;
+    fits.then(|| OrderId::new(epoch, number))
+}
+
+/// Returns the order that the engine says it holds, or held: `holds c1-17: ...`, `c1-17 is not sent: ...`.
+fn held_order(note: &NoteRecord) -> Option<OrderId> {
+    if note.kind != NoteKind::Note {
+        return None;
+    }
+    let text = note.text.as_str();
+    let id = match text.strip_prefix("holds ") {
+        Some(rest) => rest.split([':', ' ']).next()?,
+        None => text.split_once(" is not sent: ")?.0,
+    };
+    order_id(id)
 }
 
 /// Shows the id as it is typed.
@@ -254,10 +275,22 @@ mod tests {
             ("-1", None),
             ("1.x", None),
             ("c1-99999999999999999999", None),
+            ("c16777216-1", None),
             ("", None),
         ];
         for (text, want) in cases {
             assert_eq!(text.parse::<Question>().ok(), want, "{text}");
+        }
+        for (text, want) in [
+            ("holds c1-2: sell 0.01, 5 behind", Some(2)),
+            ("holds c1-3 as before the swap", Some(3)),
+            ("c1-4 is not sent: cancelled_by_engine", Some(4)),
+            ("c1-5 is mine", None),
+            ("holds on", None),
+        ] {
+            let (kind, text) = (NoteKind::Note, claire_types::Note::cut(text));
+            let order = held_order(&NoteRecord { kind, text });
+            assert_eq!(order, want.map(|number| OrderId::new(1, number)), "{text}");
         }
         for question in [Question::Fill(7), Question::Record { seq: 1, index: 2 }] {
             assert_eq!(question.to_string().parse(), Ok(question));

@@ -33,8 +33,10 @@ pub type Tell = Arc<dyn Fn(String) + Send + Sync>;
 pub(crate) struct Ready {
     /// Whose seat.
     pub strategy: StrategyId,
-    /// SHA-256 of the script's text.
+    /// SHA-256 of the script's text; zeros where none could be read.
     pub sha256: [u8; 32],
+    /// Why it is refused already: then it is only recorded.
+    pub refused: Option<Note>,
     /// Its document, as the messages that the journal takes.
     pub parts: CellBuffer,
     /// The version; the engine takes it out.

@@ -42,7 +42,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Version of what the engine makes of its inputs; raised with every change of outputs.
-pub const SEMANTICS_VERSION: u32 = 3;
+pub const SEMANTICS_VERSION: u32 = 4;
 
 /// Where a run is written down.
 #[derive(Clone, Debug, Default)]

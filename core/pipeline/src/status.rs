@@ -4,6 +4,7 @@
 //! main thread. Plain values and finished decimal texts: whoever draws it does no arithmetic on money.
 
 pub mod board;
+mod failures;
 pub mod keeper;
 
 use claire_types::{InstrumentKey, Mode, TradingState, WallNs};

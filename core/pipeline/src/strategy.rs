@@ -28,11 +28,13 @@ pub struct Loaded {
     pub handlers: Handlers,
 }
 
-/// How a strategy's handlers run, `init` left out: it is always interpreted.
+/// How a script's handlers run, `init` left out: it is always interpreted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Handlers {
     /// The strategy's name.
     pub strategy: String,
+    /// SHA-256 of the script's text, in hex.
+    pub sha256: String,
     /// Names of the compiled ones.
     pub compiled: Vec<String>,
     /// Names of the others, and why each is interpreted.
@@ -40,9 +42,10 @@ pub struct Handlers {
 }
 
 impl Handlers {
-    fn of(entry: &StrategyConfig, script: &Script) -> Self {
+    fn of(entry: &StrategyConfig, script: &Script, sha256: &str) -> Self {
         let mut handlers = Self {
             strategy: entry.name.as_str().to_owned(),
+            sha256: sha256.to_owned(),
             ..Self::default()
         };
         for state in script.handler_states() {
@@ -142,7 +145,7 @@ pub fn load(entry: &StrategyConfig, limits: &Limits) -> Result<Loaded, Vec<Diagn
             return Err(faults);
         }
     }
-    let handlers = Handlers::of(entry, &script);
+    let handlers = Handlers::of(entry, &script, &source.sha256);
     let script = Arc::new(script);
     Ok(Loaded {
         strategy: instance_for_entry(entry, &script),

@@ -227,6 +227,8 @@ pub struct StrategySummary {
     pub net: String,
     /// Which version of its script runs: 0 is that of the start.
     pub version: u32,
+    /// SHA-256 of that version's text.
+    pub sha256: String,
     /// Versions that took the seat.
     pub reloads: u64,
     /// Versions that did not, because something was wrong with them.

@@ -209,7 +209,7 @@ fn verify_inputs(mut engine: Engine, mut sink: Comparison) -> Result<(Comparison
         };
         let cells = Cells::new(&input, &[]);
         match beside.take(&cells)? {
-            Noted::Other => {}
+            Noted::Other | Noted::Refusal(_) => {}
             Noted::Part => continue,
             Noted::Cut(cut) => {
                 engine.know_cut(cut);

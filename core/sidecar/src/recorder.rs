@@ -242,7 +242,7 @@ const TALLIED_KINDS: [u8; 5] = [129, 131, 132, 136, 138];
 /// Most alerts whose texts are kept; all are counted, and all stand in the journal.
 pub const ALERTS_KEPT: usize = 64;
 
-const INPUT_NAMES: [&str; 17] = [
+const INPUT_NAMES: [&str; 18] = [
     "unknown",
     "input_instrument",
     "input_depth",
@@ -260,9 +260,10 @@ const INPUT_NAMES: [&str; 17] = [
     "input_end",
     "input_low_disk",
     "input_reload",
+    "input_refusal",
 ];
 
-const RECORD_NAMES: [&str; 13] = [
+const RECORD_NAMES: [&str; 14] = [
     "signal",
     "decision",
     "order",
@@ -276,6 +277,7 @@ const RECORD_NAMES: [&str; 13] = [
     "note",
     "book_end",
     "plot",
+    "reload",
 ];
 
 #[cfg(test)]

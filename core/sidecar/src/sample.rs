@@ -1,7 +1,10 @@
 //! A small made-up run for tests: every kind of record, valid and varied, the same for the same seed.
 
+use crate::digest::to_hex;
 use crate::journal::{FORMAT_VERSION, JournalHeader, JournalOptions, RunId, SyncPolicy};
+use claire_types::annotation::{DOCUMENT_PART_BYTES, document_of, encode_document};
 use claire_types::code::{BookReason, GateCode, OrderReason, TradingState};
+use claire_types::input::{Refusal, Reload};
 use claire_types::order::{Liquidity, OrderFlags, OrderKind, OrderStatus, Side};
 use claire_types::record::*;
 use claire_types::snapshot::SnapshotHead;
@@ -19,6 +22,8 @@ pub(crate) struct Sample {
     messages: Vec<CellBuffer>,
     state: u64,
     fills: u64,
+    /// Whether its script is saved again and again.
+    is_edited: bool,
 }
 
 /// Words that a database's formats could take for something else.
@@ -42,10 +47,21 @@ pub(crate) const START_NS: i64 = 1_723_161_253_000_000_000;
 impl Sample {
     /// Returns a run of `inputs` inputs, 100 ms apart, with the records that follow from each.
     pub fn new(seed: u64, inputs: u64) -> Self {
+        Self::made(seed, inputs, false)
+    }
+
+    /// Returns such a run in which every fourth input is about a version of the strategy's script; what stands beside
+    /// the messages is among them, too.
+    pub fn edited(seed: u64, inputs: u64) -> Self {
+        Self::made(seed, inputs, true)
+    }
+
+    fn made(seed: u64, inputs: u64, is_edited: bool) -> Self {
         let mut sample = Self {
             messages: Vec::new(),
             state: seed.wrapping_mul(2).wrapping_add(1),
             fills: 0,
+            is_edited,
         };
         for seq in 1..=inputs {
             sample.step(seq);
@@ -83,6 +99,7 @@ impl Sample {
         let input = match seq {
             1 => Input::Instrument(instrument(0, "binance-spot:BTCUSDT", 2, 5)),
             2 => Input::Instrument(instrument(1, "binance-usdm:ETHUSDT", 3, 0)),
+            _ if self.is_edited && seq.is_multiple_of(4) => self.version(seq),
             _ => Input::Timer,
         };
         let mut buffer = CellBuffer::default();
@@ -91,6 +108,66 @@ impl Sample {
         if seq > 2 {
             self.records(seq, time);
         }
+    }
+
+    /// Returns the input about a version: one that goes live, which its document stands before, one that the engine
+    /// refuses, or one that never came so far.
+    fn version(&mut self, seq: u64) -> Input<'static> {
+        let (strategy, at) = (StrategyId(0), EngineSeq(seq));
+        if seq.is_multiple_of(12) {
+            return Input::Refusal(Refusal {
+                strategy,
+                at,
+                sha256: [0; SHA256_BYTES],
+                reason: Text::cut("it is gone"),
+            });
+        }
+        let sha256 = sha256_of(seq);
+        let head = serde_json::to_vec(&script(&sha256, seq)).expect("plain values");
+        // One, two or three parts; the rest is nothing that a store can read.
+        let rest = vec![0xc3; (seq % 3) as usize * DOCUMENT_PART_BYTES];
+        let mut parts = CellBuffer::default();
+        encode_document(&document_of(&head, &rest), &mut parts);
+        let mut left = parts.view();
+        while let Ok((part, after)) = left.split_message() {
+            let mut buffer = CellBuffer::default();
+            buffer.extend(part);
+            self.messages.push(buffer);
+            left = after;
+        }
+        Input::Reload(Reload {
+            strategy,
+            at,
+            sha256,
+        })
+    }
+
+    /// Returns what became of the version.
+    fn reload(&self, seq: u64) -> Option<Record> {
+        let is_about_one = self.is_edited && seq.is_multiple_of(4);
+        let outcome = match (is_about_one, seq % 5) {
+            (false, _) => return None,
+            _ if seq.is_multiple_of(12) => ReloadOutcome::Refused,
+            (true, 0) => ReloadOutcome::Refused,
+            _ => ReloadOutcome::Live,
+        };
+        let is_live = outcome == ReloadOutcome::Live;
+        Some(Record::Reload(ReloadRecord {
+            outcome,
+            version: if is_live { seq as u32 } else { 0 },
+            sha256: if seq.is_multiple_of(12) {
+                [0; SHA256_BYTES]
+            } else {
+                sha256_of(seq)
+            },
+            from: 0,
+            from_sha256: [0; SHA256_BYTES],
+            carried: 3,
+            fresh: 2,
+            dropped: 1,
+            order_number: seq,
+            reason: Text::cut(if is_live { "" } else { "it is wrong" }),
+        }))
     }
 
     fn records(&mut self, seq: u64, time: WallNs) {
@@ -122,6 +199,20 @@ impl Sample {
             self.accounts(qty, &mut records);
         }
         self.rare(seq, &mut records);
+        if let Some(reload) = self.reload(seq) {
+            let is_taken_back = seq.is_multiple_of(8);
+            records.insert(0, reload);
+            if let Record::Reload(live) = reload
+                && live.outcome == ReloadOutcome::Live
+                && is_taken_back
+            {
+                records.push(Record::Reload(ReloadRecord {
+                    outcome: ReloadOutcome::RolledBack,
+                    reason: Text::cut("it failed"),
+                    ..live
+                }));
+            }
+        }
         let instrument = InstrumentId(self.draw(2) as u16);
         for (record, index) in records.iter().zip(0..) {
             let header = RecordHeader {
@@ -246,6 +337,22 @@ impl Sample {
     }
 }
 
+/// Returns a text's hash; every 16 inputs it is the same text again.
+fn sha256_of(seq: u64) -> [u8; SHA256_BYTES] {
+    [(seq % 16) as u8 + 1; SHA256_BYTES]
+}
+
+/// Returns a script as headers and documents have it.
+pub(crate) fn script(sha256: &[u8], seq: u64) -> serde_json::Value {
+    serde_json::json!({
+        "strategy": "quoter",
+        "file": "quoter.rhai",
+        "sha256": to_hex(sha256),
+        "text": format!("fn init(m) {{ #{{}} }} // \u{fc}, 'quoted' \\N\t{}\n", seq % 16),
+        "parameters": ["fast=20"],
+    })
+}
+
 fn instrument(id: u16, key: &str, price_digits: u8, qty_digits: u8) -> Instrument {
     Instrument {
         id: InstrumentId(id),
@@ -308,7 +415,10 @@ pub(crate) fn header(run: u8) -> JournalHeader {
         epoch: 3,
         started: WallNs(START_NS),
         host: serde_json::json!({"name": "here"}),
-        body: serde_json::json!({"config": "mode = \"backtest\""}),
+        body: serde_json::json!({
+            "config": "mode = \"backtest\"",
+            "scripts": [script(&[0xab; SHA256_BYTES], 0)],
+        }),
     }
 }
 

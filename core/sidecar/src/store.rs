@@ -10,6 +10,7 @@ mod error;
 mod postgres;
 mod rows;
 mod schema;
+mod scripts;
 mod sqlite;
 mod table;
 #[cfg(test)]

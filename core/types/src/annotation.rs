@@ -57,6 +57,8 @@ pub const DOCUMENT_PART_BYTES: usize = 2_048 * Cell::BYTES;
 /// Most bytes of a document: a script and the state of all it may declare.
 pub const DOCUMENT_BYTES_MAX: usize = 16 << 20;
 
+/// The first byte of a document, of this form; the first one had no head.
+const FORM: u8 = 2;
 const PART: u8 = 112;
 const CUT: u8 = 113;
 const HEAD_CELLS: usize = 2;
@@ -72,6 +74,23 @@ pub const fn is_annotation(word: u64) -> bool {
 #[inline]
 pub const fn is_beside(word: u64) -> bool {
     is_annotation(word) || is_snapshot(word)
+}
+
+/// Returns a document of a head and the rest. The head says whose script it is, as JSON like the scripts in a run's
+/// header: who reads it needs to know nothing of the rest, which only who made it can read.
+pub fn document_of(head: &[u8], rest: &[u8]) -> Vec<u8> {
+    // Longer ones are longer than any document, and are refused as that.
+    let bytes = u32::try_from(head.len()).unwrap_or(u32::MAX);
+    let parts = [&[FORM][..], &bytes.to_le_bytes(), head, rest];
+    parts.concat()
+}
+
+/// Returns a document's head and the rest; `None` where it is none of this form.
+pub fn split_document(document: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (form, rest) = document.split_first()?;
+    let (bytes, rest) = rest.split_first_chunk()?;
+    let bytes = usize::try_from(u32::from_le_bytes(*bytes)).ok()?;
+    (*form == FORM).then(|| rest.split_at_checked(bytes))?
 }
 
 /// Writes a document as its parts; an empty one has one part, too.
@@ -216,6 +235,19 @@ mod tests {
         }
         let cut = first.range(0, first.len() - 1).expect("shorter");
         assert!(take(&mut DocumentBytes::default(), &cut).is_err());
+    }
+
+    #[test]
+    fn a_document_is_split_where_its_head_ends_and_others_are_none() {
+        let document = document_of(b"{}", b"rest");
+        assert_eq!(split_document(&document), Some((&b"{}"[..], &b"rest"[..])));
+        assert_eq!(
+            split_document(&document_of(b"", b"")),
+            Some((&[][..], &[][..]))
+        );
+        for bytes in [&[][..], &[FORM, 0, 0], &document[..6], &[1, 0, 0, 0, 0]] {
+            assert_eq!(split_document(bytes), None, "{bytes:?}");
+        }
     }
 
     #[test]

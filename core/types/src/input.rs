@@ -10,6 +10,7 @@ use crate::instrument::{Contract, Instrument, Scale};
 use crate::market::{Depth, Kline, Level, Levels, Liquidation, Mark, Ticker, Trade};
 use crate::number::{Amount, Price, Qty};
 use crate::order::Side;
+use crate::record::{SHA256_BYTES, push_sha256, sha256_at};
 use crate::text::{Note, Text};
 use crate::time::{DurationNs, VenueNs, WallNs};
 use crate::venue::{InstrumentKey, Venue};
@@ -58,6 +59,8 @@ pub enum Input<'a> {
     LowDisk(LowDisk),
     /// Another version of a strategy's script takes its seat.
     Reload(Reload),
+    /// A saved script that was refused before it came here: the record says so.
+    Refusal(Refusal),
     /// A recorded session starts over: books are forgotten, positions stay.
     SessionReset,
     /// The input ends here.
@@ -116,7 +119,20 @@ pub struct Reload {
     /// The engine sequence that it has.
     pub at: EngineSeq,
     /// SHA-256 of the script's text.
-    pub sha256: [u8; 32],
+    pub sha256: [u8; SHA256_BYTES],
+}
+
+/// A script that was saved, and refused before it could take a strategy's seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whose seat it was meant for.
+    pub strategy: StrategyId,
+    /// The engine sequence that this has.
+    pub at: EngineSeq,
+    /// SHA-256 of its text; zeros where none could be read.
+    pub sha256: [u8; SHA256_BYTES],
+    /// What is wrong with it.
+    pub reason: Note,
 }
 
 /// Cells of a header.
@@ -138,6 +154,7 @@ const SESSION_RESET: u8 = 13;
 const END: u8 = 14;
 const LOW_DISK: u8 = 15;
 const RELOAD: u8 = 16;
+const REFUSAL: u8 = 17;
 
 const FLAG_SNAPSHOT: u8 = 1;
 const FLAG_FIRST: u8 = 2;
@@ -150,6 +167,13 @@ impl Reload {
     /// Returns whether the word begins a reload.
     pub const fn begins(word: u64) -> bool {
         Tag::of(word).kind == RELOAD
+    }
+}
+
+impl Refusal {
+    /// Returns whether the word begins a refusal.
+    pub const fn begins(word: u64) -> bool {
+        Tag::of(word).kind == REFUSAL
     }
 }
 
@@ -247,10 +271,13 @@ impl<'a> Input<'a> {
             Self::Reload(reload) => {
                 header.begin(RELOAD, 0, out);
                 out.push(u64::from(reload.strategy.0), reload.at.0);
-                for half in reload.sha256.as_chunks::<{ Cell::BYTES }>().0 {
-                    let Cell { low, high } = Cell::from_bytes(*half);
-                    out.push(low, high);
-                }
+                push_sha256(&reload.sha256, out);
+            }
+            Self::Refusal(refusal) => {
+                header.begin(REFUSAL, 0, out);
+                out.push(u64::from(refusal.strategy.0), refusal.at.0);
+                push_sha256(&refusal.sha256, out);
+                out.text(&refusal.reason);
             }
             Self::SessionReset => header.begin(SESSION_RESET, 0, out),
             Self::End => header.begin(END, 0, out),
@@ -325,6 +352,7 @@ fn decode_rare<'a>(kind: u8, tag: Tag, cells: &Cells<'a>) -> Result<Input<'a>, C
             limit_bytes: cells.at(2)?.high,
         }),
         RELOAD => Input::Reload(decode_reload(cells)?),
+        REFUSAL => Input::Refusal(decode_refusal(cells)?),
         SESSION_RESET => Input::SessionReset,
         END => Input::End,
         kind => return Err(CellFault::Kind(kind)),
@@ -332,19 +360,24 @@ fn decode_rare<'a>(kind: u8, tag: Tag, cells: &Cells<'a>) -> Result<Input<'a>, C
 }
 
 fn decode_reload(cells: &Cells<'_>) -> Result<Reload, CellFault> {
-    let mut sha256 = [0; 32];
-    for (half, index) in sha256
-        .as_chunks_mut::<{ Cell::BYTES }>()
-        .0
-        .iter_mut()
-        .zip(3..)
-    {
-        *half = cells.at(index)?.to_bytes();
-    }
     Ok(Reload {
         strategy: StrategyId(cells.at(2)?.low as u16),
         at: EngineSeq(cells.at(2)?.high),
+        sha256: sha256_at(cells, 3)?,
+    })
+}
+
+fn decode_refusal(cells: &Cells<'_>) -> Result<Refusal, CellFault> {
+    let Reload {
+        strategy,
+        at,
         sha256,
+    } = decode_reload(cells)?;
+    Ok(Refusal {
+        strategy,
+        at,
+        sha256,
+        reason: cells.text(5)?.0,
     })
 }
 

@@ -5,6 +5,10 @@
 //! monotonic or host time ever stands here.
 
 mod codec;
+mod reload;
+
+pub use reload::{ReloadOutcome, ReloadRecord, SHA256_BYTES};
+pub(crate) use reload::{push_sha256, sha256_at};
 
 use crate::code::{BookReason, GateCode, OrderReason, TradingState};
 use crate::id::{InstrumentId, OrderId, StrategyId};
@@ -57,6 +61,8 @@ pub enum Record {
     BookEnd(BookEnd),
     /// A value that a strategy wants on the chart.
     Plot(Plot),
+    /// A version of a script took a seat, did not, or was taken back.
+    Reload(ReloadRecord),
 }
 
 /// A strategy's statement.
@@ -272,7 +278,7 @@ pub struct NoteRecord {
     pub text: Note,
 }
 
-/// What kind of note.
+/// What kind of note; 5 was a reload's words in journals of format 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum NoteKind {
@@ -284,8 +290,6 @@ pub enum NoteKind {
     Error = 3,
     /// A handler was cut by its budget and its call was undone.
     Cut = 4,
-    /// Another version of the script took the seat, or was refused.
-    Reload = 5,
 }
 
 /// An instrument's depth book at the end of the input.
@@ -387,7 +391,6 @@ impl NoteKind {
             2 => Some(Self::Alert),
             3 => Some(Self::Error),
             4 => Some(Self::Cut),
-            5 => Some(Self::Reload),
             _ => None,
         }
     }
@@ -399,7 +402,6 @@ impl NoteKind {
             Self::Alert => "alert",
             Self::Error => "error",
             Self::Cut => "cut",
-            Self::Reload => "reload",
         }
     }
 }

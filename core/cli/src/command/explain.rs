@@ -64,17 +64,24 @@ fn text_of(explanation: &Explanation) -> String {
         strategy,
         instrument,
         outcome,
+        script,
         ..
     } = explanation;
     let order = if order.is_empty() { "none" } else { order };
     let mut text =
         format!("order     {order} of {strategy} on {instrument}\noutcome   {outcome}\n");
+    if let Some(version) = script {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "script    placed under {version}; others ran in this run, too"
+        );
+    }
     for step in &explanation.steps {
         let place = match step.index {
             Some(index) => format!("{}.{index}", step.seq),
             None => step.seq.to_string(),
         };
-        // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "{}  {place:<10} {:<8}  {}",

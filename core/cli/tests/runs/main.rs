@@ -15,6 +15,8 @@ mod readers;
 mod reload;
 mod reload_load;
 mod rows;
+mod saves;
 mod session;
 mod strategies;
 mod transcript;
+mod versions;

@@ -2,8 +2,9 @@
 //! the journal by hand, so that a store can be compared with something else than the projector.
 
 use crate::environment::alone;
-use claire_sidecar::{JournalReader, Store, Tail};
+use claire_sidecar::{JournalHeader, JournalReader, Store, Tail};
 use claire_types::cell::Tag;
+use claire_types::record::ReloadOutcome;
 use claire_types::{Input, Record};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,6 +113,7 @@ pub fn journaled(dir: &Path) -> (BTreeMap<String, u64>, bool) {
         .map(|(_, table)| ((*table).to_owned(), 0))
         .collect();
     let mut instruments = BTreeSet::new();
+    let mut scripts = first_scripts(reader.header());
     while let Some(message) = reader.next_message().expect("a whole journal") {
         let tag = Tag::of(message.cells.at(0).expect("a first cell").low);
         let table = TABLES.iter().find(|(kind, _)| *kind == tag.kind);
@@ -123,14 +125,32 @@ pub fn journaled(dir: &Path) -> (BTreeMap<String, u64>, bool) {
         {
             instruments.insert(instrument.id.0);
         }
+        if let Ok((header, Record::Reload(reload))) = Record::decode(&message.cells)
+            && reload.outcome == ReloadOutcome::Live
+        {
+            scripts.insert((header.strategy.0, hex(&reload.sha256)));
+        }
     }
     counts.insert("instruments".to_owned(), instruments.len() as u64);
+    counts.insert("scripts".to_owned(), scripts.len() as u64);
     counts.insert("runs".to_owned(), 1);
     (counts, matches!(reader.tail(), Tail::Finished(_)))
 }
 
+/// Returns strategy and hash of the scripts that a run began with.
+fn first_scripts(header: &JournalHeader) -> BTreeSet<(u16, String)> {
+    let scripts = header.body["scripts"].as_array().expect("scripts").iter();
+    let hashes = scripts.map(|script| script["sha256"].as_str().expect("a hash").to_owned());
+    (0..).zip(hashes).collect()
+}
+
+/// Returns a hash as people see it.
+fn hex(sha256: &[u8]) -> String {
+    sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Records and the tables that they become rows of.
-const TABLES: [(u8, &str); 10] = [
+const TABLES: [(u8, &str); 11] = [
     (128, "signals"),
     (129, "decisions"),
     (130, "orders"),
@@ -141,6 +161,7 @@ const TABLES: [(u8, &str); 10] = [
     (135, "portfolio_snapshots"),
     (136, "risk_events"),
     (138, "alerts"),
+    (141, "script_reloads"),
 ];
 
 pub fn answer(output: &Output) -> Value {

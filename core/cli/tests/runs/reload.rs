@@ -24,14 +24,14 @@ fn replay_of(recording: &str) -> [&str; 7] {
 fn a_running_strategy_is_edited_well_badly_and_wrongly() {
     let mut session = Session::paper(place_with(&script(1_000, "", "")), &WITHOUT_STORE);
     session.save(&script(0, ", more: 1.5", ""));
-    let line = session.wait_for(&["reloaded quoter: quoter.rhai"]);
+    let first = session.wait_for(&["reloaded quoter: quoter.rhai"]);
     for part in [
         "1 handler compiled",
         "state 2 carried 1 new",
         "tried on",
         "live after",
     ] {
-        assert!(line.contains(part), "{part} in {line}");
+        assert!(first.contains(part), "{part} in {first}");
     }
     // A broken file: named with its place, and the version before goes on.
     session.save(&script(0, ", more: 1.5", "this.n = undefined_name;"));
@@ -69,6 +69,9 @@ fn a_running_strategy_is_edited_well_badly_and_wrongly() {
         (&strategy["state"], &strategy["failures"]),
         (&"active".into(), &1.into())
     );
+    let runs = strategy["sha256"].as_str().unwrap_or_default();
+    let told = format!("quoter.rhai {}, ", runs.get(..8).unwrap_or_default());
+    assert!(runs.len() == 64 && first.contains(&told), "{runs}: {first}");
     let alert = end["alerts"][0]["text"].as_str().unwrap_or_default();
     assert!(
         alert.contains("rolled back to version 1, 1 orders cancelled"),

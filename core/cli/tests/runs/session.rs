@@ -84,7 +84,13 @@ impl Session {
     }
 
     /// Ends the run, and returns what it says and the place.
-    pub fn end(mut self) -> (Value, Place) {
+    pub fn end(self) -> (Value, Place) {
+        let (value, place, _) = self.end_with_log();
+        (value, place)
+    }
+
+    /// Ends the run, and returns what it says, the place and its log.
+    pub fn end_with_log(mut self) -> (Value, Place, Vec<String>) {
         let pid = self.child.id().to_string();
         let told = Command::new("kill").args(["-INT", &pid]).status();
         assert!(told.expect("kill is there").success());
@@ -93,7 +99,7 @@ impl Session {
         self.child.wait().expect("it ends");
         self.seen.extend(self.log.try_iter());
         let value = value.unwrap_or_else(|fault| panic!("{fault}: {:#?}", self.seen));
-        (value, self.place)
+        (value, self.place, self.seen)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::floor::{Floor, Market, Phase};
 use crate::paper::PaperVenue;
 use crate::risk::state::{Cause, StateChange};
 use crate::strategy::StrategyEvent;
-use claire_types::input::{Command, FrameError, LowDisk};
+use claire_types::input::{Command, FrameError, LowDisk, Refusal};
 use claire_types::{
     Amount, BookReason, CommandKind, GateCode, Header, Input, Instrument, InstrumentId,
     InstrumentKey, Note, OrderReason, Record, StrategyId, TradingState,
@@ -25,6 +25,12 @@ impl Engine {
             Input::Command(command) => self.on_command(header, command),
             Input::LowDisk(low) => self.floor_mut().take_low_disk(low),
             Input::Reload(reload) => self.on_reload(reload),
+            Input::Refusal(Refusal {
+                strategy,
+                sha256,
+                reason,
+                ..
+            }) => self.floor_mut().record_refused(*strategy, *sha256, *reason),
             Input::SessionReset => self.on_session_reset(header),
             Input::End => self.on_end(header),
             Input::Kline(kline) => self.floor_mut().take_history(header.instrument, kline),

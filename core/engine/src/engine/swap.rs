@@ -151,6 +151,8 @@ impl Engine {
                 Swapped::Live(inheritance)
             }
             Err(text) => {
+                self.floor_mut()
+                    .record_refused(strategy, reload.sha256, text);
                 self.refuse(strategy, text, *successor);
                 Swapped::Refused(text)
             }
@@ -195,6 +197,7 @@ impl Engine {
     ) {
         let strategy = reload.strategy;
         let index = strategy.index();
+        let from = self.floor().version_of(strategy);
         self.end_probation(strategy);
         let Successor {
             strategy: mut instance,
@@ -224,22 +227,13 @@ impl Engine {
                 *place = Some(instance);
             }
         }
-        self.floor_mut().record_reload(strategy, inheritance);
+        self.floor_mut().record_live(strategy, from, inheritance);
         if starts && self.has_start(index) {
             self.call(strategy, &StrategyEvent::Start);
         }
     }
 
     fn refuse(&mut self, strategy: StrategyId, text: Note, successor: Successor) {
-        let floor = self.floor_mut();
-        let primary = floor.primary_of(strategy);
-        let words = Note::cut(&format!(
-            "reload refused, the version before goes on: {text}"
-        ));
-        floor.note_reload(strategy, primary, words);
-        if let Some(seat) = floor.seats.get_mut(strategy.index()) {
-            seat.reloads.refused += 1;
-        }
         let Successor {
             strategy: instance,
             declared,

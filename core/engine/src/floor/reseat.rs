@@ -7,7 +7,7 @@ use super::version::{Before, Declared, PROBATION_CALLS, Probation, Version, same
 use super::{DeclaredBars, DeclaredIndicator, Floor, Guarded, Phase, Seat};
 use crate::market::{Bars, KeptBars};
 use crate::strategy::{BarsId, IndicatorSource, Inheritance};
-use claire_types::record::{NoteKind, NoteRecord};
+use claire_types::record::{ReloadOutcome, ReloadRecord, SHA256_BYTES};
 use claire_types::{GateCode, InstrumentId, Note, OrderReason, Record, StrategyId};
 use std::num::NonZeroU32;
 
@@ -209,13 +209,17 @@ impl Floor {
         seat.warmup = before.warmup;
         seat.faults_in_a_row = before.faults_in_a_row;
         seat.reloads.rolled_back += 1;
-        let (taken, goes_on) = (before.version.number, seat.version.number);
+        let taken = (before.version.number, before.version.sha256);
+        let goes_on = (seat.version.number, seat.version.sha256);
         let primary = seat.primary;
         self.watch_only(strategy, &before.markets);
-        let text = format!(
-            "version {taken} rolled back to version {goes_on}, {cancelled} orders cancelled{guarded}: {why}"
-        );
-        self.alert(strategy, primary, Note::cut(&text));
+        let record = self.reload_record(ReloadOutcome::RolledBack, taken, goes_on, why);
+        self.record_reload(strategy, record);
+        let text = Note::format(format_args!(
+            "version {} rolled back to version {}, {cancelled} orders cancelled{guarded}: {why}",
+            taken.0, goes_on.0
+        ));
+        self.alert(strategy, primary, text);
         Some((before, guarded))
     }
 
@@ -237,28 +241,81 @@ impl Floor {
         count
     }
 
-    pub(crate) fn record_reload(&mut self, strategy: StrategyId, inheritance: Inheritance) {
-        let Some(seat) = self.seats.get(strategy.index()) else {
-            return;
-        };
-        let [a, b, c, d, ..] = seat.version.sha256;
+    /// Returns number and hash of the version at a seat.
+    pub(crate) fn version_of(&self, strategy: StrategyId) -> (u32, [u8; SHA256_BYTES]) {
+        let seat = self.seats.get(strategy.index());
+        seat.map_or((0, [0; SHA256_BYTES]), |seat| {
+            (seat.version.number, seat.version.sha256)
+        })
+    }
+
+    /// Records that the version at the seat took it.
+    pub(crate) fn record_live(
+        &mut self,
+        strategy: StrategyId,
+        from: (u32, [u8; SHA256_BYTES]),
+        inheritance: Inheritance,
+    ) {
+        let outcome = ReloadOutcome::Live;
+        let version = self.version_of(strategy);
+        let record = self.reload_record(outcome, version, from, Note::EMPTY);
         let Inheritance {
             carried,
             fresh,
             dropped,
         } = inheritance;
-        let text = format!(
-            "version {} ({a:02x}{b:02x}{c:02x}{d:02x}): {carried} fields carried, {fresh} new, {dropped} dropped",
-            seat.version.number
+        self.record_reload(
+            strategy,
+            ReloadRecord {
+                carried,
+                fresh,
+                dropped,
+                ..record
+            },
         );
-        let primary = seat.primary;
-        self.note_reload(strategy, primary, Note::cut(&text));
     }
 
-    pub(crate) fn note_reload(&mut self, strategy: StrategyId, market: InstrumentId, text: Note) {
-        let kind = NoteKind::Reload;
-        let record = Record::Note(NoteRecord { kind, text });
-        self.outputs.emit(strategy, market, &record);
+    /// Records and counts that a version did not take the seat.
+    pub(crate) fn record_refused(
+        &mut self,
+        strategy: StrategyId,
+        sha256: [u8; SHA256_BYTES],
+        reason: Note,
+    ) {
+        let from = self.version_of(strategy);
+        let Some(seat) = self.seats.get_mut(strategy.index()) else {
+            return;
+        };
+        seat.reloads.refused += 1;
+        let record = self.reload_record(ReloadOutcome::Refused, (0, sha256), from, reason);
+        self.record_reload(strategy, record);
+    }
+
+    fn reload_record(
+        &self,
+        outcome: ReloadOutcome,
+        (version, sha256): (u32, [u8; SHA256_BYTES]),
+        (from, from_sha256): (u32, [u8; SHA256_BYTES]),
+        reason: Note,
+    ) -> ReloadRecord {
+        ReloadRecord {
+            outcome,
+            version,
+            sha256,
+            from,
+            from_sha256,
+            carried: 0,
+            fresh: 0,
+            dropped: 0,
+            order_number: self.last_order_number(),
+            reason,
+        }
+    }
+
+    fn record_reload(&mut self, strategy: StrategyId, record: ReloadRecord) {
+        let primary = self.primary_of(strategy);
+        self.outputs
+            .emit(strategy, primary, &Record::Reload(record));
     }
 
     pub(crate) fn primary_of(&self, strategy: StrategyId) -> InstrumentId {

@@ -6,8 +6,8 @@ use claire_engine::snapshot::{Instances, versions};
 use claire_engine::strategy::{Fault, FaultKind, IndicatorSource};
 use claire_engine::{Engine, Retirement, Successor, Swapped};
 use claire_types::annotation::Cut;
-use claire_types::input::Reload;
-use claire_types::record::NoteKind;
+use claire_types::input::{Refusal, Reload};
+use claire_types::record::{NoteKind, ReloadOutcome, ReloadRecord};
 use claire_types::{
     CommandKind, EngineSeq, GateCode, Input, InstrumentId, Note, OrderStatus, Record, Side,
     StrategyId, TradingState,
@@ -33,9 +33,19 @@ fn put_reload(play: &mut Play) {
     let reload = Reload {
         strategy: FIRST,
         at: EngineSeq(play.engine.seq().0 + 1),
-        sha256: [0xab; 32],
+        sha256: SHA256,
     };
     play.put(InstrumentId::NONE, &Input::Reload(reload));
+}
+
+/// Of the text of every version.
+const SHA256: [u8; 32] = [0xab; 32];
+
+fn records(play: &Play) -> Vec<ReloadRecord> {
+    play.all(|record| match record {
+        Record::Reload(reload) => Some(*reload),
+        _ => None,
+    })
 }
 
 fn version(play: &Play) -> u32 {
@@ -93,11 +103,12 @@ fn state_is_carried_and_timers_keep_their_phase() {
     );
     assert!(matches!(swapped, Swapped::Live(of) if of.carried == 1));
     assert_eq!((version(&play), trades(&play)), (1, 2));
-    let note = notes(&play, NoteKind::Reload);
-    assert!(
-        note[0].contains("version 1 (abababab): 1 fields carried"),
-        "{note:?}"
-    );
+    let [record] = records(&play)[..] else {
+        panic!("{:?}", records(&play));
+    };
+    assert_eq!((record.outcome, record.version), (ReloadOutcome::Live, 1));
+    assert_eq!((record.from, record.from_sha256), (0, [0; 32]));
+    assert_eq!((record.carried, record.sha256), (1, SHA256));
     play.forget_told();
     play.pass(500);
     assert_eq!(timers(&play), ["same", "new", "new", "once", "same"]);
@@ -188,6 +199,26 @@ fn a_version_that_fails_its_probation_gives_the_seat_back() {
         let alerts = notes(&play, NoteKind::Alert);
         let want = format!("version 1 rolled back to version 0, 2 orders cancelled: {why}");
         assert_eq!(alerts, [want]);
+        let [live, back] = records(&play)[..] else {
+            panic!("{:?}", records(&play));
+        };
+        assert_eq!((live.outcome, live.version), (ReloadOutcome::Live, 1));
+        // Orders between the two are of the version taken back.
+        let between = live.order_number + 1..=back.order_number;
+        assert_eq!(live.order_number, old.order.number());
+        assert!(
+            [one, two]
+                .iter()
+                .all(|of| between.contains(&of.order.number()))
+        );
+        let want = ReloadRecord {
+            outcome: ReloadOutcome::RolledBack,
+            carried: 0,
+            order_number: back.order_number,
+            reason: Note::cut(why),
+            ..live
+        };
+        assert_eq!(back, want, "{why}");
         play.settle(10_000);
         for handle in [one, two] {
             let last = play.events_of(handle).last().map(|event| event.to);
@@ -267,6 +298,23 @@ fn what_cannot_take_the_seat_leaves_the_version_before() {
     let left = play.engine.take_retired().map(|left| left.why);
     assert!(matches!(left, Some(Retirement::Refused(_))));
     assert_eq!((version(&play), tally(&play).refused), (0, 1));
+    // What was refused before it came here is only recorded.
+    let refusal = Refusal {
+        strategy: FIRST,
+        at: EngineSeq(play.engine.seq().0 + 1),
+        sha256: [0; 32],
+        reason: Note::cut("the file is gone"),
+    };
+    play.put(InstrumentId::NONE, &Input::Refusal(refusal));
+    assert_eq!((version(&play), tally(&play).refused), (0, 2));
+    let [late, early] = records(&play)[..] else {
+        panic!("{:?}", records(&play));
+    };
+    let of = |record: ReloadRecord| (record.outcome, record.version, record.sha256);
+    assert_eq!(of(late), (ReloadOutcome::Refused, 0, SHA256));
+    assert!(late.reason.as_str().starts_with("`this.x` was text"));
+    assert_eq!(of(early), (ReloadOutcome::Refused, 0, refusal.sha256));
+    assert_eq!(early.reason, refusal.reason);
     // Without a script there is nothing to take.
     put_reload(&mut play);
     assert!(play.engine.take_swapped().is_none());

@@ -3,9 +3,9 @@
 //! Engine thread. A reload is an input like any other, journaled in every run: its document before it, then the
 //! input, then its records. Reloads that a journal has already come from the plan, at the place where they were.
 
-use super::{CellBuffer, EngineStage};
+use super::{CellBuffer, EngineStage, refusals};
 use crate::clock::Clock;
-use crate::reload::plan::Plan;
+use crate::reload::plan::{Plan, Planned};
 use crate::reload::tee::Tee;
 use crate::reload::{Back, Outcome, Ready};
 use claire_engine::{Engine, Retired, Swapped};
@@ -56,8 +56,10 @@ impl Reloads {
     /// Applies the planned reload and writes what belongs to it into `pending`.
     #[cold]
     fn apply_planned(&mut self, engine: &mut Engine, pending: &mut CellBuffer) {
-        let Some(planned) = self.plan.take_next() else {
-            return;
+        let planned = match self.plan.take_next() {
+            Some(Planned::Reload(planned)) => planned,
+            Some(Planned::Refusal(refusal)) => return refusals::apply(engine, &refusal, pending),
+            None => return,
         };
         match planned.make() {
             Ok((parts, reload, successor)) => {
@@ -87,7 +89,7 @@ impl EngineStage {
     }
 
     /// Counts what a reload takes in the journal.
-    fn count_reload(&mut self) {
+    pub(super) fn count_reload(&mut self) {
         if let Some(segments) = &mut self.segments {
             segments.count(self.pending.len(), self.engine.floor().now());
         }
@@ -109,6 +111,9 @@ impl EngineStage {
         let Ok(mut ready) = line.ready.pop() else {
             return true;
         };
+        if let Some(reason) = ready.refused {
+            return self.take_refusal(ready, reason);
+        }
         let begun = line.clock.mono();
         if let Some(successor) = ready.successor.take() {
             self.engine.stage(successor);
@@ -137,7 +142,7 @@ impl EngineStage {
 
 impl SwapLine {
     /// Hands back what is held and what left its seat; returns whether there is room for more.
-    fn hand_back(&mut self, engine: &mut Engine) -> bool {
+    pub(super) fn hand_back(&mut self, engine: &mut Engine) -> bool {
         loop {
             let next = self.held.take().or_else(|| {
                 let retired: Option<Retired> = engine.take_retired();

@@ -2,9 +2,10 @@
 //!
 //! One pass over the records of a journal.
 
-use super::{Question, Unknown};
+use super::{Question, Unknown, held_order};
 use claire_types::record::RecordHeader;
 use claire_types::{OrderId, Record, StrategyId};
+use std::collections::BTreeSet;
 
 /// What an id turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(super) struct Finder {
     /// The signal that was asked for: whose it is, until an order of the same call follows.
     signal: Option<(u64, u32, StrategyId)>,
     orders: Neighbors<OrderId>,
+    /// Orders that the engine held: they are told of before they are decided.
+    held: BTreeSet<OrderId>,
     fills: Neighbors<u64>,
     records: Neighbors<(u64, u32)>,
 }
@@ -54,6 +57,7 @@ impl Finder {
             found: None,
             signal: None,
             orders: Neighbors::new(order),
+            held: BTreeSet::new(),
             fills: Neighbors::new(fill),
             records: Neighbors::new(record),
         }
@@ -72,6 +76,10 @@ impl Finder {
             Record::Decision(decision) => decision.order,
             Record::Order(new) => new.order,
             Record::OrderEvent(event) => event.order,
+            Record::Note(note) => match held_order(note) {
+                Some(order) => order,
+                None => return,
+            },
             Record::Fill(fill) => {
                 self.fills.see(fill.fill_id);
                 if self.fills.wanted == Some(fill.fill_id) {
@@ -82,7 +90,12 @@ impl Finder {
             _ => return,
         };
         self.records.see(id);
-        if matches!(record, Record::Decision(_)) {
+        let is_new = match record {
+            Record::Note(_) => self.held.insert(order),
+            Record::Decision(_) => !self.held.contains(&order),
+            _ => false,
+        };
+        if is_new {
             self.orders.see(order);
         }
         let follows_signal = self

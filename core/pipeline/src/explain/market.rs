@@ -169,6 +169,7 @@ impl What {
             Input::Command(_) => Self::Other("an operator's command"),
             Input::SessionReset => Self::Other("the session started over"),
             Input::Reload(_) => Self::Other("another version of a script"),
+            Input::Refusal(_) => Self::Other("a saved script that was refused"),
             Input::LowDisk(_) => Self::Other("little room on the journal's disk"),
             Input::End => Self::Other("the end of the input"),
         }

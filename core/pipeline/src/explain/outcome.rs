@@ -11,6 +11,12 @@ use claire_types::{
 #[derive(Default)]
 pub(super) struct End {
     pub(super) has_signal: bool,
+    /// The engine held it before it was sent.
+    pub(super) is_held: bool,
+    /// And did not send it, for this reason.
+    pub(super) dropped: Option<String>,
+    /// The version of the script that it is of was taken back before it ended, in words.
+    pub(super) taken_back: Option<String>,
     pub(super) denied: Option<(Decision, InstrumentId)>,
     pub(super) asked: Option<Qty>,
     pub(super) sent: Option<(NewOrder, WallNs)>,
@@ -34,6 +40,18 @@ pub(super) fn outcome(
         return ("denied", denied(decision, *instrument, texts));
     }
     let Some((new, sent)) = &end.sent else {
+        if let Some(reason) = &end.dropped {
+            let why = match &end.taken_back {
+                Some(words) if reason == OrderReason::CancelledByEngine.as_str() => words,
+                _ => why_dropped(reason),
+            };
+            let text = format!("held in the engine, and never sent: {why}");
+            return ("not_sent", text);
+        }
+        if end.is_held {
+            let text = "still held in the engine where the journal ends".to_owned();
+            return ("held", text);
+        }
         return (
             "no_order",
             "no order followed from it in the same call".to_owned(),
@@ -71,7 +89,7 @@ pub(super) fn outcome(
                 units(filled),
                 units(new.qty),
                 status.as_str(),
-                why(reason, new)
+                why_ended(end, reason, new)
             ),
         ),
         Some((status, reason)) => (
@@ -79,7 +97,7 @@ pub(super) fn outcome(
             format!(
                 "{}{after}, not filled: {}",
                 status.as_str(),
-                why(reason, new)
+                why_ended(end, reason, new)
             ),
         ),
     }
@@ -122,6 +140,35 @@ fn fills_of(end: &End, texts: &Texts, instrument: InstrumentId) -> String {
         " in {} fill{plural} at {at}{fee}{currency}",
         end.fills.len()
     )
+}
+
+/// Returns why an order ended unfilled or partly filled, where a version that was taken back is the engine's reason.
+fn why_ended<'a>(end: &'a End, reason: OrderReason, new: &NewOrder) -> &'a str {
+    match (&end.taken_back, reason) {
+        (Some(words), OrderReason::CancelledByEngine) => words,
+        _ => why(reason, new),
+    }
+}
+
+/// Returns why an order that waited was never sent, by the reason's name.
+fn why_dropped(reason: &str) -> &str {
+    let reasons = [
+        (
+            OrderReason::CancelledByStrategy,
+            "the strategy cancelled or replaced it",
+        ),
+        (
+            OrderReason::CancelledByEngine,
+            "the engine dropped it: a halt, or an exit",
+        ),
+        (
+            OrderReason::CancelledByOperator,
+            "the operator cancelled it",
+        ),
+        (OrderReason::RunEnd, "the run ended"),
+    ];
+    let known = reasons.iter().find(|(known, _)| known.as_str() == reason);
+    known.map_or(reason, |(_, words)| *words)
 }
 
 /// Returns why an order ended unfilled or partly filled.

@@ -6,8 +6,12 @@ use super::find::Target;
 use super::market::{Market, Stay};
 use super::outcome::{End, outcome};
 use super::texts::Texts;
-use super::{Explanation, Step, order_of};
-use claire_types::record::{Decision, Fill, NewOrder, OrderEvent, RecordHeader, Signal, Verdict};
+use super::version::Versions;
+use super::{Explanation, Step, held_order, order_of};
+use claire_types::record::{
+    Decision, Fill, NewOrder, NoteRecord, OrderEvent, RecordHeader, ReloadOutcome, ReloadRecord,
+    Signal, Verdict,
+};
 use claire_types::{
     Instrument, InstrumentId, OrderId, OrderStatus, Record, StrategyId, VenueNs, WallNs,
 };
@@ -30,6 +34,9 @@ pub(super) struct Story {
     /// Its fill was recorded in this input: the position after it follows.
     awaits_position: Option<u64>,
     end: End,
+    versions: Versions,
+    /// How many times seats had changed hands when a signal was given.
+    changes_before: usize,
     last_seq: u64,
     note_of_end: Option<Step>,
 }
@@ -50,6 +57,8 @@ impl Story {
             causes: Vec::new(),
             awaits_position: None,
             end: End::default(),
+            versions: Versions::new(body),
+            changes_before: 0,
             last_seq: 0,
             note_of_end: None,
         }
@@ -72,9 +81,13 @@ impl Story {
                 && (seq, index) == (header.seq, header.index)
             {
                 self.belongs(header);
+                self.changes_before = self.versions.count();
                 self.add_signal(header, signal);
             }
             return;
+        }
+        if let Record::Reload(reload) = record {
+            return self.reloaded(header, reload);
         }
         let Some(order) = order_of(&self.target) else {
             return;
@@ -86,6 +99,7 @@ impl Story {
             Record::Order(new) if new.order == order => self.sent(header, new),
             Record::OrderEvent(event) if event.order == order => self.changed(header, event),
             Record::Fill(fill) if fill.order == order => self.filled(header, fill),
+            Record::Note(note) if held_order(note) == Some(order) => self.held(header, note),
             Record::Position(position)
                 if self.awaits_position == Some(header.seq)
                     && self.of == Some((header.strategy, header.instrument)) =>
@@ -151,11 +165,51 @@ impl Story {
             instrument: self
                 .of
                 .map_or_else(String::new, |(_, id)| self.texts.name(id)),
+            script: self.of.and_then(|(id, _)| match order {
+                Some(order) => self.versions.of_order(id, order),
+                None => self.versions.after(id, self.changes_before),
+            }),
             verdict,
             outcome,
             steps: self.steps,
             note: None,
         }
+    }
+
+    /// Takes a change of versions: a step of its strategy's orders that are held or work then.
+    fn reloaded(&mut self, header: &RecordHeader, reload: &ReloadRecord) {
+        let strategy = header.strategy;
+        let order = order_of(&self.target);
+        let order = order.filter(|_| self.of.is_some_and(|(of, _)| of == strategy));
+        let placed = order.and_then(|order| self.versions.of_order(strategy, order));
+        let step = self.versions.take(header, reload);
+        let ended = self.end.final_seq;
+        if order.is_none() || ended.is_some_and(|seq| seq != header.seq) {
+            return;
+        }
+        self.steps.extend(step);
+        if let Some(placed) = placed
+            && reload.outcome == ReloadOutcome::RolledBack
+            && placed.version == reload.version
+        {
+            let why = reload.reason;
+            let words = format!("{placed} of the script, which placed it, was taken back ({why})");
+            self.end.taken_back = Some(words);
+        }
+    }
+
+    /// Takes what the engine says of an order that it holds, or does not send.
+    fn held(&mut self, header: &RecordHeader, note: &NoteRecord) {
+        self.belongs(header);
+        let text = note.text.as_str();
+        match text.split_once(" is not sent: ") {
+            Some((_, reason)) => {
+                self.end.dropped = Some(reason.to_owned());
+                self.end.final_seq = Some(header.seq);
+            }
+            None => self.end.is_held = true,
+        }
+        self.push(header, "held", text.to_owned(), Value::Null);
     }
 
     fn belongs(&mut self, header: &RecordHeader) {

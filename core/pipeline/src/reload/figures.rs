@@ -1,4 +1,4 @@
-//! What reloads came to: counts by strategy, times of all.
+//! What reloads came to: what was told of them, and their times.
 //!
 //! Kept by the staging stage, read when the run is over.
 
@@ -8,8 +8,6 @@ use serde::Serialize;
 /// What the reloads of a run came to.
 #[derive(Clone, Debug, Default)]
 pub struct ReloadReport {
-    /// Files that were refused before they reached the engine, by strategy.
-    pub refused: Vec<u64>,
     /// What was told, the first lines.
     pub lines: Vec<String>,
     /// Times.
@@ -69,26 +67,11 @@ const TIME_NS_MAX: u64 = 60_000_000_000;
 pub(crate) const LINES_MAX: usize = 64;
 
 impl ReloadReport {
-    /// Returns an empty report for so many strategies.
-    pub fn new(strategies: usize) -> Self {
-        Self {
-            refused: vec![0; strategies],
-            ..Self::default()
-        }
-    }
-
     /// Counts a version that went live.
     pub(crate) fn live(&mut self, live_ns: u64, pause_ns: u64) {
         self.live_ns.add(live_ns);
         self.pause_ns.add(pause_ns);
         self.figures.n += 1;
-    }
-
-    /// Counts a file that was refused before it reached the engine.
-    pub(crate) fn refuse(&mut self, strategy: usize) {
-        if let Some(count) = self.refused.get_mut(strategy) {
-            *count += 1;
-        }
     }
 
     /// Keeps a line for the summary.

@@ -1,4 +1,4 @@
-//! What a journal says beside its inputs: reloads and cuts, to be applied again at the same places.
+//! What a journal says beside its inputs: reloads, refusals and cuts, to be applied again at the same places.
 //!
 //! Read before a run of files is repeated, by `verify` and by a resumed replay: FEED makes the other inputs again,
 //! these it does not know.
@@ -9,16 +9,24 @@ use claire_engine::{Engine, Successor};
 use claire_sidecar::{JournalError, JournalReader};
 use claire_types::annotation::{Annotation, Cut, DocumentBytes, encode_document};
 use claire_types::cell::CellFault;
-use claire_types::input::Reload;
+use claire_types::input::{Refusal, Reload};
 use claire_types::{CellBuffer, Cells, EngineSeq, Input};
 use std::collections::VecDeque;
 use std::path::Path;
 
-/// Reloads that come again, in order.
+/// Saved versions that come again, in order.
 #[derive(Default)]
 pub(crate) struct Plan {
-    reloads: VecDeque<PlannedReload>,
+    saved: VecDeque<Planned>,
     cuts: Vec<Cut>,
+}
+
+/// A saved version that comes again.
+pub(crate) enum Planned {
+    /// One that came as far as the engine.
+    Reload(PlannedReload),
+    /// One that was refused before.
+    Refusal(Refusal),
 }
 
 /// A reload that comes again.
@@ -44,6 +52,8 @@ pub(crate) enum Noted {
     Cut(Cut),
     /// A reload with its document.
     Reload(Reload, Vec<u8>),
+    /// A refusal, which has none.
+    Refusal(Refusal),
 }
 
 impl PlanReader {
@@ -61,12 +71,15 @@ impl PlanReader {
             Some(Annotation::Cut(cut)) => return Ok(Noted::Cut(cut)),
             None => {}
         }
-        if !Reload::begins(message.at(0).map_err(fault)?.low) {
+        let first = message.at(0).map_err(fault)?.low;
+        if !Reload::begins(first) && !Refusal::begins(first) {
             return Ok(Noted::Other);
         }
         let (_, input) = Input::decode(message).map_err(fault)?;
-        let Input::Reload(reload) = input else {
-            return Ok(Noted::Other);
+        let reload = match input {
+            Input::Reload(reload) => reload,
+            Input::Refusal(refusal) => return Ok(Noted::Refusal(refusal)),
+            _ => return Ok(Noted::Other),
         };
         let document = self.document.finish();
         let document = document.ok_or(fault(CellFault::Short))?;
@@ -92,8 +105,10 @@ impl Plan {
                 Noted::Other | Noted::Part => {}
                 Noted::Cut(cut) => plan.cuts.push(cut),
                 Noted::Reload(reload, document) => {
-                    plan.reloads.push_back(PlannedReload { reload, document });
+                    let reload = PlannedReload { reload, document };
+                    plan.saved.push_back(Planned::Reload(reload));
                 }
+                Noted::Refusal(refusal) => plan.saved.push_back(Planned::Refusal(refusal)),
             }
         }
         Ok(plan)
@@ -101,13 +116,15 @@ impl Plan {
 
     /// Returns the scripts that took a strategy's seat, oldest first.
     pub fn sources(&self) -> impl Iterator<Item = crate::strategy::ScriptSource> + '_ {
-        let documents = self.reloads.iter();
-        documents.filter_map(|of| Document::read(&of.document).ok().map(|read| read.source))
+        self.saved.iter().filter_map(|planned| match planned {
+            Planned::Reload(of) => Document::read(&of.document).ok().map(|read| read.source),
+            Planned::Refusal(_) => None,
+        })
     }
 
     /// Returns whether there is nothing to repeat.
     pub fn is_empty(&self) -> bool {
-        self.reloads.is_empty() && self.cuts.is_empty()
+        self.saved.is_empty() && self.cuts.is_empty()
     }
 
     /// Tells the engine which calls were cut.
@@ -117,17 +134,26 @@ impl Plan {
         }
     }
 
-    /// Returns whether the next input is a reload.
+    /// Returns whether the next input is one of these.
     #[inline]
     pub fn is_due(&self, seq: EngineSeq) -> bool {
-        self.reloads
+        self.saved
             .front()
-            .is_some_and(|next| next.reload.at.0 == seq.0 + 1)
+            .is_some_and(|next| next.at().0 == seq.0 + 1)
     }
 
-    /// Takes the next reload.
-    pub fn take_next(&mut self) -> Option<PlannedReload> {
-        self.reloads.pop_front()
+    /// Takes the next one.
+    pub fn take_next(&mut self) -> Option<Planned> {
+        self.saved.pop_front()
+    }
+}
+
+impl Planned {
+    const fn at(&self) -> EngineSeq {
+        match self {
+            Self::Reload(planned) => planned.reload.at,
+            Self::Refusal(refusal) => refusal.at,
+        }
     }
 }
 

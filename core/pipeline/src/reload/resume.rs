@@ -33,6 +33,9 @@ pub(crate) fn resume(dir: &Path, prepared: &mut Prepared) -> Result<Plan, RunErr
         }
     }
     if is_changed {
+        for (handlers, script) in prepared.handlers.iter_mut().zip(&prepared.scripts) {
+            handlers.sha256.clone_from(&script.sha256);
+        }
         let scripts = prepared.scripts.iter().map(script_of);
         prepared.compiled = scripts.collect::<Result<_, _>>()?;
         let strategies = prepared.compiled.iter().map(instance_of).collect();

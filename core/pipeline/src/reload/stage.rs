@@ -7,8 +7,11 @@ use super::document::Document;
 use super::figures::ReloadReport;
 use super::mirror::{Mirror, Shadowed, sha256_of};
 use super::tee::{Chunk, TeeReader};
-use super::telling::{Told, fault_of_call, fault_of_field, file_name, refusal};
-use super::watcher::FileWatcher;
+use super::telling::{
+    Told, absence, again_right, fault_of_call, fault_of_field, not_again, reason_of, refusal,
+    rolled_back, staged,
+};
+use super::watcher::{FileWatcher, Stamp, stamp_of};
 use super::watchlist::{Due, Watchlist};
 use super::{Back, Outcome, Ready, Tell};
 use crate::clock::Clock;
@@ -19,9 +22,11 @@ use crate::strategy::{Handlers, Loaded, ScriptSource, instance_for_entry, load};
 use claire_engine::config::EngineConfig;
 use claire_engine::{Retired, Retirement};
 use claire_strategies::{Diagnostic, Limits, Script};
-use claire_types::annotation::encode_document;
-use claire_types::{CellBuffer, MonoNs, StrategyId};
+use claire_types::annotation::{DOCUMENT_BYTES_MAX, encode_document};
+use claire_types::record::SHA256_BYTES;
+use claire_types::{CellBuffer, MonoNs, Note, StrategyId};
 use rtrb::{Consumer, Producer};
+use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -80,7 +85,20 @@ struct Seat {
     /// The version before, while it can come back.
     before: Option<(Arc<Script>, String)>,
     /// A version that was taken back or refused: not tried again unless the file changes.
-    bad: Option<String>,
+    bad: Option<Bad>,
+    /// Hash of the version that waits for an operator.
+    staged: Option<String>,
+    /// What was wrong with the file when it was told last: a file is told once for each save.
+    told: Option<(Option<Stamp>, String)>,
+    /// The last that was told of the file is that it does not hold what runs.
+    is_wrong: bool,
+}
+
+/// A version that is not tried again.
+struct Bad {
+    sha256: String,
+    /// What became of it, and why.
+    why: String,
 }
 
 struct Version {
@@ -91,7 +109,14 @@ struct Version {
     seen: MonoNs,
 }
 
-struct Sent {
+/// What is at the engine.
+enum Sent {
+    Version(Box<SentVersion>),
+    /// A version that was refused here, and what is told of it when the engine has recorded it.
+    Refusal(String),
+}
+
+struct SentVersion {
     version: Version,
     document: Document,
     shadowed: Shadowed,
@@ -122,10 +147,13 @@ impl StagingStage {
             sha256: sha256.clone(),
             before: None,
             bad: None,
+            staged: None,
+            told: None,
+            is_wrong: false,
         });
         Ok(Self {
             seats: seats.collect(),
-            report: ReloadReport::new(plan.entries.len()),
+            report: ReloadReport::default(),
             plan,
             rings,
             clock,
@@ -202,37 +230,58 @@ impl StagingStage {
         });
         match loaded {
             Err(_) if due == Due::Read => self.list.doubt(index, self.clock.mono()),
-            Err(_) if !entry.file.exists() => {
-                let (name, file) = (&entry.name, entry.file.display());
-                let text = format!("{name}: {file} is gone; the version that runs goes on");
-                self.tell_refusal(index, text);
-            }
-            Err(faults) => self.refuse(index, &faults),
+            Err(faults) => self.read_badly(index, &faults),
             Ok(loaded) => self.read_well(index, loaded, seen),
         }
     }
 
-    fn read_well(&mut self, index: usize, loaded: Loaded, seen: MonoNs) {
-        let Some(seat) = self.seats.get_mut(index) else {
+    /// Refuses a file that is wrong, once for each save.
+    fn read_badly(&mut self, index: usize, faults: &[Diagnostic]) {
+        let (Some(entry), Some(seat)) = (self.plan.entries.get(index), self.seats.get_mut(index))
+        else {
             return;
         };
-        let sha256 = &loaded.source.sha256;
-        if seat.sha256 == *sha256 || seat.bad.as_ref() == Some(sha256) {
+        let told = match absence(entry) {
+            Some(told) => told,
+            None => (refusal(entry, faults), reason_of(faults)),
+        };
+        let save = Some((stamp_of(&entry.file), told.0.clone()));
+        if seat.told == save {
             return;
         }
+        seat.told = save;
+        let sha256 = std::fs::metadata(&entry.file)
+            .ok()
+            .filter(|facts| facts.is_file() && facts.len() <= DOCUMENT_BYTES_MAX as u64)
+            .and_then(|_| std::fs::read(&entry.file).ok())
+            .map_or([0; SHA256_BYTES], |bytes| Sha256::digest(bytes).into());
+        self.refuse(index, sha256, told);
+    }
+
+    fn read_well(&mut self, index: usize, loaded: Loaded, seen: MonoNs) {
+        let (Some(entry), Some(seat)) = (self.plan.entries.get(index), self.seats.get_mut(index))
+        else {
+            return;
+        };
+        seat.told = None;
+        let sha256 = &loaded.source.sha256;
+        if seat.sha256 == *sha256 {
+            if std::mem::take(&mut seat.is_wrong) {
+                let text = again_right(entry, sha256);
+                self.say(text);
+            }
+            return;
+        }
+        if let Some(bad) = seat.bad.as_ref().filter(|bad| bad.sha256 == *sha256) {
+            let told = not_again(entry, sha256, &bad.why);
+            return self.refuse(index, sha256_of(&loaded.source), told);
+        }
         if self.plan.is_staged_only {
-            seat.bad = Some(sha256.clone());
-            let hash: String = sha256.chars().take(8).collect();
-            let name = self
-                .plan
-                .entries
-                .get(index)
-                .map(|entry| entry.name.as_str());
-            let text = format!(
-                "{}: version {hash} is checked and staged; in this mode an operator swaps it",
-                name.unwrap_or_default()
-            );
-            return self.say(text);
+            if seat.staged.replace(sha256.clone()).as_ref() != Some(sha256) {
+                let text = staged(entry, sha256);
+                self.say(text);
+            }
+            return;
         }
         self.compiled = Some(Version {
             index,
@@ -256,19 +305,19 @@ impl StagingStage {
             Ok(Ok((ready, document, shadowed))) => {
                 // One at a time: there is room.
                 if self.rings.ready.push(Box::new(ready)).is_ok() {
-                    self.sent = Some(Sent {
+                    self.sent = Some(Sent::Version(Box::new(SentVersion {
                         version,
                         document,
                         shadowed,
-                    });
+                    })));
                 }
             }
-            Ok(Err(fault)) => self.refuse_version(&version, *fault),
+            Ok(Err(fault)) => self.refuse_version(&version, &fault),
             Err(panic) => {
                 let text = format!("the shadow run died: {}", panic_text(&*panic));
                 let entry = self.plan.entries.get(version.index);
                 if let Some(fault) = entry.map(|entry| fault_of_call(entry, "", &text)) {
-                    self.refuse_version(&version, fault);
+                    self.refuse_version(&version, &fault);
                 }
             }
         }
@@ -320,21 +369,23 @@ impl StagingStage {
         let ready = Ready {
             strategy,
             sha256: sha256_of(&version.source),
+            refused: None,
             parts,
             successor: Some(Box::new(successor)),
         };
         Ok((ready, document, shadowed))
     }
 
-    /// Takes note of what the engine made of the version that was sent.
+    /// Takes note of what the engine made of what was sent.
     fn tried(&mut self, outcome: Outcome) {
-        let Some(Sent {
+        let SentVersion {
             version,
             document,
             shadowed,
-        }) = self.sent.take()
-        else {
-            return;
+        } = match self.sent.take() {
+            Some(Sent::Version(sent)) => *sent,
+            Some(Sent::Refusal(text)) => return self.tell_refusal(&text),
+            None => return,
         };
         let (inheritance, pause_ns) = match outcome {
             Outcome::Live {
@@ -342,16 +393,13 @@ impl StagingStage {
                 pause_ns,
             } => (inheritance, pause_ns),
             Outcome::Refused(text) => {
-                self.note_bad(&version);
                 let Some(entry) = self.plan.entries.get(version.index) else {
                     return;
                 };
-                // The engine counted it.
                 let fault = fault_of_field(entry, &version.source.text, text.as_str());
-                let text = refusal(entry, &[fault]);
-                tracing::warn!("{text}");
-                self.keep(&text);
-                return;
+                let text = refusal(entry, std::slice::from_ref(&fault));
+                self.note_bad(&version, &fault);
+                return self.tell_refusal(&text);
             }
             Outcome::Lost => return,
         };
@@ -380,6 +428,7 @@ impl StagingStage {
         let script = std::mem::replace(&mut seat.script, version.script);
         seat.before = Some((script, std::mem::replace(&mut seat.sha256, sha256)));
         seat.bad = None;
+        seat.is_wrong = false;
         self.say(line);
     }
 
@@ -398,16 +447,12 @@ impl StagingStage {
         };
         let bad = std::mem::replace(&mut seat.sha256, sha256);
         seat.script = Arc::clone(&script);
-        seat.bad = Some(bad.clone());
-        let short = |hash: &str| hash.chars().take(8).collect::<String>();
-        let text = format!(
-            "ROLLED BACK {}: {} {} failed its probation ({why}); version {} goes on with its state from before, \
-             orders placed since are cancelled{guarded}",
-            entry.name,
-            file_name(entry),
-            short(&bad),
-            short(&seat.sha256)
-        );
+        let text = rolled_back(entry, &bad, &seat.sha256, (&why, &guarded));
+        seat.bad = Some(Bad {
+            sha256: bad,
+            why: format!("it failed its probation ({why})"),
+        });
+        seat.is_wrong = true;
         if let Err(fault) = self.mirror.go_back(retired.strategy, &script) {
             tracing::warn!(fault = %fault.text, "the version cannot be followed for reloads");
         }
@@ -415,29 +460,48 @@ impl StagingStage {
         self.keep(&text);
     }
 
-    fn refuse_version(&mut self, version: &Version, fault: Diagnostic) {
-        self.note_bad(version);
-        self.refuse(version.index, &[fault]);
+    fn refuse_version(&mut self, version: &Version, fault: &Diagnostic) {
+        self.note_bad(version, fault);
+        if let Some(entry) = self.plan.entries.get(version.index) {
+            let faults = std::slice::from_ref(fault);
+            let told = (refusal(entry, faults), reason_of(faults));
+            self.refuse(version.index, sha256_of(&version.source), told);
+        }
     }
 
     /// The same text is not tried again.
-    fn note_bad(&mut self, version: &Version) {
+    fn note_bad(&mut self, version: &Version, fault: &Diagnostic) {
         if let Some(seat) = self.seats.get_mut(version.index) {
-            seat.bad = Some(version.source.sha256.clone());
+            seat.is_wrong = true;
+            seat.bad = Some(Bad {
+                sha256: version.source.sha256.clone(),
+                why: format!("it was refused ({})", fault.message),
+            });
         }
     }
 
-    fn refuse(&mut self, index: usize, faults: &[Diagnostic]) {
-        if let Some(entry) = self.plan.entries.get(index) {
-            let text = refusal(entry, faults);
-            self.tell_refusal(index, text);
+    /// Has the engine record a refusal; what is told of it is told then.
+    fn refuse(&mut self, index: usize, sha256: [u8; SHA256_BYTES], (text, reason): (String, Note)) {
+        if let Some(seat) = self.seats.get_mut(index) {
+            seat.is_wrong = true;
+        }
+        let ready = Ready {
+            strategy: strategy_id(index),
+            sha256,
+            refused: Some(reason),
+            parts: CellBuffer::default(),
+            successor: None,
+        };
+        // One at a time: there is room.
+        match self.rings.ready.push(Box::new(ready)) {
+            Ok(()) => self.sent = Some(Sent::Refusal(text)),
+            Err(_) => self.tell_refusal(&text),
         }
     }
 
-    fn tell_refusal(&mut self, index: usize, text: String) {
-        self.report.refuse(index);
+    fn tell_refusal(&mut self, text: &str) {
         tracing::warn!("{text}");
-        self.keep(&text);
+        self.keep(text);
     }
 
     fn say(&mut self, text: String) {

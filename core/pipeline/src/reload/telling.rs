@@ -6,9 +6,12 @@ use super::mirror::Shadowed;
 use crate::config::section::StrategyConfig;
 use crate::strategy::Handlers;
 use crate::words::counted;
+use claire_engine::floor::Guarded;
 use claire_engine::strategy::Inheritance;
 use claire_strategies::{Diagnostic, Script};
+use claire_types::Note;
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 
 /// What is said of a version that went live.
 pub(super) struct Told<'a> {
@@ -34,7 +37,7 @@ impl Told<'_> {
     /// Returns the line.
     pub fn line(&self) -> String {
         let file = file_name(self.entry);
-        let hash: String = self.sha256.chars().take(8).collect();
+        let hash = short(self.sha256);
         let handlers = handlers_of(self.handlers);
         let Inheritance {
             carried,
@@ -98,6 +101,86 @@ pub(super) fn refusal(entry: &StrategyConfig, faults: &[Diagnostic]) -> String {
     text
 }
 
+/// Returns the same for a record: the first of what is wrong, with its line.
+pub(super) fn reason_of(faults: &[Diagnostic]) -> Note {
+    match faults.first() {
+        Some(fault) if fault.line > 0 => {
+            Note::format(format_args!("line {}: {}", fault.line, fault.message))
+        }
+        Some(fault) => Note::cut(&fault.message),
+        None => Note::EMPTY,
+    }
+}
+
+/// Returns what is told where nothing stands in a file's place, and for a record; `None` where something does.
+pub(super) fn absence(entry: &StrategyConfig) -> Option<(String, Note)> {
+    if entry.file.exists() {
+        return None;
+    }
+    let (name, file) = (&entry.name, entry.file.display());
+    let what = match std::fs::read_link(&entry.file) {
+        Ok(target) => format!("is a link to {}, which is not there", target.display()),
+        // A folder above it that may not be entered: the reason is told as of any other.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return None,
+        Err(_) => "is gone".to_owned(),
+    };
+    let text = format!("{name}: {file} {what}; the version that runs goes on");
+    Some((text, Note::format(format_args!("the file {what}"))))
+}
+
+/// Returns what is told of a file that holds the text again that runs.
+pub(super) fn again_right(entry: &StrategyConfig, sha256: &str) -> String {
+    format!(
+        "{}: {} holds version {} again, the one that runs",
+        entry.name,
+        file_name(entry),
+        short(sha256)
+    )
+}
+
+/// Returns what is told of a text that is saved again though it was bad, and for a record.
+pub(super) fn not_again(entry: &StrategyConfig, sha256: &str, why: &str) -> (String, Note) {
+    let text = format!(
+        "{} not reloaded, the version before goes on: {} {} is not tried again, since {why}; change it to have it tried",
+        entry.name,
+        file_name(entry),
+        short(sha256)
+    );
+    let reason = Note::format(format_args!("not tried again, since {why}"));
+    (text, reason)
+}
+
+/// Returns what is told of a version that an operator may swap.
+pub(super) fn staged(entry: &StrategyConfig, sha256: &str) -> String {
+    format!(
+        "{}: version {} is checked and staged; in this mode an operator swaps it",
+        entry.name,
+        short(sha256)
+    )
+}
+
+/// Returns what is told of a version that was taken back, of which `on` goes on.
+pub(super) fn rolled_back(
+    entry: &StrategyConfig,
+    bad: &str,
+    on: &str,
+    (why, guarded): (&Note, &Guarded),
+) -> String {
+    format!(
+        "ROLLED BACK {}: {} {} failed its probation ({why}); version {} goes on with its state from before, \
+         orders placed since are cancelled{guarded}",
+        entry.name,
+        file_name(entry),
+        short(bad),
+        short(on)
+    )
+}
+
+/// Returns the part of a hash that people compare.
+fn short(sha256: &str) -> &str {
+    sha256.get(..8).unwrap_or(sha256)
+}
+
 /// Returns the diagnostic of a call that failed: `line 3, column 5: text`.
 pub(super) fn fault_of_call(entry: &StrategyConfig, source: &str, text: &str) -> Diagnostic {
     let placed = text.strip_prefix("line ").and_then(|rest| {
@@ -157,7 +240,7 @@ fn diagnostic(
     }
 }
 
-pub(super) fn file_name(entry: &StrategyConfig) -> String {
+fn file_name(entry: &StrategyConfig) -> String {
     let name = entry.file.file_name().unwrap_or(entry.file.as_os_str());
     name.to_string_lossy().into_owned()
 }
@@ -202,6 +285,7 @@ mod tests {
             strategy: "ema".to_owned(),
             compiled: vec!["on_bar".to_owned(), "on_book".to_owned()],
             interpreted: [("on_fill".to_owned(), "told to".to_owned())].into(),
+            ..Handlers::default()
         };
         let mut told = Told {
             entry: &entry,

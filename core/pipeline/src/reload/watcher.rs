@@ -23,9 +23,9 @@ pub(crate) struct FileWatcher {
     look_every_ns: u64,
 }
 
-/// What changes with a file's content.
+/// What changes with a file's content; of a folder, what tells it from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     modified_s: i64,
     modified_ns: i64,
     inode: u64,
@@ -194,13 +194,24 @@ fn folder_of(path: &Path) -> Option<PathBuf> {
     folder.is_dir().then(|| folder.to_owned())
 }
 
-fn stamp_of(path: &Path) -> Option<Stamp> {
+/// Returns the stamp of what stands in a file's place; `None` where nothing does.
+pub(super) fn stamp_of(path: &Path) -> Option<Stamp> {
     let facts = std::fs::metadata(path).ok()?;
-    Some(Stamp {
-        modified_s: facts.mtime(),
-        modified_ns: facts.mtime_nsec(),
+    let folder = Stamp {
+        modified_s: 0,
+        modified_ns: 0,
         inode: facts.ino(),
-        bytes: facts.len(),
+        bytes: 0,
+    };
+    // What happens in a folder is no save.
+    Some(match facts.is_dir() {
+        true => folder,
+        false => Stamp {
+            modified_s: facts.mtime(),
+            modified_ns: facts.mtime_nsec(),
+            bytes: facts.len(),
+            ..folder
+        },
     })
 }
 

@@ -16,7 +16,9 @@ use claire_engine::config::AccountConfig;
 use claire_engine::portfolio::value_at;
 use claire_types::cell::Tag;
 use claire_types::number::{AMOUNT_DIGITS, Decimal, pow10};
-use claire_types::record::{Fill, FillRule, PositionRecord, RecordHeader, RiskRecord, Verdict};
+use claire_types::record::{
+    Fill, FillRule, PositionRecord, RecordHeader, ReloadOutcome, RiskRecord, Verdict,
+};
 use claire_types::time::{NS_PER_MS, NS_PER_S};
 use claire_types::{
     Amount, BookReason, Cells, Contract, Header, Input, Instrument, Liquidity, MonoNs, Price,
@@ -104,6 +106,12 @@ impl Board {
             second: (WallNs(0), 0),
             behind: None,
         }
+    }
+
+    /// Returns the strategies' names, in the order of their ids.
+    pub fn strategies(&self) -> impl Iterator<Item = String> + '_ {
+        let strategies = self.status.strategies.iter();
+        strategies.map(|strategy| strategy.name.clone())
     }
 
     /// Counts what the store lacks with this.
@@ -220,14 +228,28 @@ impl Board {
                     market.is_stale = book.reason != BookReason::Synced;
                 }
             }
+            Record::Reload(reload) => {
+                let (who, version, reason) = (self.who(at), reload.version, reload.reason);
+                let text = match reload.outcome {
+                    ReloadOutcome::Live => format!("reload {who}: version {version} is live"),
+                    ReloadOutcome::Refused => format!("reload {who}: refused: {reason}"),
+                    // An alert says it.
+                    ReloadOutcome::RolledBack => return,
+                };
+                self.note(header.time, &text);
+            }
             Record::Note(note) => {
-                let who = self.status.strategies.get(at);
-                let who = who.map_or("claire", |strategy| strategy.name.as_str());
+                let who = self.who(at);
                 let text = format!("{} {who}: {}", note.kind.as_str(), note.text);
                 self.note(header.time, &text);
             }
             _ => {}
         }
+    }
+
+    fn who(&self, strategy: usize) -> &str {
+        let strategy = self.status.strategies.get(strategy);
+        strategy.map_or("claire", |strategy| strategy.name.as_str())
     }
 
     fn fill(&mut self, header: &RecordHeader, fill: &Fill) {

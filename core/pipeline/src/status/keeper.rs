@@ -1,9 +1,11 @@
-//! Keeps the trading state on the disk while a run goes on: what the engine latches is latched there.
+//! Keeps the trading state on the disk while a run goes on: what the engine latches is latched there. On the way it has
+//! the board and those who wait for complaints see what it sees.
 //!
 //! Sidecar thread, behind the journal; a stage that dies latches on its own thread. Where the disk refuses, the run stops
 //! with the reason.
 
 use super::board::Board;
+use super::failures::Failures;
 use crate::clock::Clock;
 use crate::latency::LatencySet;
 use crate::state::{Cause, State, StateError, StateStore};
@@ -18,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Keeper {
     state: Arc<Mutex<StateStore>>,
     board: Board,
+    failures: Failures,
     stop: Arc<AtomicBool>,
     /// Changes of the account's state that are not committed yet.
     seen: Vec<(RecordHeader, RiskRecord)>,
@@ -29,6 +32,7 @@ impl Keeper {
     pub fn new(state: StateStore, board: Board, stop: Arc<AtomicBool>) -> Self {
         Self {
             state: Arc::new(Mutex::new(state)),
+            failures: Failures::new(board.strategies()),
             board,
             stop,
             seen: Vec::new(),
@@ -42,6 +46,7 @@ impl Keeper {
     /// Why it could not be kept.
     pub fn finish(mut self) -> Result<State, StateError> {
         self.board.publish_last();
+        self.failures.finish();
         match self.failure {
             Some(failure) => Err(failure),
             None => Ok(locked(&self.state).state().clone()),
@@ -93,6 +98,7 @@ impl Watch for Keeper {
 
     fn see(&mut self, message: &Cells<'_>) {
         self.board.see(message);
+        self.failures.see(message);
         let is_risk = message
             .at(0)
             .is_ok_and(|cell| Tag::of(cell.low).kind == RISK_KIND);
@@ -119,6 +125,7 @@ impl Watch for Keeper {
             }
         }
         self.board.committed();
+        self.failures.committed();
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::feed::Feed;
 use crate::feed::steps::ClockSteps;
 use crate::run::Finished;
-use crate::strategy::Handlers;
+use crate::strategy::{Handlers, hex};
 use crate::topology::Topology;
 use crate::words;
 use claire_engine::floor::{Floor, Market, Phase, Seat};
@@ -246,13 +246,6 @@ fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategyS
     let engine = finished.engine.engine();
     let floor = engine.floor();
     let counted = handlers.iter().zip(floor.seats()).enumerate();
-    let refused = |index: usize| {
-        let report = finished.reloads.as_ref();
-        report
-            .and_then(|report| report.refused.get(index))
-            .copied()
-            .unwrap_or_default()
-    };
     counted
         .map(|(index, (handlers, seat))| StrategySummary {
             name: handlers.strategy.clone(),
@@ -269,14 +262,23 @@ fn strategies<F>(finished: &Finished<F>, handlers: &[Handlers]) -> Vec<StrategyS
             fills: seat.tally.fills,
             denials: seat.tally.denials,
             version: seat.version.number,
+            sha256: sha256_of(seat, &handlers.sha256),
             reloads: seat.reloads.reloads.into(),
-            reloads_refused: refused(index) + u64::from(seat.reloads.refused),
+            reloads_refused: seat.reloads.refused.into(),
             reloads_rolled_back: seat.reloads.rolled_back.into(),
             net: floor
                 .net_of(seat)
                 .map_or_else(String::new, |net| net.to_string()),
         })
         .collect()
+}
+
+/// Returns the hash of the text that runs, where `first` is that of the start.
+fn sha256_of(seat: &Seat, first: &str) -> String {
+    match seat.version.number {
+        0 => first.to_owned(),
+        _ => hex(&seat.version.sha256),
+    }
 }
 
 /// Returns in a word whether the strategy trades at the end.

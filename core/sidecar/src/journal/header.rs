@@ -13,8 +13,9 @@ use std::str::FromStr;
 
 /// The version of the journal's bytes that this program writes and reads.
 ///
-/// 2: segments begin with header and snapshot.
-pub const FORMAT_VERSION: u32 = 2;
+/// 2: segments begin with header and snapshot. 3: documents of reloads begin with a head, and a record says what
+/// became of each.
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The run's name: new per start, never in a digest. Shown as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,6 +7,7 @@ use super::session::{ProjectError, ROWS_MAX, Session};
 use crate::journal::{EndMark, JournalReader, Message, RunId, Tail};
 use crate::latencies;
 use crate::store::{Applied, Content, Projection, Row, Store, Table, Value};
+use claire_types::annotation::is_beside;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -85,7 +86,6 @@ impl Rebuilt {
 
 /// The rows that the journal's folder makes.
 struct Expected {
-    run_id: String,
     contents: BTreeMap<Table, Content>,
     /// Instruments that were named; one that is named again is the same row.
     instruments: BTreeSet<i64>,
@@ -98,21 +98,24 @@ struct Expected {
 impl Expected {
     fn read(dir: &Path) -> Result<(Self, Option<EndMark>), ProjectError> {
         let mut reader = JournalReader::open(dir)?;
-        let run_id = reader.header().run_id.to_string();
+        reader.show_all();
         let mut expected = Self {
-            run_id,
             contents: Table::ALL.map(|table| (table, Content::default())).into(),
             instruments: BTreeSet::new(),
             orders: BTreeMap::new(),
             latencies: 0,
             first_segment: reader.position().segment,
         };
-        let mut projection = Projection::new(expected.run_id.clone(), BTreeMap::new(), 0);
+        let mut projection = Projection::new(reader.header(), BTreeMap::new(), 0);
         let mut rows = Vec::new();
+        projection.begin(&mut rows);
+        rows.drain(..).for_each(|row| expected.add(row));
         while let Some(Message { cells, place }) = reader.next_message()? {
-            projection
-                .add(&cells, &mut rows)
-                .map_err(|fault| ProjectError::Message { place, fault })?;
+            let fault = |fault| ProjectError::Message { place, fault };
+            match is_beside(cells.at(0).map_err(fault)?.low) {
+                true => projection.see_beside(&cells).map_err(fault)?,
+                false => projection.add(&cells, &mut rows).map_err(fault)?,
+            }
             rows.drain(..).for_each(|row| expected.add(row));
         }
         for order in std::mem::take(&mut expected.orders).into_values() {

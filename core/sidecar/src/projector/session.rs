@@ -6,6 +6,7 @@
 use crate::journal::{Committed, JournalError, JournalReader, Message, Place, RunId, Tail};
 use crate::latencies::LatencyReader;
 use crate::store::{Applied, Batch, Projection, RunState, Store, StoreError};
+use claire_types::annotation::{Annotation, DocumentBytes, is_beside};
 use claire_types::cell::CellFault;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -132,7 +133,7 @@ impl Session {
             dir: dir.to_owned(),
             follow,
             reader,
-            projection: Projection::new(header.run_id.to_string(), scales, applied.seq),
+            projection: Projection::new(&header, scales, applied.seq),
             applied,
             passed: applied.messages.max(reader_start),
             is_unproven: applied.messages > 0,
@@ -143,7 +144,7 @@ impl Session {
         let place = applied.place;
         session.reader = JournalReader::open_at(dir, place, Some(applied.block_check))
             .or_else(|_| session.begin_again())?;
-        session.set_follow();
+        session.prepare_reader();
         Ok(session)
     }
 
@@ -172,7 +173,7 @@ impl Session {
             // then the place means nothing, but the number of messages still does.
             Err(ProjectError::Journal(JournalError::Corrupt { .. })) if self.is_unproven => {
                 self.reader = self.begin_again()?;
-                self.set_follow();
+                self.prepare_reader();
                 self.try_step(rows_max)
             }
             result => result,
@@ -241,7 +242,8 @@ impl Session {
         Ok(reader)
     }
 
-    fn set_follow(&mut self) {
+    fn prepare_reader(&mut self) {
+        self.reader.show_all();
         if let Some(committed) = &self.follow {
             self.reader.set_follow(Arc::clone(committed));
         }
@@ -250,15 +252,25 @@ impl Session {
     fn try_step(&mut self, rows_max: usize) -> Result<Step, ProjectError> {
         let mut rows = Vec::new();
         let mut is_caught_up = false;
+        if self.applied.messages == 0 {
+            self.projection.begin(&mut rows);
+        }
         while rows.len() < rows_max || !self.reader.is_between_blocks() {
             let Some(Message { cells, place }) = self.reader.next_message()? else {
                 is_caught_up = true;
                 break;
             };
             self.is_unproven = false;
-            self.projection
-                .add(&cells, &mut rows)
-                .map_err(|fault| ProjectError::Message { place, fault })?;
+            let fault = |fault| ProjectError::Message { place, fault };
+            if is_beside(cells.at(0).map_err(fault)?.low) {
+                self.projection.see_beside(&cells).map_err(fault)?;
+                continue;
+            }
+            if self.projection.lacks_document(&cells) {
+                let document = find_document(&self.dir, self.follow.as_ref(), place)?;
+                self.projection.give_document(document);
+            }
+            self.projection.add(&cells, &mut rows).map_err(fault)?;
             self.passed += 1;
             if self.passed <= self.applied.messages {
                 rows.clear();
@@ -269,7 +281,8 @@ impl Session {
             _ => None,
         };
         let row_count = rows.len() as u64;
-        if self.passed > self.applied.messages || (end.is_some() && !self.is_finished) {
+        let is_new = self.passed > self.applied.messages || row_count > 0;
+        if is_new || (end.is_some() && !self.is_finished) {
             self.apply(Batch {
                 run_id: self.reader.header().run_id,
                 rows,
@@ -295,6 +308,36 @@ impl Session {
         self.is_finished = batch.end.is_some();
         Ok(())
     }
+}
+
+/// Returns the last document before a place, for who began to read behind it; a document stands in one segment with
+/// the records of its reload.
+fn find_document(
+    dir: &Path,
+    follow: Option<&Arc<Committed>>,
+    until: Place,
+) -> Result<Vec<u8>, ProjectError> {
+    let mut reader = JournalReader::open_segment(dir, until.segment)?;
+    reader.show_all();
+    if let Some(committed) = follow {
+        reader.set_follow(Arc::clone(committed));
+    }
+    let (mut parts, mut found) = (DocumentBytes::default(), None);
+    while let Some(Message { cells, place }) = reader.next_message()? {
+        if place >= until {
+            break;
+        }
+        let fault = |fault| ProjectError::Message { place, fault };
+        if let Some(Annotation::Part(part)) = Annotation::decode(&cells).map_err(fault)?
+            && parts.take(&part).map_err(fault)?
+        {
+            found = parts.finish();
+        }
+    }
+    found.ok_or(ProjectError::Message {
+        place: until,
+        fault: CellFault::Short,
+    })
 }
 
 /// A file store is this program's own and is migrated unasked; a server's tables must be there.

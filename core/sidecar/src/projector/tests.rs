@@ -13,10 +13,14 @@ use std::collections::BTreeMap;
 const ROWS_MAX: usize = 40;
 
 fn record(dir: &Path, run: u8, inputs: u64) -> Summary {
+    record_sample(dir, run, &Sample::new(run.into(), inputs))
+}
+
+fn record_sample(dir: &Path, run: u8, sample: &Sample) -> Summary {
     let journal =
         JournalWriter::create(dir, &sample::header(run), sample::OPTIONS).expect("created");
     let mut recorder = Recorder::new(Some(journal));
-    for (number, message) in Sample::new(run.into(), inputs).iter().enumerate() {
+    for (number, message) in sample.iter().enumerate() {
         recorder.accept(message).expect("accepted");
         if number % 7 == 6 {
             recorder.commit().expect("committed");
@@ -27,7 +31,7 @@ fn record(dir: &Path, run: u8, inputs: u64) -> Summary {
 
 /// Writes a finished journal and returns its run.
 pub(crate) fn write_sample(dir: &Path, run: u8, inputs: u64) -> RunId {
-    record(dir, run, inputs);
+    record_sample(dir, run, &Sample::edited(run.into(), inputs));
     sample::header(run).run_id
 }
 
@@ -35,7 +39,7 @@ pub(crate) fn write_sample(dir: &Path, run: u8, inputs: u64) -> RunId {
 fn the_store_holds_what_the_journal_holds() {
     for test in TestStore::all() {
         let dir = sample::scratch();
-        let summary = record(dir.path(), 1, 120);
+        let summary = record_sample(dir.path(), 1, &Sample::edited(1, 120));
         let run_id = sample::header(1).run_id;
         project(dir.path(), test.migrated()).expect("projected");
         let mut store = test.migrated();
@@ -52,6 +56,7 @@ fn the_store_holds_what_the_journal_holds() {
             ("portfolio_snapshots", "portfolio"),
             ("risk_events", "risk"),
             ("alerts", "note"),
+            ("script_reloads", "reload"),
         ];
         for (table, kind) in pairs {
             assert_eq!(counts[table], summary.counts[kind], "{table}");
@@ -80,6 +85,121 @@ fn the_store_holds_what_the_journal_holds() {
     }
 }
 
+/// Returns what is stored of versions and texts, in order.
+fn versions(store: &mut Store) -> [Vec<Vec<Option<String>>>; 2] {
+    let rows = dump(store);
+    let of = |table: &str, columns: std::ops::Range<usize>| {
+        let mut rows = rows[table].clone();
+        let number = |row: &Vec<Option<String>>, at: usize| -> i64 {
+            row[at]
+                .as_deref()
+                .and_then(|text| text.parse().ok())
+                .expect("a number")
+        };
+        let keys = if table == "scripts" { [3, 1] } else { [1, 2] };
+        rows.sort_by_key(|row| keys.map(|at| number(row, at)));
+        let cut = rows.iter().map(|row| row[columns.clone()].to_vec());
+        cut.collect::<Vec<_>>()
+    };
+    [of("script_reloads", 6..15), of("scripts", 1..9)]
+}
+
+#[test]
+fn versions_and_their_texts_are_rows_each_text_once() {
+    for test in TestStore::all() {
+        let dir = sample::scratch();
+        record_sample(dir.path(), 1, &Sample::edited(1, 40));
+        project(dir.path(), test.migrated()).expect("projected");
+        let [reloads, scripts] = versions(&mut test.migrated());
+        let hash = |seq: u8| crate::digest::to_hex(&[seq % 16 + 1; 32]);
+        let first = crate::digest::to_hex(&[0xab; 32]);
+        let live = |seq: u8| {
+            let (version, sha256) = (seq.to_string(), hash(seq));
+            let values = ["live", &version, &sha256, "0", &first, "3", "2", "1", ""];
+            values.map(|value| Some(value.to_owned())).to_vec()
+        };
+        let not = |outcome: &str, [version, sha256]: [Option<String>; 2], why: &str| {
+            let outcome = Some(outcome.to_owned());
+            let from = [Some("0".to_owned()), Some(first.clone())];
+            let mut values = vec![outcome, version, sha256];
+            values.extend(from);
+            values.extend([None, None, None, Some(why.to_owned())]);
+            values
+        };
+        let back = |seq: u8| {
+            let version = [Some(seq.to_string()), Some(hash(seq))];
+            not("rolled_back", version, "it failed")
+        };
+        let gone = || not("refused", [None, None], "it is wrong");
+        let refused = |seq: u8| not("refused", [None, Some(hash(seq))], "it is wrong");
+        let want = [
+            live(4),
+            live(8),
+            back(8),
+            gone(),
+            live(16),
+            back(16),
+            refused(20),
+            gone(),
+            live(28),
+            live(32),
+            back(32),
+            gone(),
+            refused(40),
+        ];
+        assert_eq!(reloads, want);
+        // 32 is the text of 16 again.
+        let texts: Vec<_> = scripts.iter().map(|row| row[1].clone()).collect();
+        let want = [first.clone(), hash(4), hash(8), hash(16), hash(28)];
+        assert_eq!(texts, want.map(Some));
+        let seqs = ["0", "4", "8", "16", "28"].map(|seq| Some(seq.to_owned()));
+        assert_eq!(
+            scripts.iter().map(|row| row[2].clone()).collect::<Vec<_>>(),
+            seqs
+        );
+        assert_eq!((&scripts[0][3], scripts[1][3].is_some()), (&None, true));
+        let source = sample::script(&[29 % 16; 32], 28);
+        let names = ["strategy", "file", "parameters", "text"];
+        let want = names.map(|name| match &source[name] {
+            serde_json::Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        });
+        assert_eq!(scripts[4][4..], want);
+    }
+}
+
+#[test]
+fn a_projection_taken_up_between_a_document_and_its_reload_loses_no_text() {
+    let sample = Sample::edited(2, 20);
+    let write = |dir: &Path, count: usize| {
+        let mut writer =
+            JournalWriter::create(dir, &sample::header(2), sample::OPTIONS).expect("created");
+        for message in sample.iter().take(count) {
+            writer.append(message).expect("appended");
+            writer.commit().expect("committed");
+        }
+    };
+    let whole = sample::scratch();
+    write(whole.path(), sample.len());
+    let undisturbed = TestStore::sqlite();
+    project(whole.path(), undisturbed.migrated()).expect("projected");
+    let wanted = dump(&mut undisturbed.migrated());
+    assert!(wanted["scripts"].len() > 3);
+    for test in TestStore::all() {
+        drop(test.migrated());
+        for count in 0..sample.len() {
+            test.clear();
+            let dir = sample::scratch();
+            write(dir.path(), count);
+            project(dir.path(), test.migrated()).expect("projected");
+            project(whole.path(), test.migrated()).expect("projected");
+            assert!(dump(&mut test.migrated()) == wanted, "cut at {count}");
+            let rebuilt = rebuild(whole.path(), test.migrated(), Rows::Kept).expect("compared");
+            assert_eq!(unequal(&rebuilt), "", "cut at {count}");
+        }
+    }
+}
+
 #[test]
 fn sqlite_and_postgresql_hold_equal_rows() {
     let Some(server) = TestStore::postgres() else {
@@ -87,7 +207,7 @@ fn sqlite_and_postgresql_hold_equal_rows() {
     };
     let file = TestStore::sqlite();
     let dir = sample::scratch();
-    record(dir.path(), 2, 150);
+    record_sample(dir.path(), 2, &Sample::edited(2, 150));
     let rows = |test: &TestStore| {
         project(dir.path(), test.migrated()).expect("projected");
         dump(&mut test.migrated())
@@ -126,7 +246,7 @@ fn project_failing(dir: &Path, test: &TestStore, fatal: u32) -> bool {
 #[test]
 fn a_failure_between_any_two_statements_leaves_each_row_once() {
     let dir = sample::scratch();
-    record(dir.path(), 3, 24);
+    record_sample(dir.path(), 3, &Sample::edited(3, 24));
     let undisturbed = TestStore::sqlite();
     project_failing(dir.path(), &undisturbed, u32::MAX);
     let mut wanted = dump(&mut undisturbed.migrated());
@@ -231,7 +351,7 @@ fn latency(start: i64) -> StageLatency {
 #[test]
 fn a_rebuilt_store_is_a_new_one_whatever_stood_there() {
     let (dir, other) = (sample::scratch(), sample::scratch());
-    record(dir.path(), 10, 60);
+    record_sample(dir.path(), 10, &Sample::edited(10, 60));
     record(other.path(), 11, 20);
     let mut writer = LatencyWriter::open(dir.path()).expect("opened");
     writer.append(&[latency(1), latency(2)]).expect("written");
@@ -270,6 +390,14 @@ fn a_rebuilt_store_is_a_new_one_whatever_stood_there() {
             (
                 "UPDATE runs SET state = 'running', digest = NULL WHERE run_id = 'RUN'",
                 "runs",
+            ),
+            (
+                "UPDATE scripts SET text = text || 'x' WHERE run_id = 'RUN' AND seq > 0",
+                "scripts",
+            ),
+            (
+                "DELETE FROM script_reloads WHERE run_id = 'RUN' AND outcome = 'refused'",
+                "script_reloads",
             ),
             // What the folder still has comes back by itself.
             ("DELETE FROM latency_histograms WHERE start_ns = 1", ""),

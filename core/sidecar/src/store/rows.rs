@@ -3,7 +3,9 @@
 //!
 //! Called by the projector on its thread.
 
+use super::scripts::Scripts;
 use super::table::{Row, Table, Value};
+use crate::journal::JournalHeader;
 use claire_types::cell::{CellFault, Tag};
 use claire_types::record::{
     Decision, Fill, NewOrder, OrderEvent, PortfolioRecord, Record, RecordHeader, RiskRecord,
@@ -19,6 +21,7 @@ use std::collections::BTreeMap;
 pub struct Projection {
     run_id: String,
     scales: BTreeMap<InstrumentId, Scale>,
+    scripts: Scripts,
     seq: u64,
 }
 
@@ -26,13 +29,37 @@ pub struct Projection {
 const INSTRUMENT_KIND: u8 = 1;
 
 impl Projection {
-    /// Returns a projection that goes on after engine sequence `seq` with the scales known so far.
-    pub const fn new(run_id: String, scales: BTreeMap<InstrumentId, Scale>, seq: u64) -> Self {
+    /// Returns a projection of this run that goes on after engine sequence `seq` with the scales known so far.
+    pub fn new(header: &JournalHeader, scales: BTreeMap<InstrumentId, Scale>, seq: u64) -> Self {
         Self {
-            run_id,
+            run_id: header.run_id.to_string(),
             scales,
+            scripts: Scripts::of_header(&header.body),
             seq,
         }
+    }
+
+    /// Adds what comes before the first message: the scripts that the run began with.
+    pub fn begin(&mut self, rows: &mut Vec<Row>) {
+        self.scripts.add_first(&self.run_id, rows);
+    }
+
+    /// Takes what stands beside the messages: a reload's document comes before it.
+    ///
+    /// # Errors
+    /// A [`CellFault`] where it cannot be read.
+    pub fn see_beside(&mut self, message: &Cells<'_>) -> Result<(), CellFault> {
+        self.scripts.see_beside(message)
+    }
+
+    /// Returns whether the message makes rows of a document that was not seen: it has to be given before.
+    pub fn lacks_document(&self, message: &Cells<'_>) -> bool {
+        self.scripts.lacks_document(message)
+    }
+
+    /// Takes a document that was read apart.
+    pub fn give_document(&mut self, document: Vec<u8>) {
+        self.scripts.give(document);
     }
 
     /// Returns the engine sequence of the last message.
@@ -63,8 +90,19 @@ impl Projection {
         }
         let (header, record) = Record::decode(message)?;
         self.seq = header.seq;
-        rows.extend(self.record(&header, &record));
+        if let Record::Reload(reload) = &record {
+            let own = self.scripts.take(&self.run_id, &header, reload, rows)?;
+            rows.push(self.row(Table::ScriptReloads, &header, own));
+        } else {
+            rows.extend(self.record(&header, &record));
+        }
         Ok(())
+    }
+
+    fn row(&self, table: Table, header: &RecordHeader, own: Vec<Value>) -> Row {
+        let mut values = self.header_values(header);
+        values.extend(own);
+        Row { table, values }
     }
 
     fn record(&self, header: &RecordHeader, record: &Record) -> Option<Row> {
@@ -104,11 +142,11 @@ impl Projection {
                 Table::Alerts,
                 vec![text(note.kind.as_str()), text(note.text.as_str())],
             ),
-            Record::Book(_) | Record::BookEnd(_) | Record::Plot(_) => return None,
+            Record::Book(_) | Record::BookEnd(_) | Record::Plot(_) | Record::Reload(_) => {
+                return None;
+            }
         };
-        let mut row = self.header_values(header);
-        row.extend(values);
-        Some(Row { table, values: row })
+        Some(self.row(table, header, values))
     }
 
     fn header_values(&self, header: &RecordHeader) -> Vec<Value> {
@@ -268,7 +306,7 @@ fn risk_values(risk: &RiskRecord) -> Vec<Value> {
 }
 
 /// A text as databases take it: PostgreSQL has no zero character.
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.replace('\0', "\u{fffd}"))
 }
 
@@ -277,7 +315,7 @@ fn amount(amount: Amount) -> Value {
 }
 
 /// An engine sequence: 2^63 inputs are never reached.
-fn number(number: u64) -> Value {
+pub(super) fn number(number: u64) -> Value {
     Value::Int(number as i64)
 }
 

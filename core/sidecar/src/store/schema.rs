@@ -24,12 +24,18 @@ pub(super) enum Dialect {
     Postgres,
 }
 
-const COMMON: [Migration; 1] = [Migration {
-    name: "0001_runs",
-    source: include_str!("../../../../migrations/0001_runs.sql"),
-}];
+const COMMON: [Migration; 2] = [
+    Migration {
+        name: "0001_runs",
+        source: include_str!("../../../../migrations/0001_runs.sql"),
+    },
+    Migration {
+        name: "0002_scripts",
+        source: include_str!("../../../../migrations/0002_scripts.sql"),
+    },
+];
 
-const POSTGRES: [Migration; 2] = [
+const POSTGRES: [Migration; 3] = [
     Migration {
         name: "postgres/0001_roles",
         source: include_str!("../../../../migrations/postgres/0001_roles.sql"),
@@ -37,6 +43,10 @@ const POSTGRES: [Migration; 2] = [
     Migration {
         name: "postgres/0002_views",
         source: include_str!("../../../../migrations/postgres/0002_views.sql"),
+    },
+    Migration {
+        name: "postgres/0003_scripts",
+        source: include_str!("../../../../migrations/postgres/0003_scripts.sql"),
     },
 ];
 
@@ -122,9 +132,9 @@ mod tests {
             pending(Dialect::Postgres, &applied[..1])
                 .expect("unchanged")
                 .len(),
-            2
+            4
         );
-        applied[1].1.replace_range(..1, "x");
+        applied[2].1.replace_range(..1, "x");
         assert_eq!(
             pending(Dialect::Postgres, &applied).err(),
             Some("postgres/0001_roles")

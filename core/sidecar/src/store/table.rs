@@ -25,6 +25,10 @@ pub enum Table {
     RiskEvents,
     /// Strategies' notes, alerts and errors.
     Alerts,
+    /// Texts of scripts that ran, one row each.
+    Scripts,
+    /// What became of the versions that were saved.
+    ScriptReloads,
 }
 
 /// A value of a row. Decimals are text: exact, without exponent or trailing zeros.
@@ -51,7 +55,7 @@ pub struct Row {
 
 impl Table {
     /// All tables, in the order in which a batch writes them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Instruments,
         Self::Signals,
         Self::Decisions,
@@ -63,6 +67,8 @@ impl Table {
         Self::PortfolioSnapshots,
         Self::RiskEvents,
         Self::Alerts,
+        Self::Scripts,
+        Self::ScriptReloads,
     ];
 
     /// Returns the table's name.
@@ -79,6 +85,8 @@ impl Table {
             Self::PortfolioSnapshots => "portfolio_snapshots",
             Self::RiskEvents => "risk_events",
             Self::Alerts => "alerts",
+            Self::Scripts => "scripts",
+            Self::ScriptReloads => "script_reloads",
         }
     }
 
@@ -96,6 +104,8 @@ impl Table {
             Self::PortfolioSnapshots => PORTFOLIO_SNAPSHOTS,
             Self::RiskEvents => RISK_EVENTS,
             Self::Alerts => ALERTS,
+            Self::Scripts => SCRIPTS,
+            Self::ScriptReloads => SCRIPT_RELOADS,
         }
     }
 }
@@ -241,3 +251,25 @@ const RISK_EVENTS: &[&str] = record![
     "note"
 ];
 const ALERTS: &[&str] = record!["kind", "note"];
+const SCRIPTS: &[&str] = &[
+    "run_id",
+    "strategy_id",
+    "sha256",
+    "seq",
+    "time_ns",
+    "name",
+    "file",
+    "parameters",
+    "text",
+];
+const SCRIPT_RELOADS: &[&str] = record![
+    "outcome",
+    "version",
+    "sha256",
+    "version_from",
+    "sha256_from",
+    "carried",
+    "fresh",
+    "dropped",
+    "reason"
+];

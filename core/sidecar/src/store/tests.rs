@@ -214,6 +214,27 @@ fn migrations_are_applied_once_and_never_change() {
 }
 
 #[test]
+fn a_store_of_an_earlier_program_gets_the_tables_that_are_new() {
+    for test in TestStore::all() {
+        let mut store = Store::open(&test.url).expect("opened");
+        let all: Vec<_> = schema::migrations(store.database.dialect()).collect();
+        let is_new = |migration: &&Migration| migration.name.ends_with("_scripts");
+        for migration in all.iter().filter(|of| !is_new(of)) {
+            store.database.migrate(migration).expect("applied");
+        }
+        let error = store.check_schema().expect_err("tables are missing");
+        assert!(error.to_string().contains("0002_scripts"), "{error}");
+        let new: Vec<_> = all.iter().filter(is_new).map(|of| of.name).collect();
+        assert_eq!(store.migrate().expect("migrated"), new);
+        let dir = sample::scratch();
+        let run = crate::projector::tests::write_sample(dir.path(), 4, 40);
+        crate::projector::project(dir.path(), store).expect("projected");
+        let counts = test.migrated().counts(run).expect("counted");
+        assert!(counts["scripts"] > 1 && counts["script_reloads"] > counts["scripts"]);
+    }
+}
+
+#[test]
 fn a_histogram_is_stored_whole_and_once() {
     for test in TestStore::all() {
         let mut store = test.migrated();

@@ -5,8 +5,8 @@
 
 use super::{
     BalanceRecord, BookEnd, BookRecord, Decision, Fill, FillRule, NewOrder, NoteKind, NoteRecord,
-    OrderEvent, Plot, PortfolioRecord, PositionRecord, Record, RecordHeader, RiskRecord, Signal,
-    Verdict,
+    OrderEvent, Plot, PortfolioRecord, PositionRecord, Record, RecordHeader, ReloadRecord,
+    RiskRecord, Signal, Verdict,
 };
 use crate::cell::{CellBuffer, CellFault, Cells, Tag};
 use crate::code::{BookReason, GateCode, OrderReason, TradingState};
@@ -28,9 +28,10 @@ const BOOK: u8 = 137;
 const NOTE: u8 = 138;
 const BOOK_END: u8 = 139;
 const PLOT: u8 = 140;
+const RELOAD: u8 = 141;
 
 impl RecordHeader {
-    fn begin(&self, kind: u8, flags: u8, out: &mut CellBuffer) {
+    pub(super) fn begin(&self, kind: u8, flags: u8, out: &mut CellBuffer) {
         out.begin(kind, flags, self.strategy.0, self.seq);
         out.push(
             self.time.0 as u64,
@@ -103,6 +104,7 @@ impl Record {
                 out.push_i128(risk.measured.0);
                 out.text(&risk.note);
             }
+            Self::Reload(reload) => reload.encode(RELOAD, header, out),
             Self::Book(_) | Self::Note(_) | Self::BookEnd(_) | Self::Plot(_) => {
                 encode_remark(self, header, out);
             }
@@ -173,6 +175,7 @@ impl Record {
                     name: cells.text(next)?.0,
                 })
             }
+            RELOAD => Self::Reload(ReloadRecord::decode(tag, cells)?),
             kind => return Err(CellFault::Kind(kind)),
         };
         Ok((header, record))
