@@ -10,3 +10,4 @@ mod reference;
 mod runtime;
 mod sandbox;
 mod shipped;
+mod versions;
