@@ -114,7 +114,7 @@ impl StagingStage {
             }
         });
         let mut list = Watchlist::new(paths.collect::<Vec<_>>());
-        let watcher = FileWatcher::new(&mut list);
+        let watcher = FileWatcher::new(&mut list, clock.clone());
         let mirror = Mirror::new(plan.engine.clone(), plan.scripts.clone(), clock.clone())?;
         let seats = plan.scripts.iter().zip(&plan.hashes);
         let seats = seats.map(|(script, sha256)| Seat {
