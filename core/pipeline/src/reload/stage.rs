@@ -336,11 +336,12 @@ impl StagingStage {
         else {
             return;
         };
-        let (inheritance, pause_ns) = match outcome {
+        let (inheritance, stays, at) = match outcome {
             Outcome::Live {
                 inheritance,
-                pause_ns,
-            } => (inheritance, pause_ns),
+                stays,
+                at,
+            } => (inheritance, stays, at),
             Outcome::Refused(text) => {
                 self.note_bad(&version);
                 let Some(entry) = self.plan.entries.get(version.index) else {
@@ -355,8 +356,8 @@ impl StagingStage {
             }
             Outcome::Lost => return,
         };
-        let live_ns = self.clock.mono().since(version.seen);
-        self.report.live(live_ns, pause_ns);
+        let live_ns = at.since(version.seen);
+        self.report.live(live_ns, stays);
         let strategy = strategy_id(version.index);
         if let Err(error) = self.mirror.adopt(strategy, &version.script, &document) {
             tracing::warn!(%error, "the version cannot be followed for reloads");
