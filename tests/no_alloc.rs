@@ -1,9 +1,9 @@
 //! After warm-up neither FEED nor ENGINE allocates: frames through the real decoder, the real engine, and a
 //! strategy that places thousands of orders, once in Rust and twice a compiled script, counted by the process's own allocator.
+//! Nor does a swap to another version of a script.
 //!
 //! A binary of its own, because it has a global allocator. Counts the test's thread only.
 
-use claire_engine::Engine;
 use claire_engine::config::{BalanceConfig, EngineConfig, FeeSchedule, StrategyConfig};
 use claire_engine::indicator::{
     ArgumentDefinition, BarF64, DEFINITIONS, Indicator, IndicatorKind, IndicatorSpec, SourceKind,
@@ -12,11 +12,13 @@ use claire_engine::indicator::{
 use claire_engine::risk::{LatchedState, Profile};
 use claire_engine::snapshot::SNAPSHOT_ROOM_BYTES;
 use claire_engine::strategy::Strategy;
+use claire_engine::{Engine, Successor, Swapped};
 use claire_strategies::native::Churn;
 use claire_strategies::{RhaiStrategy, Script, bundled};
+use claire_types::input::Reload;
 use claire_types::{
-    Amount, CellBuffer, Cells, ClockOffset, Currency, DurationNs, Header, Input, Mode, OrderStatus,
-    Record, Side, Symbol, Venue, VenueNs, WallNs,
+    Amount, CellBuffer, Cells, ClockOffset, Currency, DurationNs, EngineSeq, Header, Input, Mode,
+    OrderStatus, Record, Side, StrategyId, Symbol, Venue, VenueNs, WallNs,
 };
 use claire_venue::MarketFeed;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -33,6 +35,7 @@ thread_local! {
     static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<u64> = const { Cell::new(0) };
+    static FREES: Cell<u64> = const { Cell::new(0) };
 }
 
 #[global_allocator]
@@ -67,6 +70,9 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        if IS_WATCHED.get() {
+            FREES.set(FREES.get() + 1);
+        }
         // SAFETY: the caller keeps the contract of `dealloc`, which is handed on.
         unsafe { System.dealloc(place, layout) }
     }
@@ -323,6 +329,59 @@ fn check(mut line: Line) -> Line {
 }
 
 #[test]
+fn a_swap_neither_allocates_nor_frees() {
+    let session = session();
+    let version = |number: u32| {
+        // Each has bars that the market has not.
+        let bars = format!("init(m) {{ m.bars(\"{}s\");", 10 + number);
+        let text = does_all().replace("init(m) {", &bars);
+        let script = Script::compile("all", &text, &[]);
+        Arc::new(script.unwrap_or_else(|told| panic!("{}", told[0])))
+    };
+    let first = version(0);
+    // The second one follows the market elsewhere, as the staging thread's does.
+    let [mut line, mut mirror] =
+        [(); 2].map(|()| Line::with(Box::new(RhaiStrategy::new(Arc::clone(&first)))));
+    let part = session.frames.len() / 20;
+    let warm = 6 * part;
+    for one in [&mut line, &mut mirror] {
+        one.run(&session, 0..warm);
+    }
+    for number in 1..=3_u32 {
+        let script = version(number);
+        let mut successor = mirror.successor(&script);
+        let frames = warm + part * (number as usize - 1);
+        line.engine.approach(StrategyId(0), &mut successor);
+        // Events come between.
+        line.run(&session, frames..frames + part);
+        IS_WATCHED.set(true);
+        let swapped = line.swap(successor);
+        IS_WATCHED.set(false);
+        let Some(Swapped::Live(inheritance)) = swapped else {
+            panic!("{swapped:?}");
+        };
+        assert!(
+            inheritance.carried >= 64 && inheritance.dropped == 0,
+            "{inheritance:?}"
+        );
+        drop(line.engine.take_spent());
+        while line.engine.take_retired().is_some() {}
+        mirror.run(&session, frames..frames + part);
+        let successor = mirror.successor(&script);
+        mirror.swap(successor);
+    }
+    let (held, seat) = (line.done.held, &line.engine.floor().seats()[0]);
+    assert_eq!(
+        (seat.reloads.reloads, seat.faults),
+        (3, 0),
+        "{}",
+        seat.fault_last
+    );
+    assert!(held > 0, "there is something to be guarded");
+    assert_eq!((ALLOCATIONS.get(), FREES.get()), (0, 0), "of three swaps");
+}
+
+#[test]
 fn no_indicator_allocates_after_it_was_made() {
     let mut indicators: Vec<Indicator> = DEFINITIONS
         .iter()
@@ -403,6 +462,10 @@ fn the_allocator_counts_what_a_watched_thread_asks_for() {
     let one = std::hint::black_box(Box::new(7_u64));
     IS_WATCHED.set(false);
     assert_eq!((*one, ALLOCATIONS.get(), BYTES.get()), (7, 1, 8));
+    IS_WATCHED.set(true);
+    drop(one);
+    IS_WATCHED.set(false);
+    assert_eq!((ALLOCATIONS.get(), FREES.get()), (1, 1));
 }
 
 impl Line {
@@ -449,6 +512,31 @@ impl Line {
             self.feed.on_frame(frame, *recv, &mut self.cells);
             self.apply();
         }
+    }
+
+    /// Makes a version ready that follows the one at the seat here.
+    fn successor(&mut self, script: &Arc<Script>) -> Box<Successor> {
+        let instance = RhaiStrategy::new(Arc::clone(script));
+        let prepared = self.engine.prepare(StrategyId(0), Box::new(instance));
+        let prepared = prepared.unwrap_or_else(|fault| panic!("{}", fault.text));
+        Box::new(Successor {
+            strategy: prepared.strategy,
+            declared: prepared.declared.with_room(),
+            document: vec![7; 5_000],
+        })
+    }
+
+    /// Applies a reload.
+    fn swap(&mut self, successor: Box<Successor>) -> Option<Swapped> {
+        let reload = Reload {
+            strategy: StrategyId(0),
+            at: EngineSeq(self.engine.seq().0 + 1),
+            sha256: [7; 32],
+        };
+        self.engine.stage(successor);
+        let header = Header::of_time(0, self.engine.floor().now());
+        self.engine.apply(&header, &Input::Reload(reload));
+        self.engine.take_swapped()
     }
 
     /// Writes the ticks that are due before a frame.

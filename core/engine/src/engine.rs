@@ -41,6 +41,8 @@ pub struct Engine {
     /// The version that the next reload is about.
     staged: Option<Box<Successor>>,
     swapped: Option<Swapped>,
+    /// What is left of the successor of the last reload.
+    spent: Option<Box<Successor>>,
     /// What left its seat and waits to be freed elsewhere.
     retired: VecDeque<Retired>,
     /// Calls of this input so far.
@@ -80,6 +82,7 @@ impl Engine {
             ended: false,
             staged: None,
             swapped: None,
+            spent: None,
             retired: VecDeque::with_capacity(RETIRED_ROOM),
             call_number: 0,
             cuts: Vec::with_capacity(RETIRED_ROOM),

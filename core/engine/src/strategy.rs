@@ -5,8 +5,10 @@
 //! Prices and quantities cross this border as `f64` in base units; the desk converts and rounds them
 //! in one file and keeps both values on the record. Nothing here reads a clock or blocks.
 
+mod inheritance;
 mod request;
 
+pub use inheritance::Inheritance;
 pub use request::{
     BracketRequest, OrderRequest, ProtectRequest, QuoteRequest, StopRequest, StopTrigger,
 };
@@ -46,6 +48,18 @@ pub trait Strategy: Send {
     /// A [`Fault`] where the bytes are not this strategy's.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), Fault>;
 
+    /// Makes ready to take over from instances like this one, after its own `init`: what can be known before the swap
+    /// is no work of [`Strategy::inherit`] then. Changes nothing that counts. Off the engine thread.
+    fn foresee(&mut self, before: &dyn Strategy) {
+        let _ = before;
+    }
+
+    /// Looks at what [`Strategy::inherit`] will look at, so that it is near then, and makes room for it. Changes nothing
+    /// that counts. Engine thread, between inputs.
+    fn approach(&mut self, before: &dyn Strategy) {
+        let _ = before;
+    }
+
     /// Takes over what the version before it holds, after its own `init`: fields of the same name and type.
     ///
     /// # Errors
@@ -59,17 +73,6 @@ pub trait Strategy: Send {
     fn legacy(&self) -> Option<&dyn std::any::Any> {
         None
     }
-}
-
-/// What a version took over from the one before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Inheritance {
-    /// Fields of the same name and type.
-    pub carried: u32,
-    /// Fields that the version before did not have.
-    pub fresh: u32,
-    /// Fields that only the version before had.
-    pub dropped: u32,
 }
 
 /// Which handlers a strategy has.

@@ -71,6 +71,12 @@ impl Timers {
         self.arm(now, ms, 0, name)
     }
 
+    /// Forgets all timers, keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.timers.clear();
+        self.armed_count = 0;
+    }
+
     /// Becomes a copy of other timers, in the room that is there.
     pub fn copy_from(&mut self, other: &Self) {
         self.timers.clone_from(&other.timers);

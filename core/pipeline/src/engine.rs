@@ -221,7 +221,11 @@ impl Stage for EngineStage {
         if !self.take_planned() || !self.take_ready() {
             return Turn::Blocked;
         }
-        self.work()
+        match self.work() {
+            // What came near must not be far again at the next step.
+            Turn::Idle if self.reloads.is_landing() => Turn::Worked,
+            turn => turn,
+        }
     }
 
     fn close(&mut self) {

@@ -23,7 +23,7 @@ pub(crate) use reloading::untold;
 
 use claire_engine::strategy::Inheritance;
 use claire_engine::{Retired, Successor};
-use claire_types::{CellBuffer, Note, StrategyId};
+use claire_types::{CellBuffer, MonoNs, Note, StrategyId};
 use std::sync::Arc;
 
 /// Tells a person what became of a reload, besides the log.
@@ -64,10 +64,29 @@ pub(crate) enum Outcome {
         /// What it took over.
         inheritance: Inheritance,
         /// How long the engine thread was at it.
-        pause_ns: u64,
+        stays: Stays,
+        /// When it had its seat, and the ring what the journal keeps of it.
+        at: MonoNs,
     },
     /// The version before goes on.
     Refused(Note),
     /// The engine knew nothing of it.
     Lost,
+}
+
+/// How long the engine thread was away from events for one version, in several stays with events between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stays {
+    /// The longest: the most that an event waited.
+    pub longest_ns: u64,
+    /// All together.
+    pub total_ns: u64,
+}
+
+impl Stays {
+    /// Counts a stay.
+    pub fn add(&mut self, ns: u64) {
+        self.longest_ns = self.longest_ns.max(ns);
+        self.total_ns += ns;
+    }
 }

@@ -259,6 +259,13 @@ impl CellBuffer {
         }
     }
 
+    /// Returns an empty buffer with room for `cells` that was written to: who fills it is not the first to use its memory.
+    pub fn with_room(cells: usize) -> Self {
+        let mut cells = vec![Cell { low: 1, high: 1 }; cells];
+        cells.clear();
+        Self { cells, start: 0 }
+    }
+
     /// Forgets the content, keeps the room.
     #[inline]
     pub fn clear(&mut self) {

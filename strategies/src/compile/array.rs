@@ -50,6 +50,11 @@ impl Array {
         self.length as usize
     }
 
+    /// Returns how many items there is room for.
+    pub(crate) fn room(&self) -> usize {
+        self.room.len()
+    }
+
     /// Becomes a copy of these items.
     pub(crate) fn copy_from(&mut self, words: &[u64]) {
         self.reserve(words.len());
@@ -100,7 +105,8 @@ impl Array {
         }
     }
 
-    fn reserve(&mut self, length: usize) {
+    /// Makes room for so many items.
+    pub(crate) fn reserve(&mut self, length: usize) {
         if length > self.room.len() {
             self.room
                 .resize(length.next_power_of_two().max(ROOM_MIN), 0);

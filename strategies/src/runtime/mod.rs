@@ -5,6 +5,7 @@
 //! interpreter runs the call: what Rhai would say of it is said. Machine code allocates nothing; the interpreter does.
 
 mod store;
+mod transfer;
 
 use crate::backend::{BOOK, Code, HANDLERS, handler_of};
 use crate::compile::context::{Budget, Context, Exit, Scratch, order_word};
@@ -21,6 +22,7 @@ use rhai::{CallFnOptions, Dynamic, EvalAltResult, Position, Scope};
 use std::any::Any;
 use std::sync::Arc;
 use store::Store;
+use transfer::Transfer;
 
 /// Why a call is cut that the poll ended.
 const OUT_OF_TIME: &str = "out of time, or told to stop";
@@ -36,6 +38,8 @@ pub struct RhaiStrategy {
     state: Store,
     scratch: Scratch,
     scope: Scope<'static>,
+    /// What is taken over from the version before, where that was planned.
+    transfer: Option<Transfer>,
 }
 
 /// What it takes to enter a handler's code.
@@ -92,6 +96,7 @@ impl RhaiStrategy {
             state,
             scratch,
             scope: Scope::new(),
+            transfer: None,
         }
     }
 
@@ -121,6 +126,19 @@ impl RhaiStrategy {
             Some(misfit) => Err(fault(FaultKind::Error, &misfit)),
             None => Ok(()),
         }
+    }
+
+    /// Takes over from slot to slot; `None` where that was not planned, or is not how the state is held.
+    fn inherit_as_planned(&mut self, before: &Self) -> Option<Inheritance> {
+        let transfer = self.transfer.as_ref()?;
+        let is_held = self.state.is_all_in_slots() && before.state.is_all_in_slots();
+        if !is_held || !transfer.is_from(&before.script) {
+            return None;
+        }
+        let texts = &mut self.scratch.texts;
+        self.state
+            .take_over(transfer.moves(), &before.state, texts)?;
+        Some(transfer.inheritance())
     }
 
     /// Runs the machine code of an event's handler; `None` where there is none, or the state is not in its slots.
@@ -364,11 +382,36 @@ impl Strategy for RhaiStrategy {
         }
     }
 
+    fn foresee(&mut self, before: &dyn Strategy) {
+        self.transfer = None;
+        let Some(before) = of_script(before) else {
+            return;
+        };
+        let is_compiled = |of: &Self| of.doors.iter().any(Option::is_some);
+        if is_compiled(self)
+            && is_compiled(before)
+            && self.state.goes_to_slots(&mut self.scratch.texts)
+        {
+            self.transfer = Transfer::plan(&self.state, &before.state, &before.script);
+        }
+    }
+
+    fn approach(&mut self, before: &dyn Strategy) {
+        if let (Some(transfer), Some(before)) = (&self.transfer, of_script(before))
+            && transfer.is_from(&before.script)
+        {
+            self.state.approach(transfer.moves(), &before.state);
+        }
+    }
+
     fn inherit(&mut self, before: &dyn Strategy) -> Result<Inheritance, Fault> {
-        let before = before.legacy().and_then(|before| before.downcast_ref());
-        let before: Option<&Self> = before;
-        let before = before.and_then(|before| before.state.to_map());
-        let Some(mut before) = before else {
+        let Some(before) = of_script(before) else {
+            return Ok(Inheritance::default());
+        };
+        if let Some(inheritance) = self.inherit_as_planned(before) {
+            return Ok(inheritance);
+        }
+        let Some(mut before) = before.state.to_map() else {
             return Ok(Inheritance::default());
         };
         let Some(mut state) = self.state.take_map() else {
@@ -382,6 +425,11 @@ impl Strategy for RhaiStrategy {
     fn legacy(&self) -> Option<&dyn Any> {
         Some(self)
     }
+}
+
+/// Returns a strategy as the script's instance that it is, if it is one.
+fn of_script(strategy: &dyn Strategy) -> Option<&RhaiStrategy> {
+    strategy.legacy().and_then(|of| of.downcast_ref())
 }
 
 /// Returns the address of what an event carries: machine code reads it during the call.

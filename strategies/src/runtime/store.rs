@@ -7,9 +7,11 @@ use crate::compile::array::Array;
 use crate::compile::context::{market_of, market_word, order_of, order_word};
 use crate::compile::ir::{Field, Type};
 use crate::compile::text::{Interner, TextWord};
+use crate::runtime::transfer::Move;
 use crate::token::{Bars, Indicator, Market, Order, copied};
 use claire_engine::strategy::BarsId;
 use rhai::{Dynamic, INT, Map};
+use std::hint::black_box;
 
 /// The state of one instance.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Store {
     fields: Vec<Slot>,
     /// A word per field; then a word per field for what it was when the running call began, where that may change it.
     slots: Vec<u64>,
+    /// Every value of the map that was read last has a slot. Machine code adds no fields, so it stays so.
+    is_whole: bool,
 }
 
 /// Which form holds.
@@ -56,7 +60,61 @@ impl Store {
             holds: Form::Map,
             fields: fields.iter().map(slot).collect(),
             slots: vec![0; 2 * fields.len()],
+            is_whole: false,
         }
+    }
+
+    /// Returns the fields: path and type of each slot.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&[String], Type)> {
+        let fields = self.fields.iter();
+        fields.map(|field| (field.path.as_slice(), field.of))
+    }
+
+    /// Returns whether the slots hold the state, and all of it.
+    pub(super) fn is_all_in_slots(&self) -> bool {
+        self.is_in_slots() && self.is_whole
+    }
+
+    /// Looks at what [`Store::take_over`] will look at, and makes room for items of arrays.
+    pub(super) fn approach(&mut self, moves: &[Move], before: &Self) {
+        for Move { from, to, .. } in moves {
+            if let (Some(word), Some(own)) = (before.slots.get(*from), self.slots.get_mut(*to)) {
+                black_box(*word);
+                *own = black_box(*own);
+            }
+            let array = before.fields.get(*from).and_then(|of| of.array.as_ref());
+            let own = self.fields.get_mut(*to).and_then(|of| of.array.as_mut());
+            if let (Some(array), Some(own)) = (array, own) {
+                // Its room, since it may hold more at the swap.
+                own.reserve(array.room());
+            }
+        }
+    }
+
+    /// Takes values over from the slots of another state, which keeps them. `None` where a text or an array finds no
+    /// place; what was taken over until then is what all of it would be.
+    pub(super) fn take_over(
+        &mut self,
+        moves: &[Move],
+        before: &Self,
+        texts: &mut Interner,
+    ) -> Option<()> {
+        for Move { from, to, of } in moves {
+            let word = *before.slots.get(*from)?;
+            match of {
+                Type::Ints | Type::Floats => {
+                    let items = before.fields.get(*from)?.array.as_ref()?;
+                    let own = self.fields.get_mut(*to)?.array.as_mut()?;
+                    own.copy_from(items.words());
+                }
+                Type::Text => {
+                    let text = TextWord::from_word(word);
+                    *self.slots.get_mut(*to)? = texts.word(text.as_str())?.word();
+                }
+                _ => *self.slots.get_mut(*to)? = word,
+            }
+        }
+        Some(())
     }
 
     /// Takes the map that `init` returned, that a handler left, or that was saved.
@@ -180,6 +238,7 @@ impl Store {
             let mut read = |value: &Dynamic| word(value, field.of, array, texts);
             *slot = at(map, &field.path, &mut read)?;
         }
+        self.is_whole = values(map) == self.fields.len();
         Some(())
     }
 
@@ -243,6 +302,14 @@ fn word(value: &Dynamic, of: Type, array: &mut Array, texts: &mut Interner) -> O
             Some(std::ptr::from_mut(array) as usize as u64)
         }
         Type::Trade | Type::Bar | Type::Fill => None,
+    }
+}
+
+/// Returns how many values a map of maps has; an empty map is one.
+fn values(value: &Dynamic) -> usize {
+    match value.as_map_ref() {
+        Ok(map) if !map.is_empty() => map.values().map(values).sum(),
+        _ => 1,
     }
 }
 

@@ -11,3 +11,4 @@ mod reference;
 mod runtime;
 mod sandbox;
 mod shipped;
+mod versions;

@@ -164,10 +164,14 @@ fn median(figures: &[u64]) -> u64 {
 
 fn check_times(end: &Value) {
     let figure = |name: &str| end["run"]["reload"][name].as_u64().expect(name);
-    assert!(figure("live_p50_ns") > figure("pause_p50_ns"), "{end}");
+    // Less would be no measurement.
+    assert!(figure("pause_p50_ns") > 100, "{end}");
+    assert!(figure("swap_p50_ns") >= figure("pause_p50_ns"), "{end}");
+    assert!(figure("live_p50_ns") > figure("swap_p50_ns"), "{end}");
     if figure("n") >= COUNT_MEASURED {
         assert!(figure("live_p99_ns") <= LIVE_NS_MAX, "{end}");
         assert!(figure("pause_p99_ns") <= PAUSE_NS_MAX, "{end}");
+        assert_eq!(figure("begun_anew"), 0, "{end}");
     }
 }
 
@@ -215,7 +219,8 @@ fn reloads_under_load_lose_nothing() {
     check_journal(&place, &end, (count, wild));
     check_times(&end);
     if count >= COUNT_MEASURED {
-        let (early, late) = (median(&memory[20..40]), median(&memory[80..]));
-        assert!(late <= early + early / 20, "memory grows: {memory:?}");
+        // The last third and the one before it; a hundredth is pages of code and of rings that were not used before.
+        let (early, late) = (median(&memory[33..66]), median(&memory[66..]));
+        assert!(late <= early + early / 100, "memory grows: {memory:?}");
     }
 }

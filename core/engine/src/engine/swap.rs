@@ -10,7 +10,7 @@ use crate::floor::{
     Before, Declared, Guarded, PROBATION_DENIALS_MAX, PROBATION_SPAN, Phase, Version,
 };
 use crate::probe::Part;
-use crate::strategy::{Fault, FaultKind, Inheritance, Strategy, StrategyEvent};
+use crate::strategy::{Fault, FaultKind, Handlers, Inheritance, LentDesk, Strategy, StrategyEvent};
 use claire_types::input::Reload;
 use claire_types::{InstrumentId, Note, StrategyId};
 
@@ -40,19 +40,20 @@ pub struct Retired {
     pub strategy: StrategyId,
     /// Why.
     pub why: Retirement,
-    /// The instance.
-    pub version: Box<dyn Strategy>,
-    /// What it had at the seat.
-    pub rest: Box<Leftovers>,
+    /// The instance, and what it had at the seat or brought along.
+    pub rest: Leftovers,
 }
 
 /// What is freed with a version.
 #[derive(Default)]
 pub struct Leftovers {
+    _version: Option<Box<dyn Strategy>>,
     _before: Option<Box<Before>>,
-    _declared: Declared,
-    _document: Vec<u8>,
+    _successor: Option<Box<Successor>>,
 }
+
+/// Stands in a successor whose instance has left it: takes no memory.
+struct Vacant;
 
 /// Why a version is retired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,13 +110,27 @@ impl Engine {
             Some(before) => version.inherit(before.as_ref())?,
             None => Inheritance::default(),
         };
-        // What is carried is known at the swap only.
+        // What is carried is known at the swap only, and from where to where now.
         version.restore(&after_init)?;
+        if let Some(before) = self.strategies.get(index) {
+            version.foresee(before.as_ref());
+        }
         Ok(Prepared {
             strategy: version,
             declared,
             inheritance,
         })
+    }
+
+    /// Looks at what the swap to this successor will look at, so that it is near then. Changes nothing that counts.
+    ///
+    /// Between inputs, on the engine thread, some time before [`Engine::stage`].
+    pub fn approach(&mut self, strategy: StrategyId, successor: &mut Successor) {
+        if let Some(current) = self.strategies.get(strategy.index()) {
+            successor.strategy.approach(current.as_ref());
+        }
+        let floor = self.floor_mut();
+        floor.approach(strategy, &mut successor.declared);
     }
 
     /// Hands over the version that the next reload input is about.
@@ -133,6 +148,11 @@ impl Engine {
         self.swapped.take()
     }
 
+    /// Takes the successor of the last reload input, less what took the seat; it is freed by whoever has the time.
+    pub fn take_spent(&mut self) -> Option<Box<Successor>> {
+        self.spent.take()
+    }
+
     /// Takes a version that left its seat; it is freed by whoever has the time.
     pub fn take_retired(&mut self) -> Option<Retired> {
         self.retired.pop_front()
@@ -147,13 +167,14 @@ impl Engine {
         };
         let swapped = match self.admit(strategy, &mut successor) {
             Ok((phase, inheritance)) => {
-                self.swap(reload, *successor, (phase, inheritance));
+                self.swap(reload, &mut successor, (phase, inheritance));
+                self.spent = Some(successor);
                 Swapped::Live(inheritance)
             }
             Err(text) => {
                 self.floor_mut()
                     .record_refused(strategy, reload.sha256, text);
-                self.refuse(strategy, text, *successor);
+                self.refuse(strategy, text, successor);
                 Swapped::Refused(text)
             }
         };
@@ -192,18 +213,16 @@ impl Engine {
     fn swap(
         &mut self,
         reload: &Reload,
-        successor: Successor,
+        successor: &mut Successor,
         (phase, inheritance): (Phase, Inheritance),
     ) {
         let strategy = reload.strategy;
         let index = strategy.index();
         let from = self.floor().version_of(strategy);
         self.end_probation(strategy);
-        let Successor {
-            strategy: mut instance,
-            declared,
-            document,
-        } = successor;
+        // What is boxed stays in its box: nothing is freed here.
+        let mut instance = std::mem::replace(&mut successor.strategy, Box::new(Vacant));
+        let document = std::mem::take(&mut successor.document);
         self.swap_instances(index, &mut instance);
         let version = |number| Version {
             number,
@@ -213,16 +232,16 @@ impl Engine {
         let mut starts = false;
         if phase == Phase::Waiting {
             self.floor_mut().replace_version(strategy, version);
-            self.retire(
-                strategy,
-                Retirement::Replaced,
-                instance,
-                Leftovers::default(),
-            );
+            let rest = Leftovers {
+                _version: Some(instance),
+                ..Leftovers::default()
+            };
+            self.retire(strategy, Retirement::Replaced, rest);
             // It may name other markets than the version before.
             self.open_seats();
         } else {
-            starts = self.floor_mut().seat_version(strategy, declared, version);
+            let floor = self.floor_mut();
+            starts = floor.seat_version(strategy, &mut successor.declared, version);
             if let Some(place) = self.previous.get_mut(index) {
                 *place = Some(instance);
             }
@@ -233,18 +252,12 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, strategy: StrategyId, text: Note, successor: Successor) {
-        let Successor {
-            strategy: instance,
-            declared,
-            document,
-        } = successor;
+    fn refuse(&mut self, strategy: StrategyId, text: Note, successor: Box<Successor>) {
         let rest = Leftovers {
-            _declared: declared,
-            _document: document,
-            _before: None,
+            _successor: Some(successor),
+            ..Leftovers::default()
         };
-        self.retire(strategy, Retirement::Refused(text), instance, rest);
+        self.retire(strategy, Retirement::Refused(text), rest);
     }
 
     /// Counts a call of a version on probation; takes it back, or lets it stay for good. Returns whether the fault,
@@ -284,10 +297,11 @@ impl Engine {
         let before = self.previous.get_mut(index).and_then(Option::take);
         if let Some(instance) = before {
             let rest = Leftovers {
+                _version: Some(instance),
                 _before: Some(probation.before),
                 ..Leftovers::default()
             };
-            self.retire(strategy, Retirement::Replaced, instance, rest);
+            self.retire(strategy, Retirement::Replaced, rest);
         }
     }
 
@@ -303,15 +317,11 @@ impl Engine {
             return;
         };
         let rest = Leftovers {
+            _version: Some(instance),
             _before: Some(left),
             ..Leftovers::default()
         };
-        self.retire(
-            strategy,
-            Retirement::RolledBack(why, guarded),
-            instance,
-            rest,
-        );
+        self.retire(strategy, Retirement::RolledBack(why, guarded), rest);
     }
 
     fn swap_instances(&mut self, index: usize, other: &mut Box<dyn Strategy>) {
@@ -326,19 +336,28 @@ impl Engine {
             .is_some_and(|strategy| strategy.handlers().start)
     }
 
-    fn retire(
-        &mut self,
-        strategy: StrategyId,
-        why: Retirement,
-        version: Box<dyn Strategy>,
-        rest: Leftovers,
-    ) {
+    fn retire(&mut self, strategy: StrategyId, why: Retirement, rest: Leftovers) {
         self.retired.push_back(Retired {
             strategy,
             why,
-            version,
-            rest: Box::new(rest),
+            rest,
         });
+    }
+}
+
+impl Strategy for Vacant {
+    fn handlers(&self) -> Handlers {
+        Handlers::default()
+    }
+
+    fn call(&mut self, _: &StrategyEvent<'_>, _: &mut LentDesk) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn save(&self, _: &mut Vec<u8>) {}
+
+    fn restore(&mut self, _: &[u8]) -> Result<(), Fault> {
+        Ok(())
     }
 }
 

@@ -5,8 +5,10 @@
 //! of. A position is never left with less protection than either version gave it, and where neither gave it any, that
 //! is said. Engine thread, between calls.
 
-use super::held::{Protection, Trigger, WAITING_MAX, Waiting};
+use super::held::{PROTECTIONS_MAX, Protection, Trigger, WAITING_MAX, Waiting};
+use super::seat::MARKETS_MAX;
 use super::stops::is_hit;
+use super::version::room;
 use super::{Floor, Held};
 use claire_types::{InstrumentId, Note, OrderId, Side, StrategyId, WallNs};
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,22 @@ pub struct Guarded {
 }
 
 impl Guard {
+    /// Returns nothing, with room for all that may protect a strategy's positions.
+    pub(super) fn with_room() -> Self {
+        Self {
+            positions: room(MARKETS_MAX),
+            protections: room(PROTECTIONS_MAX),
+            stops: room(WAITING_MAX),
+        }
+    }
+
+    /// Forgets all, keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.positions.clear();
+        self.protections.clear();
+        self.stops.clear();
+    }
+
     /// Follows a position that may have ended: its protection ends with it.
     pub(super) fn follow(&mut self, market: InstrumentId, side: Option<Side>) {
         let goes_on = |of: &(InstrumentId, Side)| of.0 != market || side == Some(of.1);
@@ -62,17 +80,16 @@ impl Guard {
 }
 
 impl Floor {
-    /// Returns what protects a strategy's positions now.
-    pub(super) fn guard_of(&self, strategy: StrategyId) -> Guard {
+    /// Keeps what protects a strategy's positions now, in the room of a guard that is empty.
+    pub(super) fn guard_into(&self, strategy: StrategyId, guard: &mut Guard) {
         let Some(held) = self.held(strategy) else {
-            return Guard::default();
+            return;
         };
         let stops = held.waiting.iter().filter(|waiting| waiting.is_stop());
-        Guard {
-            positions: self.positions_held(strategy),
-            protections: held.protections.clone(),
-            stops: stops.filter(|stop| stop.hit.is_none()).copied().collect(),
-        }
+        let stops = stops.filter(|stop| stop.hit.is_none());
+        guard.positions.extend(self.sides_held(strategy));
+        guard.protections.extend_from_slice(&held.protections);
+        guard.stops.extend(stops);
     }
 
     /// Forgets a stop of the version before that the engine sent or dropped: it does not come back.
@@ -284,9 +301,12 @@ impl Floor {
 
     /// Returns the markets in which a strategy holds something, with the side.
     fn positions_held(&self, strategy: StrategyId) -> Vec<(InstrumentId, Side)> {
+        self.sides_held(strategy).collect()
+    }
+
+    fn sides_held(&self, strategy: StrategyId) -> impl Iterator<Item = (InstrumentId, Side)> {
         let markets = self.markets.iter().map(|market| market.instrument.id);
-        let held = markets.filter_map(|id| Some((id, self.held_side(strategy, id)?)));
-        held.collect()
+        markets.filter_map(move |id| Some((id, self.held_side(strategy, id)?)))
     }
 
     fn position_in_words(&self, market: InstrumentId, side: Side) -> Note {

@@ -2,6 +2,7 @@
 //!
 //! Called by the engine for each market event of the instrument, before anybody acts on it.
 
+use super::seat::BARS_MAX;
 use crate::market::{Bar, Bars, BookChange, BookView, KeptBars, MarketStats, MergedBook};
 use claire_types::record::{BookEnd, BookRecord};
 use claire_types::{
@@ -44,8 +45,8 @@ impl Market {
             instrument,
             book: MergedBook::new(instrument.tick, instrument.scale.price_digits),
             stats: MarketStats::default(),
-            bars: Vec::new(),
-            kept: Vec::new(),
+            bars: Vec::with_capacity(BARS_MAX),
+            kept: Vec::with_capacity(BARS_MAX),
             mark: None,
             changed: WallNs(0),
             venue_time: VenueNs::NONE,
@@ -56,6 +57,9 @@ impl Market {
 
     /// Takes the room again that a market read from a snapshot does not have.
     pub(super) fn reserve_room(&mut self) {
+        let more = BARS_MAX.saturating_sub(self.bars.len());
+        self.bars.reserve(more);
+        self.kept.reserve(more);
         self.kept.iter_mut().for_each(KeptBars::reserve_room);
     }
 

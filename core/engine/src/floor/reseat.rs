@@ -9,6 +9,7 @@ use crate::market::{Bars, KeptBars};
 use crate::strategy::{BarsId, IndicatorSource, Inheritance};
 use claire_types::record::{ReloadOutcome, ReloadRecord, SHA256_BYTES};
 use claire_types::{GateCode, InstrumentId, Note, OrderReason, Record, StrategyId};
+use std::hint::black_box;
 use std::num::NonZeroU32;
 
 impl Floor {
@@ -55,18 +56,42 @@ impl Floor {
         }
     }
 
-    /// Gives the seat to a version and keeps what the one before had.
+    /// Looks at what [`Floor::seat_version`] will look at, and brings what was declared up to the bars that are kept.
+    ///
+    /// What can be done for nothing is done: its instructions are near then, too.
+    pub(crate) fn approach(&mut self, strategy: StrategyId, declared: &mut Declared) {
+        self.catch_up(declared);
+        declared.touch();
+        let mut room = declared.take_room();
+        self.guard_into(strategy, &mut room.guard);
+        declared.arm(self.now, &mut room.timers);
+        if let Some(seat) = self.seats.get(strategy.index()) {
+            room.timers.inherit(&seat.timers);
+            room.markets.extend(seat.markets());
+            black_box((seat.reloads, seat.warmup, seat.signal));
+        }
+        let version = self.version_of(strategy);
+        black_box(self.reload_record(ReloadOutcome::Live, version, version, Note::EMPTY));
+        room.clear();
+        declared.give_room(room);
+    }
+
+    /// Gives the seat to a version and keeps what the one before had. Returns whether the strategy starts with that.
+    ///
+    /// What is left in `declared` is to be freed elsewhere.
     pub(crate) fn seat_version(
         &mut self,
         strategy: StrategyId,
-        mut declared: Declared,
+        declared: &mut Declared,
         version: impl FnOnce(u32) -> Version,
     ) -> bool {
         let (now, order_number) = (self.now, self.last_order_number());
         declared.reserve_room();
-        self.number_bars(&mut declared);
-        self.catch_up(&mut declared);
-        let guard = self.guard_of(strategy);
+        self.number_bars(declared);
+        self.catch_up(declared);
+        let mut before = declared.take_room();
+        self.guard_into(strategy, &mut before.guard);
+        declared.arm(now, &mut before.timers);
         let Some(seat) = self.seats.get_mut(strategy.index()) else {
             return false;
         };
@@ -77,21 +102,17 @@ impl Floor {
                 bars.closed = bars.closed.max(old.closed);
             }
         }
-        let mut timers = declared.timers_at(now);
-        timers.inherit(&seat.timers);
-        let mut before = Box::new(Before {
-            phase: seat.phase,
-            timers: std::mem::replace(&mut seat.timers, timers),
-            bars: std::mem::replace(&mut seat.bars, declared.bars),
-            indicators: std::mem::replace(&mut seat.indicators, declared.indicators),
-            carried: Vec::with_capacity(seat.indicators.len()),
-            markets: seat.facts.iter().map(|(market, _)| *market).collect(),
-            signal: seat.signal,
-            faults_in_a_row: seat.faults_in_a_row,
-            warmup: std::mem::replace(&mut seat.warmup, declared.warmup),
-            version: Version::default(),
-            guard,
-        });
+        before.timers.inherit(&seat.timers);
+        std::mem::swap(&mut seat.timers, &mut before.timers);
+        std::mem::swap(&mut seat.bars, &mut declared.bars);
+        std::mem::swap(&mut seat.indicators, &mut declared.indicators);
+        std::mem::swap(&mut before.bars, &mut declared.bars);
+        std::mem::swap(&mut before.indicators, &mut declared.indicators);
+        before.warmup = std::mem::replace(&mut seat.warmup, declared.warmup);
+        before.phase = seat.phase;
+        before.signal = seat.signal;
+        before.faults_in_a_row = seat.faults_in_a_row;
+        before.markets.extend(seat.markets());
         before.carry_into(&mut seat.indicators, &seat.bars);
         seat.reloads.reloads += 1;
         let version = version(seat.reloads.reloads);
@@ -113,14 +134,19 @@ impl Floor {
     }
 
     /// Returns which of a market's bars have that length, after making them where they are new.
-    fn make_bars(&mut self, market: InstrumentId, interval_ms: i64) -> Option<u16> {
+    fn make_bars(
+        &mut self,
+        market: InstrumentId,
+        interval_ms: i64,
+        kept: &mut Vec<KeptBars>,
+    ) -> Option<u16> {
         let length = u32::try_from(interval_ms).ok().and_then(NonZeroU32::new)?;
         let place = self.markets.get_mut(market.index())?;
         let number = match place.bars_number(interval_ms) {
             Some(number) => number,
             None => {
                 place.bars.push(Bars::new(length, place.instrument.scale));
-                place.kept.push(KeptBars::new());
+                place.kept.push(kept.pop().unwrap_or_default());
                 place.bars.len() - 1
             }
         };
@@ -147,7 +173,8 @@ impl Floor {
     /// Finds the bars of a successor in their markets, and makes those that are new.
     fn number_bars(&mut self, declared: &mut Declared) {
         for bars in &mut declared.bars {
-            if let Some(number) = self.make_bars(bars.market, bars.interval_ms) {
+            if let Some(number) = self.make_bars(bars.market, bars.interval_ms, &mut declared.kept)
+            {
                 bars.number = number;
             }
         }

@@ -8,10 +8,13 @@ use super::seat::{
     BARS_MAX, DeclaredBars, DeclaredIndicator, INDICATORS_MAX, MARKETS_MAX, Phase, Seat,
 };
 use crate::indicator::BarF64;
+use crate::market::KeptBars;
 use crate::strategy::{BarsId, IndicatorSource};
 use crate::timers::{TimerName, Timers};
 use claire_types::{Amount, DurationNs, InstrumentId, Note, Side, VenueNs, WallNs};
 use serde::{Deserialize, Serialize};
+use std::hint::black_box;
+use std::mem::MaybeUninit;
 
 /// Calls after which a version has proven itself.
 pub const PROBATION_CALLS: u32 = 1_000;
@@ -85,9 +88,12 @@ pub struct Declared {
     /// Per declared bars the last closed one that the indicators have seen.
     pub(crate) seen: Vec<VenueNs>,
     pub(crate) warmup: Option<u32>,
-    /// Room for the timers, made beforehand.
+    /// Room for what the version before has at the seat, made beforehand.
     #[serde(skip)]
-    pub(crate) room: Timers,
+    room: Option<Box<Before>>,
+    /// For bars that are new to their market.
+    #[serde(skip)]
+    pub(crate) kept: Vec<KeptBars>,
 }
 
 impl Declared {
@@ -95,6 +101,7 @@ impl Declared {
     #[must_use]
     pub fn with_room(mut self) -> Self {
         self.reserve_room();
+        self.reserve_bars();
         self
     }
 
@@ -107,21 +114,54 @@ impl Declared {
             warmup: seat.warmup,
             bars: seat.bars,
             indicators: seat.indicators,
-            room: Timers::default(),
+            room: None,
+            kept: Vec::new(),
         }
     }
 
     /// Takes the room that a seat's lists have.
     pub(crate) fn reserve_room(&mut self) {
-        self.bars.reserve(BARS_MAX.saturating_sub(self.bars.len()));
-        let more = INDICATORS_MAX.saturating_sub(self.indicators.len());
-        self.indicators.reserve(more);
-        self.room.reserve_room();
+        reserve(&mut self.bars, BARS_MAX);
+        reserve(&mut self.indicators, INDICATORS_MAX);
+        self.room
+            .get_or_insert_with(|| Box::new(Before::with_room()));
     }
 
-    /// Returns the timers as they are at `now`, in the room that was made for them.
-    pub(crate) fn timers_at(&mut self, now: WallNs) -> Timers {
-        let mut timers = std::mem::take(&mut self.room);
+    /// Takes room for bars, as if all of them were new to their markets.
+    fn reserve_bars(&mut self) {
+        self.kept.resize_with(self.bars.len(), KeptBars::new);
+    }
+
+    /// Looks at all that the swap takes from here, so that it is near.
+    pub(super) fn touch(&mut self) {
+        for of in &self.markets {
+            black_box(*of);
+        }
+        for of in &self.seen {
+            black_box(*of);
+        }
+        for bars in &mut self.bars {
+            *bars = black_box(*bars);
+        }
+        for of in &mut self.indicators {
+            of.source = black_box(of.source);
+            black_box(of.indicator.spec());
+        }
+    }
+
+    /// Gives the room back.
+    pub(super) fn give_room(&mut self, room: Box<Before>) {
+        self.room = Some(room);
+    }
+
+    /// Takes the room for what the version before has at the seat.
+    pub(crate) fn take_room(&mut self) -> Box<Before> {
+        let room = self.room.take();
+        room.unwrap_or_else(|| Box::new(Before::with_room()))
+    }
+
+    /// Arms the timers as they are at `now`.
+    pub(crate) fn arm(&self, now: WallNs, timers: &mut Timers) {
         for (name, ms, every_ms) in &self.timers {
             // Both were taken before; what they refuse now they refused then.
             let _ = match every_ms {
@@ -129,7 +169,6 @@ impl Declared {
                 every_ms => timers.every(now, *every_ms, name.as_str()),
             };
         }
-        timers
     }
 
     /// Returns whether the bounds of a seat hold: it may come from a journal.
@@ -147,6 +186,33 @@ impl Declared {
 }
 
 impl Before {
+    /// Returns nothing, with room for all that a seat has.
+    fn with_room() -> Self {
+        Self {
+            version: Version::default(),
+            phase: Phase::Waiting,
+            timers: Timers::new(),
+            // These come from the seat as they are.
+            bars: Vec::new(),
+            indicators: Vec::new(),
+            carried: room(INDICATORS_MAX),
+            markets: room(MARKETS_MAX),
+            signal: None,
+            faults_in_a_row: 0,
+            warmup: None,
+            guard: Guard::with_room(),
+        }
+    }
+
+    /// Forgets what was tried in its room, and writes to the rest of it.
+    pub(super) fn clear(&mut self) {
+        self.timers.clear();
+        self.markets.clear();
+        self.guard.clear();
+        self.signal = black_box(None);
+        self.version.sha256 = black_box([0; 32]);
+    }
+
     /// Feeds a closed bar to the indicators on it.
     pub(crate) fn take_bar(&mut self, market: InstrumentId, number: u16, bar: &BarF64) {
         let is_it = |bars: &DeclaredBars| bars.market == market && bars.number == number;
@@ -176,9 +242,29 @@ impl Seat {
         self.indicators.iter_mut().chain(before.unwrap_or_default())
     }
 
+    /// Returns the markets that it looks at.
+    pub(super) fn markets(&self) -> impl Iterator<Item = InstrumentId> {
+        self.facts.iter().map(|(market, _)| *market)
+    }
+
     /// Returns whether it has a version on probation that has not proven itself yet.
     pub fn is_on_probation(&self) -> bool {
         self.probation.is_some()
+    }
+}
+
+/// Returns an empty list with room, which was written to: the engine thread is not the first to use its memory.
+pub(super) fn room<T>(items: usize) -> Vec<T> {
+    let mut list = Vec::new();
+    reserve(&mut list, items);
+    list
+}
+
+/// Takes room for so many items in all, and writes to what is new of it.
+fn reserve<T>(list: &mut Vec<T>, items: usize) {
+    if list.capacity() < items {
+        list.reserve_exact(items - list.len());
+        list.spare_capacity_mut().fill_with(MaybeUninit::zeroed);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Kept by the staging stage, read when the run is over.
 
+use super::Stays;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ pub struct ReloadReport {
     pub figures: ReloadFigures,
     live_ns: Times,
     pause_ns: Times,
+    swap_ns: Times,
 }
 
 /// Times of reloads; they differ between equal runs.
@@ -27,12 +29,18 @@ pub struct ReloadFigures {
     pub live_p99_ns: u64,
     /// The same, largest.
     pub live_max_ns: u64,
-    /// How long the engine thread was at the swap: median.
+    /// Longest stay of the engine thread away from events for one version: median.
     pub pause_p50_ns: u64,
     /// The same, 99th percentile.
     pub pause_p99_ns: u64,
     /// The same, largest.
     pub pause_max_ns: u64,
+    /// All of the engine thread's time for one version: median.
+    pub swap_p50_ns: u64,
+    /// The same, 99th percentile.
+    pub swap_p99_ns: u64,
+    /// The same, largest.
+    pub swap_max_ns: u64,
     /// Times that the staging thread was so far behind that it began anew.
     pub begun_anew: u64,
 }
@@ -68,9 +76,10 @@ pub(crate) const LINES_MAX: usize = 64;
 
 impl ReloadReport {
     /// Counts a version that went live.
-    pub(crate) fn live(&mut self, live_ns: u64, pause_ns: u64) {
+    pub(crate) fn live(&mut self, live_ns: u64, stays: Stays) {
         self.live_ns.add(live_ns);
-        self.pause_ns.add(pause_ns);
+        self.pause_ns.add(stays.longest_ns);
+        self.swap_ns.add(stays.total_ns);
         self.figures.n += 1;
     }
 
@@ -91,6 +100,9 @@ impl ReloadReport {
             pause_p50_ns: self.pause_ns.at(0.5),
             pause_p99_ns: self.pause_ns.at(0.99),
             pause_max_ns: self.pause_ns.at(1.0),
+            swap_p50_ns: self.swap_ns.at(0.5),
+            swap_p99_ns: self.swap_ns.at(0.99),
+            swap_max_ns: self.swap_ns.at(1.0),
             begun_anew,
         };
     }

@@ -91,6 +91,7 @@ impl Reloading {
             held: None,
             tee,
             clock: clock.clone(),
+            landing: None,
         });
         let rings = StageRings {
             tee: reader,

@@ -139,7 +139,7 @@ impl StagingStage {
             }
         });
         let mut list = Watchlist::new(paths.collect::<Vec<_>>());
-        let watcher = FileWatcher::new(&mut list);
+        let watcher = FileWatcher::new(&mut list, clock.clone());
         let mirror = Mirror::new(plan.engine.clone(), plan.scripts.clone(), clock.clone())?;
         let seats = plan.scripts.iter().zip(&plan.hashes);
         let seats = seats.map(|(script, sha256)| Seat {
@@ -387,11 +387,12 @@ impl StagingStage {
             Some(Sent::Refusal(text)) => return self.tell_refusal(&text),
             None => return,
         };
-        let (inheritance, pause_ns) = match outcome {
+        let (inheritance, stays, at) = match outcome {
             Outcome::Live {
                 inheritance,
-                pause_ns,
-            } => (inheritance, pause_ns),
+                stays,
+                at,
+            } => (inheritance, stays, at),
             Outcome::Refused(text) => {
                 let Some(entry) = self.plan.entries.get(version.index) else {
                     return;
@@ -403,8 +404,8 @@ impl StagingStage {
             }
             Outcome::Lost => return,
         };
-        let live_ns = self.clock.mono().since(version.seen);
-        self.report.live(live_ns, pause_ns);
+        let live_ns = at.since(version.seen);
+        self.report.live(live_ns, stays);
         let strategy = strategy_id(version.index);
         if let Err(error) = self.mirror.adopt(strategy, &version.script, &document) {
             tracing::warn!(%error, "the version cannot be followed for reloads");

@@ -58,7 +58,7 @@ pub(crate) fn tee(overrun: Overrun) -> (Tee, TeeReader) {
     let (mut empty_in, empty) = RingBuffer::new(CHUNKS);
     for _ in 0..CHUNKS {
         // There are as many places as chunks.
-        let _ = empty_in.push(CellBuffer::with_capacity(CHUNK_CELLS));
+        let _ = empty_in.push(CellBuffer::with_room(CHUNK_CELLS));
     }
     let wanted = Arc::new(AtomicBool::new(false));
     let lost_count = Arc::new(AtomicU64::new(0));

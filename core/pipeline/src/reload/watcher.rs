@@ -6,6 +6,7 @@
 //! the others once a second, for events that were lost.
 
 use super::watchlist::{Seen, Watchlist};
+use crate::clock::Clock;
 use claire_types::MonoNs;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -16,12 +17,15 @@ use std::sync::mpsc::{Receiver, channel};
 
 /// Tells a watchlist what happens to its files.
 pub(crate) struct FileWatcher {
-    events: Option<(RecommendedWatcher, Receiver<notify::Result<Event>>)>,
+    events: Option<(RecommendedWatcher, Receiver<Told>)>,
     /// Per file what it was at the last look.
     known: Vec<Option<Stamp>>,
     look_due_ns: u64,
     look_every_ns: u64,
 }
+
+/// An event, and when it came: the staging thread may be at something else then.
+type Told = (MonoNs, notify::Result<Event>);
 
 /// What changes with a file's content; of a folder, what tells it from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +43,7 @@ const LOOK_OFTEN_NS: u64 = 100_000_000;
 
 impl FileWatcher {
     /// Watches the folders of the files, and of what they link to.
-    pub fn new(list: &mut Watchlist) -> Self {
+    pub fn new(list: &mut Watchlist, clock: Clock) -> Self {
         let mut folders = BTreeSet::new();
         let mut known = Vec::new();
         let mut index = 0;
@@ -55,7 +59,7 @@ impl FileWatcher {
             list.set_targets(index, targets);
             index += 1;
         }
-        let events = match watch(&folders) {
+        let events = match watch(&folders, clock) {
             Ok(events) => Some(events),
             Err(error) => {
                 tracing::warn!(%error, "script files are looked at every 100 ms: their folders cannot be watched");
@@ -75,17 +79,18 @@ impl FileWatcher {
 
     /// Tells the list what happened since the last time.
     pub fn tell(&mut self, list: &mut Watchlist, now: MonoNs) {
-        let mut is_ours = false;
+        let mut since = None;
         if let Some((_, events)) = &self.events {
-            while let Ok(event) = events.try_recv() {
-                is_ours |= match event {
-                    Ok(event) => tell_event(list, &event, now),
-                    Err(_) => list.see_all(now),
+            while let Ok((at, event)) = events.try_recv() {
+                let is_ours = match event {
+                    Ok(event) => tell_event(list, &event, at),
+                    Err(_) => list.see_all(at),
                 };
+                since = since.or(is_ours.then_some(at));
             }
         }
-        if is_ours {
-            self.take_note(list, now);
+        if let Some(since) = since {
+            self.take_note(list, since);
         }
         if now.0 >= self.look_due_ns {
             self.look_due_ns = now.0 + self.look_every_ns;
@@ -93,15 +98,15 @@ impl FileWatcher {
         }
     }
 
-    /// Takes note of the files that events told of now: what they are is no news at the next look.
-    fn take_note(&mut self, list: &mut Watchlist, now: MonoNs) {
+    /// Takes note of the files that events told of since then: what they are is no news at the next look.
+    fn take_note(&mut self, list: &mut Watchlist, since: MonoNs) {
         for (index, known) in self.known.iter_mut().enumerate() {
             let Some(path) = list.path(index).map(Path::to_owned) else {
                 return;
             };
             // A link may lead elsewhere now.
             list.set_targets(index, targets_of(&path));
-            if list.seen_at(index) == now {
+            if list.seen_at(index) >= since {
                 *known = stamp_of(&path);
             }
         }
@@ -130,11 +135,12 @@ impl FileWatcher {
 
 fn watch(
     folders: &BTreeSet<PathBuf>,
-) -> notify::Result<(RecommendedWatcher, Receiver<notify::Result<Event>>)> {
+    clock: Clock,
+) -> notify::Result<(RecommendedWatcher, Receiver<Told>)> {
     let (sender, events) = channel();
     let mut watcher = notify::recommended_watcher(move |event| {
         // Nobody reads it where the run is over.
-        let _ = sender.send(event);
+        let _ = sender.send((clock.mono(), event));
     })?;
     for folder in folders {
         watcher.watch(folder, RecursiveMode::NonRecursive)?;
@@ -218,7 +224,6 @@ pub(super) fn stamp_of(path: &Path) -> Option<Stamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
     use crate::reload::watchlist::Due;
     use std::time::Duration;
 
@@ -241,7 +246,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [told, untold] = ["told.rhai", "untold.rhai"].map(|name| folder.path().join(name));
         let mut list = Watchlist::new([told.clone(), untold.clone()]);
-        let mut watcher = FileWatcher::new(&mut list);
+        let mut watcher = FileWatcher::new(&mut list, Clock::start());
         watcher.events = None;
         let (now, later) = (MonoNs(1_000_000_000), MonoNs(9_000_000_000));
         watcher.tell(&mut list, now);
@@ -268,8 +273,8 @@ mod tests {
         std::fs::write(at("real/a.rhai"), "1").expect("writable");
         std::os::unix::fs::symlink(at("real/a.rhai"), at("a.rhai")).expect("a link");
         let mut list = Watchlist::new([at("a.rhai")]);
-        let mut watcher = FileWatcher::new(&mut list);
         let clock = Clock::start();
+        let mut watcher = FileWatcher::new(&mut list, clock.clone());
         std::fs::write(at("real/a.rhai"), "22").expect("writable");
         assert_eq!(read_due(&mut watcher, &mut list, &clock), Due::Read);
         std::fs::write(at("new"), "333").expect("writable");
