@@ -87,10 +87,10 @@ fn levels() -> Vec<Definition> {
         reads method bid_qty(m: Market, rank: AtLeast<0>) -> f64 = bid_qty;
         /// Quantity of the ask at a rank, base units; 0 past the end of the book.
         reads method ask_qty(m: Market, rank: AtLeast<0>) -> f64 = ask_qty;
-        /// (bids - asks) / (bids + asks) of the quantities on the best levels, -1 to 1; 0 on an empty book and on a stale one.
+        /// (bids - asks) / (bids + asks) of the quantities on the best levels, -1 to 1; 0 on an empty book and on one that is not proven.
         reads method imbalance(m: Market, levels "number of levels": AtLeast<1>) -> f64 = imbalance;
         /// Another market of the run by its name, as in `market("binance-usdm:ETHUSDT")`; it is watched from then on.
-        /// `init` waits for the markets that it names so; elsewhere one that has not sent anything yet is an error.
+        /// `init` waits until those that it names by constant texts are there; else one of which nothing came yet is an error.
         acts function market(name "market's name": Text) -> Fallible<Market> = market;
     }
 }

@@ -1,6 +1,7 @@
 //! Other markets than the primary one: `init` waits for those that its script names.
 
 use crate::play::{Actor, BTC, ETH, Play, config, instrument};
+use crate::reloads::reload;
 use claire_engine::floor::Phase;
 use claire_types::{Contract, Input, Instrument, InstrumentId};
 
@@ -66,5 +67,15 @@ fn a_wait_survives_a_restart() {
     play.restart();
     assert_eq!(phase(&play), Phase::Waiting);
     play.put(InstrumentId::NONE, &Input::Instrument(facts(ETH, "ETH")));
+    assert_eq!(phase(&play), Phase::Running);
+}
+
+#[test]
+fn a_version_that_names_nothing_ends_the_wait_of_the_one_before() {
+    let actor = Actor::that_names("sim:NONEUSDT");
+    let mut play = Play::of(config(1), vec![actor], &[facts(BTC, "BTC")]);
+    play.pass(1_000);
+    reload(&mut play, Actor::default());
+    assert_eq!(play.told(0), ["init", "start"]);
     assert_eq!(phase(&play), Phase::Running);
 }
