@@ -40,22 +40,7 @@ pub(super) fn outcome(
         return ("denied", denied(decision, *instrument, texts));
     }
     let Some((new, sent)) = &end.sent else {
-        if let Some(reason) = &end.dropped {
-            let why = match &end.taken_back {
-                Some(words) if reason == OrderReason::CancelledByEngine.as_str() => words,
-                _ => why_dropped(reason),
-            };
-            let text = format!("held in the engine, and never sent: {why}");
-            return ("not_sent", text);
-        }
-        if end.is_held {
-            let text = "still held in the engine where the journal ends".to_owned();
-            return ("held", text);
-        }
-        return (
-            "no_order",
-            "no order followed from it in the same call".to_owned(),
-        );
+        return unsent(end);
     };
     let instrument = instrument.unwrap_or(InstrumentId::NONE);
     let units = |qty| texts.qty(instrument, qty);
@@ -101,6 +86,23 @@ pub(super) fn outcome(
             ),
         ),
     }
+}
+
+/// Returns the same for what was neither sent nor denied.
+fn unsent(end: &End) -> (&'static str, String) {
+    if let Some(reason) = &end.dropped {
+        let why = match &end.taken_back {
+            Some(words) if reason == OrderReason::CancelledByEngine.as_str() => words,
+            _ => why_dropped(reason),
+        };
+        let text = format!("held in the engine, and never sent: {why}");
+        return ("not_sent", text);
+    }
+    let (verdict, text) = match end.is_held {
+        true => ("held", "still held in the engine where the journal ends"),
+        false => ("no_order", "no order followed from it in the same call"),
+    };
+    (verdict, text.to_owned())
 }
 
 fn denied(decision: &Decision, instrument: InstrumentId, texts: &Texts) -> String {
