@@ -63,6 +63,8 @@ pub(crate) enum Outcome {
     Live {
         /// What it took over.
         inheritance: Inheritance,
+        /// What it waits for before it is called.
+        rests: Option<Note>,
         /// How long the engine thread was at it.
         stays: Stays,
         /// When it had its seat, and the ring what the journal keeps of it.

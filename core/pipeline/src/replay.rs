@@ -327,20 +327,9 @@ fn trouble(engine: &Engine, index: usize, seat: &Seat) -> Option<String> {
 /// Says what a strategy that never began was waiting for.
 fn not_begun(seat: &Seat) -> String {
     let name = &seat.name;
-    let what = match (seat.warmup, seat.first_cold()) {
-        (Some(count), _) => format!("{count} closed bars"),
-        (None, Some(cold)) => {
-            let spec = cold.indicator.spec();
-            let updates = spec
-                .warm_updates()
-                .map(|count| format!(", which takes {count} updates,"));
-            let updates = updates.unwrap_or_default();
-            format!("`{}` to be warm{updates}", spec.definition().name)
-        }
-        (None, None) => "a market event".to_owned(),
-    };
+    let what = seat.waits_for();
     format!(
-        "strategy {name}: it waited for {what} until the end, so it did nothing; `warmup(n)` in init lets it begin earlier"
+        "strategy {name}: it waited until {what}, to the end, so it did nothing; `warmup(n)` in init lets it begin earlier"
     )
 }
 

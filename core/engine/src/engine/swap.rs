@@ -69,8 +69,13 @@ pub enum Retirement {
 /// What the last reload came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swapped {
-    /// It runs, with what it took over.
-    Live(Inheritance),
+    /// It has the seat.
+    Live {
+        /// What it took over.
+        inheritance: Inheritance,
+        /// What it waits for before it is called, and what nothing protects meanwhile; `None` where it is called at once.
+        rests: Option<Note>,
+    },
     /// The version before goes on.
     Refused(Note),
 }
@@ -169,7 +174,8 @@ impl Engine {
             Ok((phase, inheritance)) => {
                 self.swap(reload, &mut successor, (phase, inheritance));
                 self.spent = Some(successor);
-                Swapped::Live(inheritance)
+                let rests = self.floor_mut().tell_rest(strategy);
+                Swapped::Live { inheritance, rests }
             }
             Err(text) => {
                 self.floor_mut()

@@ -300,6 +300,13 @@ impl Floor {
     }
 
     /// Returns the markets in which a strategy holds something, with the side.
+    /// Returns the first position of a strategy's that nothing protects, in words.
+    pub(super) fn first_bare(&self, strategy: StrategyId) -> Option<Note> {
+        let is_bare = |of: &(InstrumentId, Side)| !self.is_guarded(strategy, of.0, of.1, u64::MAX);
+        let (market, side) = self.sides_held(strategy).find(is_bare)?;
+        Some(self.position_in_words(market, side))
+    }
+
     fn positions_held(&self, strategy: StrategyId) -> Vec<(InstrumentId, Side)> {
         self.sides_held(strategy).collect()
     }

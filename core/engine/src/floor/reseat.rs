@@ -133,6 +133,25 @@ impl Floor {
         starts
     }
 
+    /// Says that the version at the seat is not called before it is warm, and which position nothing protects meanwhile.
+    /// Returns the words; `None` where it is called.
+    pub(crate) fn tell_rest(&mut self, strategy: StrategyId) -> Option<Note> {
+        let seat = self.seats.get(strategy.index())?;
+        if seat.phase != Phase::Warming {
+            return None;
+        }
+        let (number, primary) = (seat.version.number, seat.primary);
+        let waits_for = seat.waits_for();
+        let text = match self.first_bare(strategy) {
+            Some(position) => Note::format(format_args!(
+                "version {number} rests until {waits_for}: NO STOP for its {position}"
+            )),
+            None => Note::format(format_args!("version {number} rests until {waits_for}")),
+        };
+        self.alert(strategy, primary, text);
+        Some(text)
+    }
+
     /// Returns which of a market's bars have that length, after making them where they are new.
     fn make_bars(
         &mut self,

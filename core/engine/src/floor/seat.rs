@@ -192,6 +192,22 @@ impl Seat {
         declared.find(|declared| !declared.indicator.is_warm())
     }
 
+    /// Returns what it waits for until it is warm: what follows "it waits until ...".
+    pub fn waits_for(&self) -> Note {
+        match (self.warmup, self.first_cold()) {
+            (Some(count), _) => Note::format(format_args!("{count} bars are closed")),
+            (None, Some(cold)) => {
+                let spec = cold.indicator.spec();
+                let name = spec.definition().name;
+                match spec.warm_updates() {
+                    Some(count) => Note::format(format_args!("`{name}` is warm ({count} updates)")),
+                    None => Note::format(format_args!("`{name}` is warm")),
+                }
+            }
+            (None, None) => Note::cut("the next market event"),
+        }
+    }
+
     /// Begins, where it waited to be warm and is; returns whether it starts with that.
     pub(crate) fn begin_if_warm(&mut self) -> bool {
         let begins = self.phase == Phase::Warming && self.is_warm();

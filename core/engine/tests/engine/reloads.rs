@@ -3,7 +3,7 @@
 use crate::play::{Actor, BTC, Play, config, fault, limit};
 use claire_engine::floor::{PROBATION_CALLS, Phase, ReloadTally};
 use claire_engine::snapshot::{Instances, versions};
-use claire_engine::strategy::{Fault, FaultKind, IndicatorSource};
+use claire_engine::strategy::{Fault, FaultKind, IndicatorSource, ProtectRequest};
 use claire_engine::{Engine, Retirement, Successor, Swapped};
 use claire_types::annotation::Cut;
 use claire_types::input::{Refusal, Reload};
@@ -101,7 +101,9 @@ fn state_is_carried_and_timers_keep_their_phase() {
             Ok(())
         }),
     );
-    assert!(matches!(swapped, Swapped::Live(of) if of.carried == 1));
+    assert!(
+        matches!(swapped, Swapped::Live { inheritance, rests: None } if inheritance.carried == 1)
+    );
     assert_eq!((version(&play), trades(&play)), (1, 2));
     let [record] = records(&play)[..] else {
         panic!("{:?}", records(&play));
@@ -397,6 +399,41 @@ fn a_version_may_replace_one_that_is_not_warm() {
 }
 
 #[test]
+fn a_version_that_must_get_warm_says_so_and_names_what_has_no_stop() {
+    for is_protected in [false, true] {
+        let mut play = Play::new(config(1));
+        play.buy(0.5);
+        assert!(play.position(0) > 0);
+        if is_protected {
+            let stop = ProtectRequest {
+                market: BTC,
+                stop: 99.0,
+                take: None,
+                reason: Note::EMPTY,
+            };
+            play.act(0, move |desk| desk.protect(&stop).denied);
+        }
+        let waits = Actor::with_init(|desk| {
+            let declared = desk.indicator(IndicatorSource::Trades(BTC), "sma", &[50.0]);
+            declared.map(drop).map_err(|_| fault("no indicator"))
+        });
+        let swapped = reload(&mut play, waits);
+        let mut words = "version 1 rests until `sma` is warm (50 updates)".to_owned();
+        if !is_protected {
+            words += ": NO STOP for its long sim:BTCUSDT";
+        }
+        let Swapped::Live {
+            rests: Some(rests), ..
+        } = swapped
+        else {
+            panic!("{swapped:?}");
+        };
+        assert_eq!(rests.as_str(), words);
+        assert_eq!(notes(&play, NoteKind::Alert), [words]);
+    }
+}
+
+#[test]
 fn a_strategy_that_a_person_paused_stays_paused() {
     let mut play = Play::new(config(1));
     play.command(CommandKind::Pause, FIRST);
@@ -404,7 +441,7 @@ fn a_strategy_that_a_person_paused_stays_paused() {
     let paused = state(&play);
     assert_ne!(paused, Some(TradingState::Active));
     let swapped = reload(&mut play, Actor::default());
-    assert!(matches!(swapped, Swapped::Live(_)));
+    assert!(matches!(swapped, Swapped::Live { .. }));
     assert_eq!((state(&play), version(&play)), (paused, 1));
     play.command(CommandKind::Unpause, FIRST);
     assert_eq!(play.place(limit(Side::Buy, 0.5, 99.0)).denied, GateCode::Ok);

@@ -199,8 +199,9 @@ impl EngineStage {
         let at = line.clock.mono();
         landing.stays.add(at.since(begun));
         let outcome = match swapped {
-            Some(Swapped::Live(inheritance)) => Outcome::Live {
+            Some(Swapped::Live { inheritance, rests }) => Outcome::Live {
                 inheritance,
+                rests,
                 stays: landing.stays,
                 at,
             },

@@ -384,15 +384,16 @@ impl StagingStage {
             shadowed,
         } = match self.sent.take() {
             Some(Sent::Version(sent)) => *sent,
-            Some(Sent::Refusal(text)) => return self.tell_refusal(&text),
+            Some(Sent::Refusal(text)) => return self.warn(&text),
             None => return,
         };
-        let (inheritance, stays, at) = match outcome {
+        let (inheritance, rests, stays, at) = match outcome {
             Outcome::Live {
                 inheritance,
+                rests,
                 stays,
                 at,
-            } => (inheritance, stays, at),
+            } => (inheritance, rests, stays, at),
             Outcome::Refused(text) => {
                 let Some(entry) = self.plan.entries.get(version.index) else {
                     return;
@@ -400,7 +401,7 @@ impl StagingStage {
                 let fault = fault_of_field(entry, &version.source.text, text.as_str());
                 let text = refusal(entry, std::slice::from_ref(&fault));
                 self.note_bad(&version, &fault);
-                return self.tell_refusal(&text);
+                return self.warn(&text);
             }
             Outcome::Lost => return,
         };
@@ -426,11 +427,18 @@ impl StagingStage {
             live_ns,
         };
         let line = told.line();
+        let rests = rests.map(|words| {
+            let name = &entry.name;
+            format!("{name}: {words}; no version of it is called meanwhile")
+        });
         let script = std::mem::replace(&mut seat.script, version.script);
         seat.before = Some((script, std::mem::replace(&mut seat.sha256, sha256)));
         seat.bad = None;
         seat.is_wrong = false;
         self.say(line);
+        if let Some(text) = rests {
+            self.warn(&text);
+        }
     }
 
     /// Frees a version that left its seat, and follows a roll-back.
@@ -496,11 +504,11 @@ impl StagingStage {
         // One at a time: there is room.
         match self.rings.ready.push(Box::new(ready)) {
             Ok(()) => self.sent = Some(Sent::Refusal(text)),
-            Err(_) => self.tell_refusal(&text),
+            Err(_) => self.warn(&text),
         }
     }
 
-    fn tell_refusal(&mut self, text: &str) {
+    fn warn(&mut self, text: &str) {
         tracing::warn!("{text}");
         self.keep(text);
     }
