@@ -357,7 +357,7 @@ fn a_swap_neither_allocates_nor_frees() {
         IS_WATCHED.set(true);
         let swapped = line.swap(successor);
         IS_WATCHED.set(false);
-        let Some(Swapped::Live(inheritance)) = swapped else {
+        let Some(Swapped::Live { inheritance, .. }) = swapped else {
             panic!("{swapped:?}");
         };
         assert!(
