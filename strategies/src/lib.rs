@@ -11,6 +11,7 @@
 #![deny(unsafe_code)]
 
 mod api;
+mod arrays;
 mod backend;
 mod bundled;
 mod check;

@@ -7,6 +7,7 @@ use crate::Limits;
 use crate::api;
 use crate::api::Definition;
 use crate::api::definition::Form;
+use crate::arrays;
 use crate::compile::ir::Type;
 use crate::token::{Bars, Indicator, Market, Order};
 use claire_engine::strategy::{BarsId, OrderHandle};
@@ -135,6 +136,7 @@ fn modules() -> &'static [Shared<Module>] {
             BasicMapPackage::new().as_shared_module(),
             BasicIteratorPackage::new().as_shared_module(),
             BasicFnPackage::new().as_shared_module(),
+            arrays::module().into(),
             own.into(),
         ]
     })
