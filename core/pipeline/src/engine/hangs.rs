@@ -305,6 +305,14 @@ fn hangs_of_every_kind_are_cut_and_not_run_again() {
         .iter()
         .map(|(taken, hang)| (taken.on_core_ns, *hang));
     let p99 = show_times("of their thread's time", on_core.collect());
+    let mut slow: Vec<_> = on_engine
+        .iter()
+        .map(|(taken, hang)| (taken.on_core_ns, *hang))
+        .collect();
+    slow.sort_unstable();
+    for (ns, hang) in slow.iter().rev().take(count / 20) {
+        println!("{ns} {hang}");
+    }
     if count >= 1_000 {
         // All of them by what the cut answers for, and by the wall those that the system let run.
         assert!(
