@@ -362,7 +362,7 @@ impl Assembly<'_> {
                 .on_core(pins.sidecar),
         ];
         if let Some(staging) = &mut staging {
-            stages.push(Placed::in_flow(staging).on_patient_thread());
+            stages.push(Placed::in_flow(staging).on_own_thread());
         }
         let begun = clock.mono();
         topology::run(self.topology, stages, settings)?;

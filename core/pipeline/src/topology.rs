@@ -41,7 +41,6 @@ pub enum Topology {
 pub struct Placed<'a> {
     stage: &'a mut dyn Stage,
     has_own_thread: bool,
-    is_patient: bool,
     core: Option<u16>,
 }
 
@@ -118,7 +117,6 @@ pub fn run(
 struct Crew<'a> {
     seats: Vec<Seat<'a>>,
     thread_name: String,
-    is_patient: bool,
     core: Option<u16>,
 }
 
@@ -145,7 +143,6 @@ impl<'a> Placed<'a> {
         Self {
             stage,
             has_own_thread: false,
-            is_patient: false,
             core: None,
         }
     }
@@ -155,14 +152,6 @@ impl<'a> Placed<'a> {
         Self {
             has_own_thread: true,
             ..self
-        }
-    }
-
-    /// Gives the stage a thread of its own that sleeps whenever it has no work, whatever the others do.
-    pub fn on_patient_thread(self) -> Self {
-        Self {
-            is_patient: true,
-            ..self.on_own_thread()
         }
     }
 
@@ -251,10 +240,7 @@ impl<'a> Shared<'a> {
 
 impl Crew<'_> {
     fn work(mut self, shared: &Shared<'_>) {
-        let mut waiter = match self.is_patient {
-            true => Waiter::patient(),
-            false => Waiter::new(shared.wait),
-        };
+        let mut waiter = Waiter::new(shared.wait);
         while self.seats.iter().any(|seat| !seat.has_left) {
             let mut has_worked = false;
             for seat in self.seats.iter_mut().filter(|seat| !seat.has_left) {
@@ -334,7 +320,7 @@ fn crews_of(topology: Topology, stages: Vec<Placed<'_>>) -> Vec<Crew<'_>> {
     let mut crews: Vec<Crew<'_>> = Vec::new();
     let mut flow: Option<usize> = None;
     for (index, placed) in stages.into_iter().enumerate() {
-        let (core, is_patient) = (placed.core, placed.is_patient);
+        let core = placed.core;
         let name = placed.stage.name();
         let seat = Seat {
             stage: placed.stage,
@@ -354,7 +340,6 @@ fn crews_of(topology: Topology, stages: Vec<Placed<'_>>) -> Vec<Crew<'_>> {
         crews.push(Crew {
             seats: vec![seat],
             thread_name: format!("{THREAD_PREFIX}{words}"),
-            is_patient,
             core,
         });
     }

@@ -24,8 +24,6 @@ pub enum WaitStrategy {
 pub struct Waiter {
     strategy: WaitStrategy,
     rounds: u32,
-    /// Rounds after work: 0, or so many that the first wait is the longest.
-    rounds_rested: u32,
 }
 
 impl WaitStrategy {
@@ -45,17 +43,6 @@ impl Waiter {
         Self {
             strategy,
             rounds: 0,
-            rounds_rested: 0,
-        }
-    }
-
-    /// Returns a waiter that sleeps its longest at once, for work that nobody waits for: its thread leaves the cores, and
-    /// their timers, to the others.
-    pub fn patient() -> Self {
-        Self {
-            strategy: WaitStrategy::Park,
-            rounds: ROUNDS_LONGEST,
-            rounds_rested: ROUNDS_LONGEST,
         }
     }
 
@@ -75,7 +62,7 @@ impl Waiter {
     /// There was work: the next wait is short again.
     #[inline]
     pub fn reset(&mut self) {
-        self.rounds = self.rounds_rested;
+        self.rounds = 0;
     }
 
     fn park_time(&self) -> Duration {
@@ -90,8 +77,6 @@ const PARK_MIN: Duration = Duration::from_micros(10);
 const SPIN_ROUNDS: u32 = 64;
 const YIELD_ROUNDS: u32 = 128;
 const DOUBLINGS_MAX: u32 = 16;
-/// Rounds after which no sleep is longer.
-const ROUNDS_LONGEST: u32 = YIELD_ROUNDS + DOUBLINGS_MAX;
 
 #[cfg(test)]
 mod tests {
@@ -107,17 +92,6 @@ mod tests {
         waiter.wait();
         waiter.reset();
         assert_eq!(waiter.rounds, 0);
-    }
-
-    #[test]
-    fn a_patient_waiter_sleeps_its_longest_also_after_work() {
-        let mut waiter = Waiter::patient();
-        for _ in 0..2 {
-            assert_eq!(waiter.park_time(), PARK_MAX);
-            waiter.wait();
-            assert_eq!(waiter.park_time(), PARK_MAX);
-            waiter.reset();
-        }
     }
 
     #[test]
