@@ -6,15 +6,22 @@
 
 use crate::token::{Bar, Bars, Fill, Indicator, Market, Order, Trade};
 use claire_engine::strategy::Inheritance;
-use rhai::{Dynamic, Map};
+use rhai::{Array, Dynamic, Map};
 
 /// Carries fields of `before` into `state`: moved where both have them, the others stay.
 ///
+/// `is_as_before` tells of a field's path, `name.inner`, whether `init` of both versions gives it items of one type:
+/// what handlers made of such a list since is no change of the file.
+///
 /// # Errors
 /// Which field's type changed, in words; the state is then as it was.
-pub(crate) fn carry(state: &mut Dynamic, before: &mut Dynamic) -> Result<Inheritance, String> {
+pub(crate) fn carry(
+    state: &mut Dynamic,
+    before: &mut Dynamic,
+    is_as_before: &dyn Fn(&str) -> bool,
+) -> Result<Inheritance, String> {
     if let (Ok(own), Ok(old)) = (state.as_map_ref(), before.as_map_ref())
-        && let Some(change) = changed(&own, &old, "this")
+        && let Some(change) = changed(&own, &old, "this", Some(is_as_before))
     {
         return Err(format!("{change} now: rename the field, or restart"));
     }
@@ -32,14 +39,22 @@ pub(crate) fn carry(state: &mut Dynamic, before: &mut Dynamic) -> Result<Inherit
 }
 
 /// Returns the first field to which a call gave a value of another type, in words: then no version could take it over.
+///
+/// Items of lists are not looked at: a handler may change them.
 pub(crate) fn retyped(state: &Dynamic, before: &Dynamic) -> Option<String> {
     let (own, old) = (state.as_map_ref().ok()?, before.as_map_ref().ok()?);
-    let change = changed(&own, &old, "this")?;
+    let change = changed(&own, &old, "this", None)?;
     Some(format!("{change}: `init` gives it its type"))
 }
 
-/// Returns the first field whose type changed, as `this.name was ... and is ...`.
-fn changed(own: &Map, old: &Map, path: &str) -> Option<String> {
+/// Returns the first field whose type changed, as `this.name was ... and is ...`; of a list the type of its items
+/// too, where it is told which lists are as before.
+fn changed(
+    own: &Map,
+    old: &Map,
+    path: &str,
+    is_as_before: Option<&dyn Fn(&str) -> bool>,
+) -> Option<String> {
     // As a rule both have the same names.
     let mut beside = old.iter();
     own.iter().find_map(|(name, value)| {
@@ -47,18 +62,23 @@ fn changed(own: &Map, old: &Map, path: &str) -> Option<String> {
             Some((known, before)) if known == name => before,
             _ => old.get(name)?,
         };
-        if value.type_id() == before.type_id() && !value.is_map() {
+        let is_within = value.is_map() || is_as_before.is_some() && value.is_array();
+        if value.type_id() == before.type_id() && !is_within {
             return None;
         }
-        let path = || format!("{path}.{name}");
+        let path = format!("{path}.{name}");
         if let (Ok(own), Ok(old)) = (value.as_map_ref(), before.as_map_ref()) {
-            return changed(&own, &old, &path());
+            return changed(&own, &old, &path, is_as_before);
         }
-        let (was, is) = (kind(before), kind(value));
-        (!fits(was, is)).then(|| {
-            let path = path();
-            format!("`{path}` was {} and is {}", was.words(), is.words())
-        })
+        let told = |was: &str, is: &str| Some(format!("`{path}` was {was} and is {is}"));
+        if let (Ok(own), Ok(old)) = (value.as_array_ref(), before.as_array_ref()) {
+            let (was, is) = (Items::of(&old), Items::of(&own));
+            let of_this = path.strip_prefix("this.").unwrap_or(&path);
+            let is_kept = was.fit(is) || is_as_before.is_none_or(|of| of(of_this));
+            return (!is_kept).then(|| told(&was.words(), &is.words()))?;
+        }
+        let (was, is) = (kind(before)?, kind(value)?);
+        (was != is).then(|| told(was.one, is.one))?
     })
 }
 
@@ -89,57 +109,80 @@ fn is_left(value: &Dynamic) -> bool {
     value.is_unit() || value.is::<Indicator>() || value.is::<Bars>() || value.is::<Market>()
 }
 
-/// What a value is, as far as carrying it is concerned.
+/// A type as people read of it, of one value and of several. Two types differ in their words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Unset,
-    Plain(&'static str),
-    /// The engine's number for something that was declared.
-    Numbered(&'static str),
+struct Kind {
+    one: &'static str,
+    many: &'static str,
 }
 
-impl Kind {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Unset => "unset",
-            Self::Plain(words) | Self::Numbered(words) => words,
+/// Returns what a value is, as far as carrying it is concerned; `None` where nobody has set it: that fits any.
+fn kind(value: &Dynamic) -> Option<Kind> {
+    if value.is_unit() {
+        return None;
+    }
+    let known = [
+        (value.is_float(), FRACTION),
+        (value.is_int(), INTEGER),
+        (value.is_bool(), ("true or false", "true and false")),
+        (value.is_string(), ("text", "texts")),
+        (value.is_char(), ("a character", "characters")),
+        (value.is_array(), ("an array", "arrays")),
+        (value.is_map(), ("a map", "maps")),
+        (value.is::<Order>(), ("an order", "orders")),
+        (value.is::<Trade>(), ("a trade", "trades")),
+        (value.is::<Bar>(), ("a bar", "bars")),
+        (value.is::<Fill>(), ("a fill", "fills")),
+        (value.is::<Indicator>(), ("an indicator", "indicators")),
+        (value.is::<Bars>(), ("bars", "bars of several intervals")),
+        (value.is::<Market>(), ("a market", "markets")),
+    ];
+    let found = known.into_iter().find(|(is_it, _)| *is_it);
+    let other = ("something else", "something else");
+    let (one, many) = found.map_or(other, |(_, words)| words);
+    Some(Kind { one, many })
+}
+
+const FRACTION: (&str, &str) = ("a number with a fraction", "numbers with a fraction");
+const INTEGER: (&str, &str) = ("an integer", "integers");
+
+/// What a list holds; what lists and maps within it hold is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Items {
+    /// Nothing that is set.
+    None,
+    Of(Kind),
+    /// Of more than one type.
+    Mixed,
+}
+
+impl Items {
+    fn of(list: &Array) -> Self {
+        let mut kinds = list.iter().filter_map(kind);
+        match kinds.next() {
+            None => Self::None,
+            Some(first) if kinds.all(|kind| kind == first) => Self::Of(first),
+            Some(_) => Self::Mixed,
         }
     }
-}
 
-fn fits(was: Kind, is: Kind) -> bool {
-    was == is || was == Kind::Unset || is == Kind::Unset
-}
+    /// Returns whether a list of these items may become one of those. A mixed list is only kept out of a list of
+    /// numbers, which machine code relies on.
+    fn fit(self, is: Self) -> bool {
+        match (self, is) {
+            (Self::Of(was), Self::Of(is)) => was == is,
+            (Self::Mixed, Self::Of(is)) => ![FRACTION.1, INTEGER.1].contains(&is.many),
+            _ => true,
+        }
+    }
 
-fn kind(value: &Dynamic) -> Kind {
-    if value.is_unit() {
-        return Kind::Unset;
+    fn words(self) -> String {
+        match self {
+            Self::None => "an empty array".to_owned(),
+            Self::Of(kind) => format!("an array of {}", kind.many),
+            Self::Mixed => "an array of several types".to_owned(),
+        }
     }
-    let plain = [
-        (value.is_float(), "a number with a fraction"),
-        (value.is_int(), "an integer"),
-        (value.is_bool(), "true or false"),
-        (value.is_string(), "text"),
-        (value.is_char(), "a character"),
-        (value.is_array(), "an array"),
-        (value.is_map(), "a map"),
-        (value.is::<Order>(), "an order"),
-        (value.is::<Trade>(), "a trade"),
-        (value.is::<Bar>(), "a bar"),
-        (value.is::<Fill>(), "a fill"),
-    ];
-    if let Some((_, words)) = plain.into_iter().find(|(is_it, _)| *is_it) {
-        return Kind::Plain(words);
-    }
-    let numbered = [
-        (value.is::<Indicator>(), "an indicator"),
-        (value.is::<Bars>(), "bars"),
-        (value.is::<Market>(), "a market"),
-    ];
-    let found = numbered.into_iter().find(|(is_it, _)| *is_it);
-    found.map_or(Kind::Plain("something else"), |(_, words)| {
-        Kind::Numbered(words)
-    })
 }
 
 #[cfg(test)]
@@ -187,7 +230,8 @@ mod tests {
             ("fast", indicator(4)),
             ("nested", map(&[("a", 0_i64.into()), ("new", 8_i64.into())])),
         ]);
-        let inheritance = carry(&mut state, &mut before.clone()).expect("nothing changed its type");
+        let inheritance =
+            carry(&mut state, &mut before.clone(), &|_| false).expect("nothing changed its type");
         assert_eq!(
             inheritance,
             Inheritance {
@@ -237,7 +281,7 @@ mod tests {
         for (was, is, want) in cases {
             let before = map(&[("a", 3_i64.into()), ("x", was)]);
             let mut state = map(&[("a", 0_i64.into()), ("x", is)]);
-            let refusal = carry(&mut state, &mut before.clone()).expect_err(want);
+            let refusal = carry(&mut state, &mut before.clone(), &|_| false).expect_err(want);
             assert!(
                 refusal.starts_with("`this.x` was ") && refusal.contains(want),
                 "{refusal}"
@@ -246,7 +290,77 @@ mod tests {
         }
         let before = map(&[("n", map(&[("deep", 1_i64.into())]))]);
         let mut state = map(&[("n", map(&[("deep", "x".into())]))]);
-        let refusal = carry(&mut state, &mut before.clone()).expect_err("changed within");
+        let refusal =
+            carry(&mut state, &mut before.clone(), &|_| false).expect_err("changed within");
         assert!(refusal.contains("`this.n.deep`"), "{refusal}");
+    }
+
+    #[test]
+    fn a_list_keeps_the_type_of_its_items() {
+        let list = |items: &[Dynamic]| Dynamic::from_array(items.to_vec());
+        let floats = list(&[1.0.into(), 2.0.into()]);
+        let ints = list(&[1_i64.into(), 2_i64.into()]);
+        let texts = list(&["a".into(), "b".into()]);
+        let mixed = list(&[1_i64.into(), 2.0.into()]);
+        let words = list(&["a".into(), 2.0.into()]);
+        let empty = list(&[]);
+        let unset = list(&[Dynamic::UNIT]);
+        let refused = [
+            (
+                &floats,
+                &ints,
+                "an array of numbers with a fraction and is an array of integers now",
+            ),
+            (
+                &ints,
+                &floats,
+                "an array of integers and is an array of numbers with a fraction now",
+            ),
+            (
+                &texts,
+                &ints,
+                "an array of texts and is an array of integers now",
+            ),
+            (
+                &mixed,
+                &floats,
+                "an array of several types and is an array of numbers with a fraction now",
+            ),
+            (
+                &words,
+                &ints,
+                "an array of several types and is an array of integers now",
+            ),
+        ];
+        let fields = |of: &Dynamic| map(&[("n", map(&[("list", of.clone())]))]);
+        for (was, is, want) in refused {
+            let (before, mut state) = (fields(was), fields(is));
+            let refusal = carry(&mut state, &mut before.clone(), &|_| false).expect_err(want);
+            assert!(
+                refusal.starts_with("`this.n.list` was ") && refusal.contains(want),
+                "{refusal}"
+            );
+            assert_eq!(format!("{state:?}"), format!("{:?}", fields(is)));
+            // No call is refused for the items that it leaves in a list.
+            assert_eq!(retyped(&state, &before), None);
+            let is_as_before = |path: &str| path == "n.list";
+            carry(&mut state, &mut before.clone(), &is_as_before).expect("as the file was");
+            assert_eq!(format!("{state:?}"), format!("{before:?}"));
+        }
+        let carried = [
+            (&floats, &floats),
+            (&empty, &ints),
+            (&ints, &empty),
+            (&unset, &texts),
+            (&texts, &unset),
+            (&mixed, &words),
+            (&texts, &words),
+            (&words, &texts),
+        ];
+        for (was, is) in carried {
+            let (before, mut state) = (fields(was), fields(is));
+            carry(&mut state, &mut before.clone(), &|_| false).expect("it fits");
+            assert_eq!(format!("{state:?}"), format!("{before:?}"));
+        }
     }
 }

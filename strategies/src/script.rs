@@ -254,6 +254,17 @@ impl Script {
         &self.compiled
     }
 
+    /// Returns whether `init` of both gives the field of this path, `name.inner`, one type, where that has a slot.
+    pub(crate) fn declares_as(&self, before: &Self, path: &str) -> bool {
+        let of = |script: &Self| {
+            let mut fields = script.compiled.fields.iter();
+            fields
+                .find(|field| field.name == path)
+                .map(|field| field.of)
+        };
+        of(self).is_some() && of(self) == of(before)
+    }
+
     /// Returns the optimized functions as another engine of the same language parses them; it knows the constants then.
     ///
     /// # Errors

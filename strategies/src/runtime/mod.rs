@@ -411,13 +411,14 @@ impl Strategy for RhaiStrategy {
         if let Some(inheritance) = self.inherit_as_planned(before) {
             return Ok(inheritance);
         }
-        let Some(mut before) = before.state.to_map() else {
+        let is_as_before = |path: &str| self.script.declares_as(&before.script, path);
+        let Some(mut old) = before.state.to_map() else {
             return Ok(Inheritance::default());
         };
         let Some(mut state) = self.state.take_map() else {
             return Ok(Inheritance::default());
         };
-        let carried = inherit::carry(&mut state, &mut before);
+        let carried = inherit::carry(&mut state, &mut old, &is_as_before);
         self.state.set_map(Some(state));
         carried.map_err(|refusal| fault(FaultKind::Error, &refusal))
     }

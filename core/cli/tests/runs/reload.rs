@@ -84,6 +84,42 @@ fn a_running_strategy_is_edited_well_badly_and_wrongly() {
 }
 
 #[test]
+fn a_list_whose_items_are_of_another_type_is_refused_at_its_line() {
+    let floats = ", list: [1.0, 2.0], none: []";
+    let sums = "for x in this.list { this.n += if x > 0.0 { 1 } else { 2 }; }";
+    let mut session = Session::paper(place_with(&script(0, floats, sums)), &WITHOUT_STORE);
+    session.save(&script(
+        0,
+        ", list: [1, 2], none: []",
+        "this.n += this.list[0] << 1;",
+    ));
+    session.wait_for(&["quoter not reloaded"]);
+    let words =
+        "`this.list` was an array of numbers with a fraction and is an array of integers now";
+    session.wait_for(&[words]);
+    session.wait_for(&["quoter.rhai:3:"]);
+    // Other numbers, and items for what had none.
+    session.save(&script(0, ", list: [3.0], none: [7]", sums));
+    session.wait_for(&[
+        "reloaded quoter",
+        "1 handler compiled, state 4 carried 0 new",
+    ]);
+    // A handler may put anything into a list: that is no change of the file, which goes on being reloaded.
+    let push = "if this.list.len() == 2 { this.list.push(1); }";
+    session.save(&script(0, ", list: [3.0], none: [7]", push));
+    session.wait_for(&["reloaded quoter", "state 4 carried 0 new"]);
+    session.save(&script(0, ", list: [3.0], none: [7], more: 1", push));
+    session.wait_for(&["reloaded quoter", "state 4 carried 1 new"]);
+    let (end, place) = session.end();
+    let strategy = &end["strategies"][0];
+    assert_eq!(strategy["reloads"], 3, "{end}");
+    assert_eq!(strategy["reloads_refused"], 1, "{end}");
+    let verified = place.verify();
+    assert_eq!(verified["verdict"], "equal", "{verified}");
+    assert_eq!(verified["digest"], end["digest"]);
+}
+
+#[test]
 fn every_way_of_saving_goes_live_once() {
     let place = place_with(&script(0, "", ""));
     for number in 0..200 {

@@ -2,7 +2,8 @@
 //!
 //! Staging thread; the events are made on a thread of the `notify` library, which hands them over by a channel. The
 //! folders of the files are watched, not the files: an editor that renames a new file over the old one would take
-//! the watch with it. Folders that cannot be watched (some network and container mounts) are looked at every 100 ms;
+//! the watch with it. Each folder is watched once, by its canonical path: the system has one watch of a folder, and two
+//! spellings of it would take it from one another. Folders that cannot be watched (some network and container mounts) are looked at every 100 ms;
 //! the others once a second, for events that were lost.
 
 use super::watchlist::{Seen, Watchlist};
@@ -49,12 +50,8 @@ impl FileWatcher {
         let mut index = 0;
         while let Some(path) = list.path(index).map(Path::to_owned) {
             let targets = targets_of(&path);
-            folders.extend(
-                targets
-                    .iter()
-                    .chain([&path])
-                    .filter_map(|path| folder_of(path)),
-            );
+            let named = targets.iter().filter_map(|target| target.parent());
+            folders.extend(named.map(Path::to_owned));
             known.push(stamp_of(&path));
             list.set_targets(index, targets);
             index += 1;
@@ -173,17 +170,18 @@ fn tell_event(list: &mut Watchlist, event: &Event, now: MonoNs) -> bool {
     paths.fold(false, |is_ours, path| is_ours | list.see(path, seen, now))
 }
 
-/// Returns the paths that a file's links lead over, the last one being the file itself.
+/// Returns the paths that events name a file by: its own, those that its links lead over, and the file itself, each in
+/// a folder that is there, by the folder's canonical path.
 fn targets_of(path: &Path) -> Vec<PathBuf> {
-    let mut targets = Vec::new();
     let mut at = path.to_owned();
+    let mut targets = Vec::from_iter(place_of(&at));
     for _ in 0..LINKS_MAX {
         let Ok(target) = std::fs::read_link(&at) else {
             break;
         };
         let folder = at.parent().unwrap_or(Path::new(""));
         at = folder.join(target);
-        targets.push(at.clone());
+        targets.extend(place_of(&at));
     }
     if let Ok(real) = std::fs::canonicalize(path) {
         targets.push(real);
@@ -191,13 +189,15 @@ fn targets_of(path: &Path) -> Vec<PathBuf> {
     targets
 }
 
-fn folder_of(path: &Path) -> Option<PathBuf> {
+/// Returns a path with its folder's canonical path; a link at its end is not followed.
+fn place_of(path: &Path) -> Option<PathBuf> {
     let folder = path.parent()?;
     let folder = match folder.as_os_str().is_empty() {
         true => Path::new("."),
         false => folder,
     };
-    folder.is_dir().then(|| folder.to_owned())
+    let folder = std::fs::canonicalize(folder).ok()?;
+    Some(folder.join(path.file_name()?))
 }
 
 /// Returns the stamp of what stands in a file's place; `None` where nothing does.
@@ -227,13 +227,13 @@ mod tests {
     use crate::reload::watchlist::Due;
     use std::time::Duration;
 
-    /// Waits until the file is to be read, and returns how.
-    fn read_due(watcher: &mut FileWatcher, list: &mut Watchlist, clock: &Clock) -> Due {
+    /// Waits until a file is to be read, and returns which and how.
+    fn read_due(watcher: &mut FileWatcher, list: &mut Watchlist, clock: &Clock) -> (usize, Due) {
         let deadline = clock.mono().0 + 20_000_000_000;
         loop {
             let now = clock.mono();
             watcher.tell(list, now);
-            if let Some((0, due)) = list.next_due(now) {
+            if let Some(due) = list.next_due(now) {
                 return due;
             }
             assert!(now.0 < deadline, "nothing was seen of the file");
@@ -276,14 +276,55 @@ mod tests {
         let clock = Clock::start();
         let mut watcher = FileWatcher::new(&mut list, clock.clone());
         std::fs::write(at("real/a.rhai"), "22").expect("writable");
-        assert_eq!(read_due(&mut watcher, &mut list, &clock), Due::Read);
+        assert_eq!(read_due(&mut watcher, &mut list, &clock), (0, Due::Read));
         std::fs::write(at("new"), "333").expect("writable");
         std::fs::rename(at("new"), at("a.rhai")).expect("over the link");
-        assert_eq!(read_due(&mut watcher, &mut list, &clock), Due::Read);
+        assert_eq!(read_due(&mut watcher, &mut list, &clock), (0, Due::Read));
         for number in 0..200 {
             std::fs::write(at(&format!("{number}.rhai")), "changed").expect("writable");
         }
         std::fs::remove_file(at("a.rhai")).expect("it is there");
-        assert_eq!(read_due(&mut watcher, &mut list, &clock), Due::ReadForGood);
+        assert_eq!(
+            read_due(&mut watcher, &mut list, &clock),
+            (0, Due::ReadForGood)
+        );
+    }
+
+    #[test]
+    fn a_folder_under_several_names_tells_of_every_file_in_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("real/within")).expect("writable");
+        std::fs::create_dir(at("else")).expect("writable");
+        std::os::unix::fs::symlink(at("real"), at("alias")).expect("a link");
+        std::os::unix::fs::symlink("../else/d.rhai", at("real/d.rhai")).expect("a link");
+        let names = [
+            "real/a.rhai",
+            "alias/b.rhai",
+            "real/within/../c.rhai",
+            "alias/d.rhai",
+        ];
+        for name in names {
+            std::fs::write(at(name), "1").expect("writable");
+        }
+        let mut list = Watchlist::new(names.map(at));
+        let clock = Clock::start();
+        let mut watcher = FileWatcher::new(&mut list, clock.clone());
+        // Only events tell.
+        watcher.look_due_ns = u64::MAX;
+        for _ in 0..2 {
+            for (index, name) in names.into_iter().enumerate() {
+                std::fs::write(at(name), "22").expect("writable");
+                let due = read_due(&mut watcher, &mut list, &clock);
+                assert_eq!(due, (index, Due::Read), "{name}");
+            }
+        }
+        // Renamed over the link, whose own folder is watched too.
+        std::fs::write(at("new"), "333").expect("writable");
+        std::fs::rename(at("new"), at("real/d.rhai")).expect("over the link");
+        assert_eq!(read_due(&mut watcher, &mut list, &clock), (3, Due::Read));
+        std::fs::remove_file(at("alias/a.rhai")).expect("it is there");
+        let gone = read_due(&mut watcher, &mut list, &clock);
+        assert_eq!(gone, (0, Due::ReadForGood));
     }
 }
