@@ -192,6 +192,62 @@ fn a_protection_that_went_off_is_told_from_the_market_event_to_the_position() {
 }
 
 #[test]
+fn what_is_no_order_is_told_with_what_is_wrong_with_it() {
+    let run = Run::of_script(
+        5,
+        "fn init(m) { #{ is_done: false } }
+        fn on_trade(m, trade) {
+            if this.is_done || m.stale { return; }
+            this.is_done = true;
+            m.buy_limit(0.0, 0.0);
+            m.buy_limit(0.5, 0.0);
+            m.buy_limit(-1.5, trade.price);
+            m.sell_limit(0.5, -2.0);
+            m.buy_limit(0.5, trade.price, POST_ONLY | IOC);
+            m.buy_limit(0.000000001, 7.0);
+            m.buy(-2.0);
+            m.buy(0.000000001);
+        }",
+    );
+    let unknown = "the price is 0 or no number (the book was not known yet, say)";
+    let cases = [
+        ("denied buy 0 BTC (asked 0)", unknown),
+        ("denied buy 0 BTC (asked 0.5)", unknown),
+        (
+            "denied buy 0 BTC (asked -1.5 @ ",
+            "BAD_ORDER: what was asked for is no order: the quantity -1.5 is below zero",
+        ),
+        (
+            "denied sell 0 BTC (asked 0.5 @ -2)",
+            "BAD_ORDER: what was asked for is no order: the price -2 is below zero",
+        ),
+        (
+            "denied buy 0 BTC (asked 0.5 @ ",
+            "the flags contradict, a stop is on the wrong side",
+        ),
+        (
+            "denied buy 0 BTC (asked 0.000000001 @ 7)",
+            "SIZE_ZERO: the quantity is less than one step",
+        ),
+        (
+            "denied buy 0 BTC (asked -2)",
+            "the quantity -2 is below zero",
+        ),
+        (
+            "denied buy 0 BTC at the market (asked 0.000000001)",
+            "SIZE_ZERO",
+        ),
+    ];
+    for (number, (asked, why)) in (1..).zip(cases) {
+        let (_, value, text) = run.explain(&format!("c1-{number}"));
+        assert_eq!(value["verdict"], "denied", "{text}");
+        let line = text.lines().find(|line| line.contains(asked));
+        let line = line.unwrap_or_else(|| panic!("no {asked} in {text}"));
+        assert!(line.contains(why), "{text}");
+    }
+}
+
+#[test]
 fn a_maker_fill_tells_the_queue_and_an_unfilled_order_what_passed_by() {
     let run = Run::new(60, "churn", &[]);
     let is_maker = |value: &Value| step(value, "fill")["facts"]["rule"] == "queue_reached";

@@ -90,17 +90,53 @@ fn take(own: &mut Map, old: &mut Map) -> usize {
             continue;
         };
         count += 1;
-        if value.is_map() && before.is_map() {
-            if let (Some(mut own), Some(mut old)) =
-                (value.write_lock::<Map>(), before.write_lock::<Map>())
-            {
-                take(&mut own, &mut old);
-            }
-        } else if !is_left(before) {
-            std::mem::swap(value, before);
-        }
+        take_value(value, before);
     }
     count
+}
+
+/// Takes an old value, but for the engine's numbers in it.
+fn take_value(value: &mut Dynamic, before: &mut Dynamic) {
+    if value.is_map() && before.is_map() {
+        if let (Some(mut own), Some(mut old)) =
+            (value.write_lock::<Map>(), before.write_lock::<Map>())
+        {
+            take(&mut own, &mut old);
+        }
+    } else if value.is_array() && before.is_array() {
+        if let (Some(mut own), Some(mut old)) =
+            (value.write_lock::<Array>(), before.write_lock::<Array>())
+        {
+            take_items(&mut own, &mut old);
+        }
+    } else if !is_left(before) && !holds_declared(before) {
+        std::mem::swap(value, before);
+    }
+}
+
+/// Takes the old items of a list; where indicators or bars are among them, each in its place, and the list stays as long
+/// as `init` makes it.
+fn take_items(own: &mut Array, old: &mut Array) {
+    if !own.iter().chain(old.iter()).any(holds_declared) {
+        std::mem::swap(own, old);
+        return;
+    }
+    for (value, before) in own.iter_mut().zip(old.iter_mut()) {
+        if kind(value) == kind(before) {
+            take_value(value, before);
+        }
+    }
+}
+
+/// Returns whether a value is, or holds, what each version declares itself and numbers anew.
+fn holds_declared(value: &Dynamic) -> bool {
+    if let Ok(items) = value.as_array_ref() {
+        return items.iter().any(holds_declared);
+    }
+    if let Ok(fields) = value.as_map_ref() {
+        return fields.values().any(holds_declared);
+    }
+    value.is::<Indicator>() || value.is::<Bars>()
 }
 
 /// Returns whether a value is not carried: a field that nobody has set, or the engine's number for something that
@@ -362,5 +398,39 @@ mod tests {
             carry(&mut state, &mut before.clone(), &|_| false).expect("it fits");
             assert_eq!(format!("{state:?}"), format!("{before:?}"));
         }
+    }
+
+    #[test]
+    fn indicators_in_a_list_are_the_new_versions() {
+        let list = |items: &[Dynamic]| Dynamic::from_array(items.to_vec());
+        let leg = |id: u16, n: i64| map(&[("ema", indicator(id)), ("n", n.into())]);
+        let before = map(&[
+            ("all", list(&[indicator(0), indicator(1)])),
+            ("legs", list(&[leg(0, 5), leg(1, 6)])),
+            ("deep", list(&[list(&[indicator(0)])])),
+            ("late", list(&[indicator(1)])),
+            ("plain", list(&[map(&[("n", 7_i64.into())])])),
+        ]);
+        let mut state = map(&[
+            ("all", list(&[indicator(3), indicator(4), indicator(5)])),
+            ("legs", list(&[leg(3, 0)])),
+            ("deep", list(&[list(&[indicator(4)])])),
+            ("late", Dynamic::UNIT),
+            ("plain", list(&[])),
+        ]);
+        let want = map(&[
+            ("all", list(&[indicator(3), indicator(4), indicator(5)])),
+            ("legs", list(&[leg(3, 5)])),
+            ("deep", list(&[list(&[indicator(4)])])),
+            ("late", Dynamic::UNIT),
+            ("plain", list(&[map(&[("n", 7_i64.into())])])),
+        ]);
+        let bytes = |state: &Dynamic| {
+            let mut out = Vec::new();
+            crate::state::write(Some(state), &mut out);
+            out
+        };
+        carry(&mut state, &mut before.clone(), &|_| false).expect("nothing changed its type");
+        assert_eq!(bytes(&state), bytes(&want));
     }
 }

@@ -207,13 +207,22 @@ impl Script {
         told.collect()
     }
 
-    /// Returns what a failed call said as a diagnostic, at the place that its words begin with; at `init` where they
+    /// Returns what a failed call said as a diagnostic, at the place that its words begin with; at no place where they
     /// name none.
     pub fn failed(&self, file: &str, what: &str, said: &str) -> Diagnostic {
+        let (position, rest) = placed(said).unwrap_or((Position::NONE, said));
+        self.source_in(file).at(position, format!("{what}: {rest}"))
+    }
+
+    /// Returns likewise that `init` failed, at `init` itself where the words name no place.
+    pub fn init_failed(&self, file: &str, said: &str) -> Diagnostic {
+        let what = "when it was run, `init` failed";
+        if placed(said).is_some() {
+            return self.failed(file, what, said);
+        }
         let source = self.source_in(file);
-        let (position, rest) = placed(said)
-            .unwrap_or_else(|| (source.function_position("init", Position::NONE), said));
-        source.at(position, format!("{what}: {rest}"))
+        let position = source.function_position("init", Position::NONE);
+        source.at(position, format!("{what}: {said}"))
     }
 
     /// Returns that a market which `init` names did not appear, at the place where it is named.

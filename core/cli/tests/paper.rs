@@ -347,6 +347,24 @@ fn a_latched_state_is_told_with_its_cause_and_denials_name_states() {
 }
 
 #[test]
+fn a_strategy_that_never_began_is_told_at_the_end() {
+    let folder = Folder::new();
+    let script = "fn init(m) { #{ slow: m.bars(\"1h\").ema(50) } }\nfn on_book(m) { }\n";
+    std::fs::write(folder.0.join("dark.rhai"), script).expect("writable");
+    let run = |more: &str| {
+        let line = format!("paper --speed max --for 5s --store none {more}");
+        text(&folder.run(&line).stderr)
+    };
+    let words = "strategy dark: it waited until `ema` is warm (50 updates); the run ended before that, so it did nothing";
+    let complaint = run("--strategy dark.rhai");
+    assert_eq!(complaint.matches(words).count(), 1, "{complaint}");
+    let script = "fn init(m) { #{ } }\nfn on_book(m) { }\n";
+    std::fs::write(folder.0.join("light.rhai"), script).expect("writable");
+    let complaint = run("--strategy light.rhai");
+    assert!(!complaint.contains("waited until"), "{complaint}");
+}
+
+#[test]
 fn a_store_that_cannot_be_opened_refuses_at_the_start() {
     let folder = Folder::new();
     for store in ["postgres://x@127.0.0.1:1/y", "sqlite:/proc/q.db"] {

@@ -258,6 +258,16 @@ fn check_refuses_what_is_not_there_and_survives_what_is_no_script() {
         said.contains("`init` failed: no luck\n  --> throws.rhai:1:14\n"),
         "{said}"
     );
+    // Rhai names no place of it: the handler's line stands for it, not that of `init`.
+    write(
+        "steps.rhai",
+        b"fn init(m) { #{ n: 0 } }\n\nfn on_trade(m, trade) {\n    for i in range(0, 9, this.n) { this.n += i; }\n}\n",
+    );
+    let said = text(place.path(), &["check", "steps.rhai", "--for", "60s"], 3);
+    assert!(
+        said.contains("step value cannot be zero\n  --> steps.rhai:3\n"),
+        "{said}"
+    );
     let arguments = ["check", "throws.rhai", "--for", "1s"];
     let script = json(place.path(), &arguments, 3)["scripts"][0].take();
     assert_eq!(script["ok"], false, "{script}");

@@ -15,6 +15,7 @@ use crate::feed::paper::{Pace, PaperFeed};
 use crate::feed::steps::ClockSteps;
 use crate::reload::Reloading;
 use crate::reload::tee::Overrun;
+use crate::replay::idle;
 use crate::run::{
     Assembly, Prepared, RecordPlan, RunError, header, prepare, reach_store, script_hashes,
     segment_plan,
@@ -70,6 +71,8 @@ pub struct Papered {
     pub config_hash: String,
     /// Hashes of the scripts by strategy.
     pub script_hashes: BTreeMap<String, String>,
+    /// Which strategies never began, and why, in words.
+    pub idle_texts: Vec<String>,
     /// What the store lacks, in words.
     pub store_lag: Option<String>,
     /// The state as it is on the disk.
@@ -149,6 +152,7 @@ pub fn paper(
         run_id: finished.run_id,
         config_hash: config.hash(),
         script_hashes,
+        idle_texts: idle(&finished),
         store_lag: finished.store_lag,
         state,
     })

@@ -285,8 +285,38 @@ pub(crate) fn troubles<F>(finished: &Finished<F>) -> Vec<String> {
         .collect()
 }
 
+/// Returns which strategies never began, and why, in words.
+pub(crate) fn idle<F>(finished: &Finished<F>) -> Vec<String> {
+    let engine = finished.engine.engine();
+    let seats = engine.floor().seats().iter().enumerate();
+    seats
+        .filter_map(|(index, seat)| idleness(engine, index, seat))
+        .collect()
+}
+
 /// Returns what kept a strategy from trading, if something did.
 fn trouble(engine: &Engine, index: usize, seat: &Seat) -> Option<String> {
+    if let Some(text) = idleness(engine, index, seat) {
+        return Some(text);
+    }
+    let (name, last) = (&seat.name, seat.fault_last);
+    let end = match seat.phase {
+        Phase::Broken => {
+            return Some(format!(
+                "strategy {name}: init failed, so it never ran: {last}"
+            ));
+        }
+        Phase::Failed => "; it was stopped by this, and was not called any more",
+        _ => "",
+    };
+    (seat.faults > 0).then(|| {
+        let failures = counted(seat.faults, "call");
+        format!("strategy {name}: {failures} failed, the last: {last}{end}")
+    })
+}
+
+/// Returns why a strategy never began, where it did not: a market that never appeared, or a number that was never warm.
+fn idleness(engine: &Engine, index: usize, seat: &Seat) -> Option<String> {
     let name = &seat.name;
     if let Some(missing) = engine.missing_market(index) {
         let all = engine.floor().markets();
@@ -307,29 +337,20 @@ fn trouble(engine: &Engine, index: usize, seat: &Seat) -> Option<String> {
             names.join(", ")
         ));
     }
-    let last = seat.fault_last;
-    let end = match seat.phase {
-        Phase::Warming => return Some(not_begun(seat)),
-        Phase::Broken => {
-            return Some(format!(
-                "strategy {name}: init failed, so it never ran: {last}"
-            ));
-        }
-        Phase::Failed => "; it was stopped by this, and was not called any more",
-        _ => "",
-    };
-    (seat.faults > 0).then(|| {
-        let failures = counted(seat.faults, "call");
-        format!("strategy {name}: {failures} failed, the last: {last}{end}")
-    })
+    (seat.phase == Phase::Warming).then(|| not_begun(seat))
 }
 
 /// Says what a strategy that never began was waiting for.
 fn not_begun(seat: &Seat) -> String {
     let name = &seat.name;
     let what = seat.waits_for();
+    let (who, so) = match seat.version.number {
+        0 => ("it".to_owned(), "it did nothing"),
+        // A version before it may have traded.
+        number => (format!("its version {number}"), "it was not called"),
+    };
     format!(
-        "strategy {name}: it waited until {what}, to the end, so it did nothing; `warmup(n)` in init lets it begin earlier"
+        "strategy {name}: {who} waited until {what}; the run ended before that, so {so}; `warmup(n)` in init lets it begin earlier"
     )
 }
 

@@ -71,10 +71,7 @@ pub const fn meaning(code: GateCode) -> &'static str {
         C::ErrorRate => "too many errors among the last orders",
         C::Slippage => "fills were too far from the mid",
         C::SizeZero => "the quantity is less than one step",
-        C::BadOrder => {
-            "it is no order: a price or quantity below zero, too large or no number, flags that contradict, \
-             a stop on the wrong side, or nothing left to replace"
-        }
+        C::BadOrder => "what was asked for is no order",
         C::NothingToReduce => "there is nothing to reduce",
         C::Warming => {
             "a number that the check needs is missing: a price, a value of the currency, a fee"
@@ -109,10 +106,7 @@ pub fn measured(decision: &Decision, facts: Option<&Instrument>, currency: &str)
             ),
             None => format!("asked for {}", decision.qty_asked),
         },
-        C::BadOrder => format!(
-            "asked for {} at {}",
-            decision.qty_asked, decision.price_asked
-        ),
+        C::BadOrder => no_order(decision),
         // Its number is that of a switch, or a share of the budget that says nothing to anybody.
         C::KillSwitch | C::Strategy => meaning(decision.code).to_owned(),
         _ if !has_numbers => meaning(decision.code).to_owned(),
@@ -134,6 +128,35 @@ pub fn measured(decision: &Decision, facts: Option<&Instrument>, currency: &str)
         C::NothingToReduce => format!("asked for {measured}{unit}, to reduce {limit}{unit}"),
         _ => format!("measured {measured}, limit {limit}"),
     }
+}
+
+/// Returns why what was asked for is no order, as far as quantity and price tell: a record holds 0 for what is no
+/// number, for what is too large, and for the price of an order at the market.
+fn no_order(decision: &Decision) -> String {
+    let (qty, price) = (decision.qty_asked, decision.price_asked);
+    if qty < Amount::ZERO {
+        return format!("the quantity {qty} is below zero");
+    }
+    if price < Amount::ZERO {
+        return format!("the price {price} is below zero");
+    }
+    let why = match (qty == Amount::ZERO, price == Amount::ZERO) {
+        (true, true) => {
+            "the price is 0 or no number (the book was not known yet, say), or the quantity of an order at the \
+             market is none or too large"
+        }
+        (false, true) => {
+            "the price is 0 or no number (the book was not known yet, say), or a stop is on the wrong side of the market"
+        }
+        (true, false) => {
+            "the quantity is no number or too large, the flags contradict, or nothing is left to replace"
+        }
+        (false, false) => {
+            "the price is less than a tick, price or quantity is too large, the flags contradict, a stop is on the \
+             wrong side, or nothing is left to replace"
+        }
+    };
+    format!("asked for {qty} at {price}: {why}")
 }
 
 /// Check 9 measures a quantity against the smallest or largest one, else a notional against the smallest.

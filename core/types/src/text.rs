@@ -62,6 +62,27 @@ impl<const N: usize> Text<N> {
         text
     }
 
+    /// Returns the words as formatted, without allocation; where they do not fit, cut where a word ends, with `...` for
+    /// the rest.
+    pub fn format_words(words: fmt::Arguments<'_>) -> Self {
+        let mut text = Self::EMPTY;
+        if fmt::Write::write_fmt(&mut text, words).is_ok() {
+            return text;
+        }
+        let mut end = N.saturating_sub("...".len());
+        let begun = text.as_bytes().iter().take(end + 1);
+        if let Some(space) = begun.copied().rposition(|byte| byte == b' ') {
+            end = space;
+        }
+        while !text.as_str().is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut cut = Self::cut(text.as_str().get(..end).unwrap_or_default());
+        // Fits, unless there is no room for dots at all.
+        let _ = fmt::Write::write_str(&mut cut, "...");
+        cut
+    }
+
     /// Returns the text of these bytes, or `None` where they are not UTF-8 or too many.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         std::str::from_utf8(bytes).ok().and_then(Self::new)
@@ -153,5 +174,24 @@ mod tests {
         assert_eq!(stop(9.5).as_str(), "stop 9.5: wh");
         assert_eq!(Text::<4>::format(format_args!("a{}c", "éé")).as_str(), "aé");
         assert_eq!(Text::<4>::format(format_args!("")).as_str(), "");
+    }
+
+    #[test]
+    fn words_that_do_not_fit_are_cut_where_one_ends() {
+        let cases = [
+            ("as long as it", "as long as it"),
+            ("only 1 event", "only 1 event"),
+            ("only one event", "only one..."),
+            ("only a cut one", "only a cut..."),
+            ("withoutanyspace", "withoutany..."),
+            ("éééééééé", "ééééé..."),
+            ("a é éééééééé", "a é..."),
+            ("", ""),
+        ];
+        for (words, want) in cases {
+            let text = Text::<13>::format_words(format_args!("{words}"));
+            assert_eq!(text.as_str(), want);
+        }
+        assert_eq!(Text::<2>::format_words(format_args!("abc")).as_str(), "..");
     }
 }

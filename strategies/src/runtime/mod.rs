@@ -260,7 +260,12 @@ impl RhaiStrategy {
             Some(argument) => self.run(desk, options, call.handler, (call.market, argument)),
             None => self.run(desk, options, call.handler, (call.market,)),
         };
-        let result = result.and_then(|_| self.accept(&state));
+        let result = result.and_then(|_| {
+            self.accept(&state).map_err(|refused| {
+                let place = self.place_of(call.handler);
+                fault(refused.kind, &format!("{place}{}", refused.text))
+            })
+        });
         let result = result.and_then(|()| match inherit::retyped(&state, &before) {
             None => Ok(()),
             Some(retyped) => {
@@ -323,18 +328,25 @@ impl RhaiStrategy {
         let (position, text) = innermost(failed);
         match cut {
             Some(why) => self.cut(handler, position, &why),
-            None => fault(FaultKind::Error, &format!("{}{text}", place(position))),
+            None => {
+                let at = self.place_in(handler, position);
+                fault(FaultKind::Error, &format!("{at}{text}"))
+            }
         }
     }
 
-    /// Returns the fault of a handler's call that was cut: where that is not known, with the line on which the
-    /// handler begins.
+    /// Returns the fault of a handler's call that was cut.
     fn cut(&self, handler: &str, position: Position, why: &str) -> Fault {
-        let at = match position.line() {
+        let at = self.place_in(handler, position);
+        fault(FaultKind::Cut, &format!("{at}`{handler}` cut: {why}"))
+    }
+
+    /// Returns a place within a handler's call: where it is not known, the line on which the handler begins.
+    fn place_in(&self, handler: &str, position: Position) -> String {
+        match position.line() {
             None => self.place_of(handler),
             Some(_) => place(position),
-        };
-        fault(FaultKind::Cut, &format!("{at}`{handler}` cut: {why}"))
+        }
     }
 
     /// Returns where a handler begins, as far as it can be told.
@@ -529,7 +541,10 @@ fn fault(kind: FaultKind, text: &str) -> Fault {
 pub(crate) fn innermost(failed: EvalAltResult) -> (Position, String) {
     match failed {
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => innermost(*inner),
-        EvalAltResult::ErrorRuntime(value, position) => (position, value.to_string()),
+        EvalAltResult::ErrorRuntime(value, position) => match value.to_string() {
+            empty if empty.is_empty() => (position, "`throw` without words".to_owned()),
+            thrown => (position, thrown),
+        },
         mut other => {
             let position = other.take_position();
             (position, other.to_string())

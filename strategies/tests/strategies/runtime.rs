@@ -406,6 +406,62 @@ fn a_failed_call_leaves_the_state_as_it_was() {
 }
 
 #[test]
+fn what_fails_without_a_place_or_words_of_its_own_is_told_with_both() {
+    let source = r#"
+        fn init(m) { #{ n: 0, x: 0.0 } }
+        fn sum(step) { let all = 0; for i in range(0, 9, step) { all += i; } all }
+        fn on_book(m) {
+            this.n = sum(0);
+        }
+        fn on_start(m) {
+            this.n += 1; throw;
+        }
+        fn on_stop(m) {
+            throw "";
+        }
+        fn on_timer(m, name) {
+            let n = 1;
+            this.x = |a| a + n;
+        }
+    "#;
+    let mut run = Run::new(source);
+    let timer = StrategyEvent::Timer { name: "t" };
+    let cases = [
+        (BOOK, "line 4: step value cannot be zero"),
+        (
+            StrategyEvent::Start,
+            "line 8, column 26: `throw` without words",
+        ),
+        (
+            StrategyEvent::Stop,
+            "line 11, column 13: `throw` without words",
+        ),
+        (
+            timer,
+            "line 13: `this.x` is a function, which cannot be saved",
+        ),
+    ];
+    for (event, want) in cases {
+        let fault = run.call(event).expect_err(want);
+        assert!(
+            fault.text.as_str().eq_ignore_ascii_case(want),
+            "{}",
+            fault.text
+        );
+    }
+    let script = Script::compile("test", source, &[]).expect("a script");
+    let placed = |of: claire_strategies::Diagnostic| (of.line, of.message);
+    let told = placed(script.failed("t.rhai", "it failed", "line 4: why"));
+    assert_eq!(told, (4, "it failed: why".to_owned()));
+    let told = placed(script.failed("t.rhai", "it failed", "why"));
+    assert_eq!(told, (0, "it failed: why".to_owned()));
+    let init = |said| placed(script.init_failed("t.rhai", said));
+    let told = "when it was run, `init` failed: why".to_owned();
+    assert_eq!(init("why"), (2, told.clone()));
+    assert_eq!(init("line 3: why"), (3, told));
+}
+
+#[test]
 fn a_replaced_or_unsavable_state_is_an_error() {
     assert!(failure("this = 5;").text.as_str().contains("must be a map"));
     let text = failure("this.x = |a| a + 1;").text;

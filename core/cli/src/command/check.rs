@@ -182,7 +182,7 @@ fn ended(script: &Script, file: &str, tried: &Trial) -> Option<Diagnostic> {
     let own = tried.replayed.summary.strategies.first()?;
     let said = own.last_error.as_deref().unwrap_or_default();
     match own.state.as_str() {
-        "failed" => Some(script.failed(file, "when it was run, `init` failed", said)),
+        "failed" => Some(script.init_failed(file, said)),
         "stopped" => {
             let calls = counted(own.failures, "call");
             let what = format!("when it was run, it was stopped after {calls} that failed");

@@ -144,6 +144,9 @@ fn watch(running: &Running, shown: &StatusCell, stop: &AtomicBool, is_json: bool
 }
 
 fn answer(ended: Papered, envelope: Envelope) -> Outcome {
+    for text in &ended.idle_texts {
+        tracing::warn!("{text}");
+    }
     let run = &ended.summary.run;
     let lag = ended.store_lag.as_deref();
     let mut text = ended.summary.to_string();

@@ -261,7 +261,7 @@ impl Floor {
         self.watch_only(strategy, &before.markets);
         let record = self.reload_record(ReloadOutcome::RolledBack, taken, goes_on, why);
         self.record_reload(strategy, record);
-        let text = Note::format(format_args!(
+        let text = Note::format_words(format_args!(
             "version {} rolled back to version {}, {cancelled} orders cancelled{guarded}: {why}",
             taken.0, goes_on.0
         ));

@@ -151,9 +151,12 @@ impl Texts {
                 }
             }
         };
+        // What is refused before its price was rounded has none, or was no order at all.
+        let is_unpriced = decision.price_asked.0 != 0 || decision.code == GateCode::BadOrder;
         let at = match decision.price.0 {
-            0 => "at the market".to_owned(),
-            _ => format!("@ {}", self.price(id, decision.price)),
+            0 if is_unpriced => String::new(),
+            0 => " at the market".to_owned(),
+            _ => format!(" @ {}", self.price(id, decision.price)),
         };
         let asked = format!("asked {} @ {}", decision.qty_asked, decision.price_asked);
         let asked = match decision.price_asked.0 {
@@ -161,7 +164,7 @@ impl Texts {
             _ => asked,
         };
         let text = format!(
-            "{} {} {} {at} ({asked}); {says}",
+            "{} {} {}{at} ({asked}); {says}",
             decision.verdict.as_str(),
             decision.side.as_str(),
             self.qty(id, decision.qty),
