@@ -212,7 +212,7 @@ fn a_replay_that_reloaded_and_was_killed_ends_like_one_that_was_not() {
 #[test]
 fn reloads_are_repeated_on_both_topologies_and_backends() {
     let orders = "if !this.entry.is_open { \
-                  this.entry = m.buy_limit(m.qty_for(250.0), m.bid * 0.999, POST_ONLY, \"rest\"); }";
+                  this.entry = m.buy_limit(m.qty_for(250.0), m.bid * 0.97, POST_ONLY, \"rest\"); }";
     let tiny = format!("{orders} m.buy_limit(0.0000001, m.bid, POST_ONLY, \"tiny\");");
     for (topology, backend) in [("split", "auto"), ("fused", "interpreted")] {
         let place = place_with(&script(1_000, ", gone: 1", orders));

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Places an order at each call.
 const ORDERS: &str = "m.cancel(this.entry); \
-                      this.entry = m.buy_limit(m.qty_for(250.0), m.bid * 0.999, POST_ONLY, \"rest\");";
+                      this.entry = m.buy_limit(m.qty_for(250.0), m.bid * 0.97, POST_ONLY, \"rest\");";
 
 /// Returns the records of the journal, as far as it is written.
 fn records(place: &Place) -> Vec<(RecordHeader, Record)> {
