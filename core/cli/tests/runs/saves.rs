@@ -1,7 +1,7 @@
 //! What a person who edits a running strategy is told: each bad save once, and once that it fails or is stopped.
 
 use crate::place::Place;
-use crate::session::{FILE, Session, place_with, script};
+use crate::session::{FILE, Session, place_with, reloads, script};
 use claire_sidecar::JournalReader;
 use claire_types::{Input, WallNs};
 use std::fs;
@@ -144,34 +144,22 @@ fn a_text_that_was_bad_and_is_saved_again_says_why_it_is_not_tried() {
     session.save(&running);
     session.wait_for(&["reloaded quoter"]);
     let (end, place) = session.end();
-    let strategy = &end["strategies"][0];
-    let counts = [
-        "reloads",
-        "reloads_refused",
-        "reloads_rolled_back",
-        "version",
-    ];
-    let counts = counts.map(|name| strategy[name].as_u64());
-    assert_eq!(counts, [3, 3, 1, 3].map(Some), "{end}");
+    assert_eq!(reloads(&end), [3, 3, 1, 3].map(Some), "{end}");
     assert_eq!(place.verify()["verdict"], "equal");
+}
+
+/// Starts a run with the limits that people have, of a script that may fail before anything is shown.
+fn started(text: &str) -> Session {
+    let arguments = ["paper", "--json", "--strategy", FILE];
+    let places = ["--journal", "journal"];
+    let all = [&arguments[..], &places, &WITHOUT_STORE].concat();
+    Session::start(place_with(text), &all)
 }
 
 #[test]
 fn a_strategy_that_fails_is_cut_or_is_stopped_is_told_once_when_it_happens() {
     let failed = "quoter: a call failed and was undone: ";
-    let mut session = Session::start(
-        place_with(&script(1_000, "", "throw \"no luck\";")),
-        &[
-            "paper",
-            "--json",
-            "--strategy",
-            FILE,
-            "--journal",
-            "journal",
-            "--store",
-            "none",
-        ],
-    );
+    let mut session = started(&script(1_000, "", "throw \"no luck\";"));
     session.wait_for(&["WARN", failed, "no luck"]);
     session.wait_for(&["ERROR", "quoter STOPPED: ", "no luck"]);
     // Saved anew it is called again, and what it does then is news.
@@ -198,16 +186,7 @@ fn a_cut_and_a_failed_start_are_told_once() {
         ),
     ];
     for (text, words) in cases {
-        let place = place_with(&text);
-        let arguments = [
-            "paper",
-            "--json",
-            "--strategy",
-            FILE,
-            "--journal",
-            "journal",
-        ];
-        let mut session = Session::start(place, &[&arguments[..], &WITHOUT_STORE].concat());
+        let mut session = started(&text);
         session.wait_for(&[words]);
         pass(&session, TWICE_NS);
         let (_, _, log) = session.end_with_log();

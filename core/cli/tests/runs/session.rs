@@ -103,6 +103,17 @@ impl Session {
     }
 }
 
+/// Returns what the first strategy's saves came to: live, refused, rolled back, and the version that runs.
+pub fn reloads(end: &Value) -> [Option<u64>; 4] {
+    let names = [
+        "reloads",
+        "reloads_refused",
+        "reloads_rolled_back",
+        "version",
+    ];
+    names.map(|name| end["strategies"][0][name].as_u64())
+}
+
 /// Returns a strategy that counts timers from `first`, with more fields and statements.
 pub fn script(first: u32, fields: &str, statements: &str) -> String {
     format!(
