@@ -20,7 +20,7 @@ use crate::stage::{Stage, StageName, Turn};
 use claire_engine::Engine;
 use claire_engine::floor::Seat;
 use claire_strategies::sandbox;
-use claire_types::cell::Tag;
+use claire_types::record::Decision;
 use claire_types::{CellBuffer, Cells, EngineSeq, Input};
 use parts::PartTimes;
 use reloads::{Reloads, is_reload_due};
@@ -58,9 +58,6 @@ pub struct Journaling {
     /// Snapshots, where a segment begins; none without a journal.
     pub segments: Option<SegmentPlan>,
 }
-
-/// The first word of a decision's kind.
-const DECISION_KIND: u8 = 129;
 
 impl EngineStage {
     /// Returns the stage. An engine made from a snapshot passes over the inputs that are in it.
@@ -296,10 +293,7 @@ impl Step<'_> {
 fn has_decision(records: Cells<'_>) -> bool {
     let mut rest = records;
     while let Ok((message, after)) = rest.split_message() {
-        if message
-            .at(0)
-            .is_ok_and(|cell| Tag::of(cell.low).kind == DECISION_KIND)
-        {
+        if message.at(0).is_ok_and(|cell| Decision::begins(cell.low)) {
             return true;
         }
         rest = after;

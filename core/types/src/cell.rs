@@ -383,6 +383,21 @@ impl std::fmt::Display for CellFault {
 
 impl std::error::Error for CellFault {}
 
+/// Lets types be told by the first word of their messages.
+macro_rules! begins {
+    ($($of:ty: $kind:ident;)+) => {$(
+        impl $of {
+            /// Returns whether the word begins such a message.
+            #[inline]
+            pub const fn begins(word: u64) -> bool {
+                $crate::cell::Tag::of(word).kind == $kind
+            }
+        }
+    )+};
+}
+
+pub(crate) use begins;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! Written by FEED, GATEWAY, the script watcher and operators; read by ENGINE, which alone gives them
 //! their engine sequence. Every input has a two-cell [`Header`]. Kinds 1-127; numbers are never reused.
 
-use crate::cell::{Cell, CellBuffer, CellFault, Cells, Tag};
+use crate::cell::{Cell, CellBuffer, CellFault, Cells, Tag, begins};
 use crate::code::{BookReason, CommandKind, FrameFault, TradingState};
 use crate::id::{EngineSeq, InstrumentId, StrategyId};
 use crate::instrument::{Contract, Instrument, Scale};
@@ -163,18 +163,11 @@ const FLAG_SELL: u8 = 1;
 const FLAG_AGGREGATE: u8 = 2;
 const FLAG_OFF_BOOK: u8 = 4;
 
-impl Reload {
-    /// Returns whether the word begins a reload.
-    pub const fn begins(word: u64) -> bool {
-        Tag::of(word).kind == RELOAD
-    }
-}
-
-impl Refusal {
-    /// Returns whether the word begins a refusal.
-    pub const fn begins(word: u64) -> bool {
-        Tag::of(word).kind == REFUSAL
-    }
+begins! {
+    Instrument: INSTRUMENT;
+    Depth<'_>: DEPTH;
+    Reload: RELOAD;
+    Refusal: REFUSAL;
 }
 
 impl Header {

@@ -14,15 +14,14 @@ use crate::state::State;
 use crate::watch::Behind;
 use claire_engine::config::AccountConfig;
 use claire_engine::portfolio::value_at;
-use claire_types::cell::Tag;
 use claire_types::number::{AMOUNT_DIGITS, Decimal, pow10};
 use claire_types::record::{
     Fill, FillRule, PositionRecord, RecordHeader, ReloadOutcome, RiskRecord, Verdict,
 };
 use claire_types::time::{NS_PER_MS, NS_PER_S};
 use claire_types::{
-    Amount, BookReason, Cells, Contract, Header, Input, Instrument, Liquidity, MonoNs, Price,
-    Record, StrategyId, Ticker, WallNs,
+    Amount, BookReason, Cells, Contract, Depth, Header, Input, Instrument, Liquidity, MonoNs,
+    Price, Record, StrategyId, Ticker, WallNs,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -136,7 +135,8 @@ impl Board {
             }
             return;
         }
-        if Tag::of(first.low).kind == DEPTH_KIND {
+        // Counted, not read.
+        if Depth::begins(first.low) {
             self.status.flow.events += 1;
         } else if let Ok((header, input)) = Input::decode(message) {
             self.see_input(&header, &input);
@@ -488,6 +488,3 @@ pub fn clock(time: WallNs) -> String {
     let text = time.to_string();
     text.get(11..23).unwrap_or(&text).to_owned()
 }
-
-/// The kind of a change of a book: counted, not read.
-const DEPTH_KIND: u8 = 2;

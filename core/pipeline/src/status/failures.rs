@@ -4,9 +4,10 @@
 //! there: a call that failed because its version is then taken back is told as that, by whoever watches the files.
 
 use claire_types::annotation::is_beside;
-use claire_types::cell::Tag;
-use claire_types::record::{NoteKind, NoteRecord, RecordHeader, ReloadOutcome, RiskRecord};
-use claire_types::{Cells, GateCode, Note, Record, TradingState};
+use claire_types::record::{
+    NoteKind, NoteRecord, RecordHeader, ReloadOutcome, ReloadRecord, RiskRecord,
+};
+use claire_types::{Cells, GateCode, Instrument, Note, Record, TradingState};
 
 /// What went wrong with strategies, as far as it is not told.
 pub struct Failures {
@@ -59,10 +60,9 @@ impl Failures {
         if is_beside(first.low) {
             return;
         }
-        let kind = Tag::of(first.low).kind;
         if !Record::is_record(first.low) {
             self.seq += 1;
-            self.is_start = kind == INSTRUMENT_KIND;
+            self.is_start = Instrument::begins(first.low);
             return;
         }
         // Where inputs are journaled by reference, records alone say how far it is.
@@ -70,7 +70,7 @@ impl Failures {
             self.seq = first.high;
             self.is_start = false;
         }
-        if KINDS.contains(&kind)
+        if is_looked_into(first.low)
             && let Ok((header, record)) = Record::decode(message)
         {
             self.take(&header, &record);
@@ -160,15 +160,14 @@ impl Trouble {
     }
 }
 
-/// The kind of an instrument's facts.
-const INSTRUMENT_KIND: u8 = 1;
-/// Changes of state, notes, reloads: what is looked into.
-const KINDS: [u8; 3] = [136, 138, 141];
+/// Returns whether the word begins a change of state, a note or a reload.
+const fn is_looked_into(word: u64) -> bool {
+    RiskRecord::begins(word) || NoteRecord::begins(word) || ReloadRecord::begins(word)
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use claire_types::record::ReloadRecord;
     use claire_types::{
         Amount, CellBuffer, EngineSeq, Header, Input, InstrumentId, StrategyId, WallNs,
     };

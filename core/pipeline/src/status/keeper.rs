@@ -10,7 +10,6 @@ use crate::clock::Clock;
 use crate::latency::LatencySet;
 use crate::state::{Cause, State, StateError, StateStore};
 use crate::watch::{Behind, OnDeath, Watch};
-use claire_types::cell::Tag;
 use claire_types::record::{RecordHeader, RiskRecord};
 use claire_types::{Cells, Record, StrategyId, TradingState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,9 +98,7 @@ impl Watch for Keeper {
     fn see(&mut self, message: &Cells<'_>) {
         self.board.see(message);
         self.failures.see(message);
-        let is_risk = message
-            .at(0)
-            .is_ok_and(|cell| Tag::of(cell.low).kind == RISK_KIND);
+        let is_risk = message.at(0).is_ok_and(|cell| RiskRecord::begins(cell.low));
         if is_risk
             && let Ok((header, Record::Risk(risk))) = Record::decode(message)
             && header.strategy == StrategyId::NONE
@@ -133,6 +130,3 @@ impl Watch for Keeper {
 fn locked(state: &Mutex<StateStore>) -> MutexGuard<'_, StateStore> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// The kind of a change of trading state.
-const RISK_KIND: u8 = 136;

@@ -6,7 +6,7 @@
 use super::scripts::Scripts;
 use super::table::{Row, Table, Value};
 use crate::journal::JournalHeader;
-use claire_types::cell::{CellFault, Tag};
+use claire_types::cell::CellFault;
 use claire_types::record::{
     Decision, Fill, NewOrder, OrderEvent, PortfolioRecord, Record, RecordHeader, RiskRecord,
 };
@@ -24,9 +24,6 @@ pub struct Projection {
     scripts: Scripts,
     seq: u64,
 }
-
-/// Kind of the one input that becomes a row.
-const INSTRUMENT_KIND: u8 = 1;
 
 impl Projection {
     /// Returns a projection of this run that goes on after engine sequence `seq` with the scales known so far.
@@ -80,7 +77,7 @@ impl Projection {
         let first = message.at(0)?;
         if !Record::is_record(first.low) {
             self.seq += 1;
-            if Tag::of(first.low).kind == INSTRUMENT_KIND
+            if Instrument::begins(first.low)
                 && let (_, Input::Instrument(instrument)) = Input::decode(message)?
             {
                 self.scales.entry(instrument.id).or_insert(instrument.scale);

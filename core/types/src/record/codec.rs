@@ -8,7 +8,7 @@ use super::{
     OrderEvent, Plot, PortfolioRecord, PositionRecord, Record, RecordHeader, ReloadRecord,
     RiskRecord, Signal, Verdict,
 };
-use crate::cell::{CellBuffer, CellFault, Cells, Tag};
+use crate::cell::{CellBuffer, CellFault, Cells, Tag, begins};
 use crate::code::{BookReason, GateCode, OrderReason, TradingState};
 use crate::id::{InstrumentId, OrderId, StrategyId};
 use crate::number::{Amount, Price, Qty};
@@ -29,6 +29,13 @@ const NOTE: u8 = 138;
 const BOOK_END: u8 = 139;
 const PLOT: u8 = 140;
 const RELOAD: u8 = 141;
+
+begins! {
+    Decision: DECISION;
+    RiskRecord: RISK;
+    NoteRecord: NOTE;
+    ReloadRecord: RELOAD;
+}
 
 impl RecordHeader {
     pub(super) fn begin(&self, kind: u8, flags: u8, out: &mut CellBuffer) {
