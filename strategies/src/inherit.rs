@@ -21,7 +21,7 @@ pub(crate) fn carry(
     is_as_before: &dyn Fn(&str) -> bool,
 ) -> Result<Inheritance, String> {
     if let (Ok(own), Ok(old)) = (state.as_map_ref(), before.as_map_ref())
-        && let Some(change) = changed(&own, &old, "this", Some(is_as_before))
+        && let Some(change) = changed(&own, &old, &|| "this".to_owned(), Some(is_as_before))
     {
         return Err(format!("{change} now: rename the field, or restart"));
     }
@@ -43,7 +43,7 @@ pub(crate) fn carry(
 /// Items of lists are not looked at: a handler may change them.
 pub(crate) fn retyped(state: &Dynamic, before: &Dynamic) -> Option<String> {
     let (own, old) = (state.as_map_ref().ok()?, before.as_map_ref().ok()?);
-    let change = changed(&own, &old, "this", None)?;
+    let change = changed(&own, &old, &|| "this".to_owned(), None)?;
     Some(format!("{change}: `init` gives it its type"))
 }
 
@@ -52,8 +52,8 @@ pub(crate) fn retyped(state: &Dynamic, before: &Dynamic) -> Option<String> {
 fn changed(
     own: &Map,
     old: &Map,
-    path: &str,
-    is_as_before: Option<&dyn Fn(&str) -> bool>,
+    path: &dyn Fn() -> String,
+    is_list_as_before: Option<&dyn Fn(&str) -> bool>,
 ) -> Option<String> {
     // As a rule both have the same names.
     let mut beside = old.iter();
@@ -62,19 +62,23 @@ fn changed(
             Some((known, before)) if known == name => before,
             _ => old.get(name)?,
         };
-        let is_within = value.is_map() || is_as_before.is_some() && value.is_array();
+        let is_within = value.is_map() || is_list_as_before.is_some() && value.is_array();
         if value.type_id() == before.type_id() && !is_within {
             return None;
         }
-        let path = format!("{path}.{name}");
+        // Put together for words only: interpreted calls come by here, too.
+        let path = || format!("{}.{name}", path());
         if let (Ok(own), Ok(old)) = (value.as_map_ref(), before.as_map_ref()) {
-            return changed(&own, &old, &path, is_as_before);
+            return changed(&own, &old, &path, is_list_as_before);
         }
-        let told = |was: &str, is: &str| Some(format!("`{path}` was {was} and is {is}"));
+        let told = |was: &str, is: &str| Some(format!("`{}` was {was} and is {is}", path()));
         if let (Ok(own), Ok(old)) = (value.as_array_ref(), before.as_array_ref()) {
             let (was, is) = (Items::of(&old), Items::of(&own));
-            let of_this = path.strip_prefix("this.").unwrap_or(&path);
-            let is_kept = was.fit(is) || is_as_before.is_none_or(|of| of(of_this));
+            let is_as_before = |of: &dyn Fn(&str) -> bool| {
+                let path = path();
+                of(path.strip_prefix("this.").unwrap_or(&path))
+            };
+            let is_kept = was.fit(is) || is_list_as_before.is_none_or(is_as_before);
             return (!is_kept).then(|| told(&was.words(), &is.words()))?;
         }
         let (was, is) = (kind(before)?, kind(value)?);

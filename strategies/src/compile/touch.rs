@@ -3,6 +3,7 @@
 //! Side exits play no part: they undo the whole call, so it is the same which of two comes first.
 
 use super::ir::{Expression, Kind};
+use super::walk::{self, Seen};
 use crate::api::definition::Effect;
 
 /// What computing a value touches.
@@ -18,30 +19,33 @@ pub(super) enum Touch {
 
 /// Returns what computing the value touches.
 pub(super) fn touch(value: &Expression) -> Touch {
-    match &value.kind {
-        Kind::Unit
-        | Kind::Bool(_)
-        | Kind::Int(_)
-        | Kind::Float(_)
-        | Kind::Text(_)
-        | Kind::Market
-        | Kind::NoOrder => Touch::Nothing,
-        Kind::Local(_) | Kind::Field(_) => Touch::Reads,
-        Kind::Item(array, index) => touch(array).max(touch(index)).max(Touch::Reads),
-        Kind::Length(of) | Kind::Fact(of, _) | Kind::OrderNumber(of, _) => {
-            touch(of).max(Touch::Reads)
+    let mut most = Touch::Nothing;
+    walk::expression(value, &mut |seen| {
+        most = most.max(match seen {
+            Seen::Expression(of) => own(&of.kind),
+            Seen::Statement(_) => Touch::Changes,
+        });
+    });
+    most
+}
+
+/// Returns what computing a value touches beside its operands.
+fn own(of: &Kind) -> Touch {
+    match of {
+        Kind::Unit | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text(_) => {
+            Touch::Nothing
         }
-        Kind::Copy(of) | Kind::Unary(_, of) | Kind::Member(of, _) => touch(of),
-        Kind::Array(items) => touch_all(items),
-        Kind::Binary(_, a, b) | Kind::And(a, b) | Kind::Or(a, b) => touch(a).max(touch(b)),
-        Kind::Native(of, arguments) => {
-            let own = match of.effect {
-                Effect::Pure => Touch::Nothing,
-                Effect::Reads => Touch::Reads,
-                Effect::Asks | Effect::Acts | Effect::Declares => Touch::Changes,
-            };
-            touch_all(arguments).max(own)
-        }
+        Kind::Market | Kind::NoOrder | Kind::Array(_) | Kind::Copy(_) => Touch::Nothing,
+        Kind::Unary(..) | Kind::Binary(..) | Kind::And(..) | Kind::Or(..) => Touch::Nothing,
+        // Of what the handler was given, which stays as it is.
+        Kind::Member(..) => Touch::Nothing,
+        Kind::Local(_) | Kind::Field(_) | Kind::Item(..) | Kind::Length(_) => Touch::Reads,
+        Kind::Fact(..) | Kind::OrderNumber(..) => Touch::Reads,
+        Kind::Native(of, _) => match of.effect {
+            Effect::Pure => Touch::Nothing,
+            Effect::Reads => Touch::Reads,
+            Effect::Asks | Effect::Acts | Effect::Declares => Touch::Changes,
+        },
         Kind::ArrayCall(..) | Kind::After(..) | Kind::NativeMany(..) | Kind::Call(..) => {
             Touch::Changes
         }

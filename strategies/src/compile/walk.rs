@@ -1,6 +1,6 @@
 //! Looking through the typed form: every statement and expression once, in the order of evaluation.
 //!
-//! Called by the emitter's plan, off the hot path.
+//! Called by whoever asks what is in it, off the hot path.
 
 use super::ir::{Block, Expression, Kind, Statement};
 

@@ -3,7 +3,7 @@
 //! Copies as of a call, in base units and quote prices. Compiled code reads them at the offsets of their fields.
 
 use super::BarsId;
-use claire_types::{GateCode, OrderId, OrderReason, OrderStatus, Side, VenueNs};
+use claire_types::{Currency, GateCode, OrderId, OrderReason, OrderStatus, Side, VenueNs};
 use serde::{Deserialize, Serialize};
 
 /// A market's plain numbers, in base units and quote prices; 0 where unknown.
@@ -170,7 +170,7 @@ pub struct FillView {
     /// Fee, positive where paid.
     pub fee: f64,
     /// Currency of the fee.
-    pub fee_currency: claire_types::Currency,
+    pub fee_currency: Currency,
     /// Rested rather than crossed.
     pub is_maker: bool,
     /// Enlarges a position.

@@ -4,10 +4,10 @@
 //! journal in its order, and is the same when the run is repeated.
 
 use super::EngineStage;
+use super::reloads::apply_input;
 use crate::reload::{Back, Outcome, Ready};
-use claire_engine::Engine;
 use claire_types::input::Refusal;
-use claire_types::{CellBuffer, Cells, EngineSeq, Header, Input, Note};
+use claire_types::{EngineSeq, Input, Note};
 
 impl EngineStage {
     /// Takes a refusal from the staging thread; returns whether the ring took all that it wrote.
@@ -18,7 +18,11 @@ impl EngineStage {
             sha256: ready.sha256,
             reason,
         };
-        apply(&mut self.engine, &refusal, &mut self.pending);
+        apply_input(
+            &mut self.engine,
+            &Input::Refusal(refusal),
+            &mut self.pending,
+        );
         if let Some(line) = &mut self.reloads.line {
             let outcome = Outcome::Refused(reason);
             line.held = Some(Back::Tried { outcome, ready });
@@ -27,13 +31,4 @@ impl EngineStage {
         self.count_reload();
         self.flush_pending()
     }
-}
-
-/// Applies a refusal as the next input, and writes it and its record.
-pub(super) fn apply(engine: &mut Engine, refusal: &Refusal, pending: &mut CellBuffer) {
-    let header = Header::of_time(0, engine.floor().now());
-    let input = Input::Refusal(*refusal);
-    input.encode(&header, pending);
-    engine.apply(&header, &input);
-    pending.extend(Cells::new(engine.records(), &[]));
 }

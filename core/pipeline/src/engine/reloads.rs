@@ -4,7 +4,7 @@
 //! input like any other, journaled in every run: its document before it, then the input, then its records. Reloads that a
 //! journal has already come from the plan, at the place where they were.
 
-use super::{CellBuffer, EngineStage, refusals};
+use super::{CellBuffer, EngineStage};
 use crate::clock::Clock;
 use crate::reload::plan::{Plan, Planned};
 use crate::reload::tee::Tee;
@@ -98,7 +98,9 @@ impl Reloads {
     fn apply_planned(&mut self, engine: &mut Engine, pending: &mut CellBuffer) {
         let planned = match self.plan.take_next() {
             Some(Planned::Reload(planned)) => planned,
-            Some(Planned::Refusal(refusal)) => return refusals::apply(engine, &refusal, pending),
+            Some(Planned::Refusal(refusal)) => {
+                return apply_input(engine, &Input::Refusal(refusal), pending);
+            }
             None => return,
         };
         match planned.make() {
@@ -282,12 +284,16 @@ pub(super) fn is_reload_due(to_skip: u64, reloads: &Reloads, engine: &Engine) ->
     to_skip == 0 && reloads.plan.is_due(engine.seq())
 }
 
-/// Applies a reload as the next input.
+/// Applies a reload as the next input, and writes its document before it.
 fn apply(engine: &mut Engine, parts: &CellBuffer, reload: &Reload, pending: &mut CellBuffer) {
-    let header = Header::of_time(0, engine.floor().now());
-    let input = Input::Reload(*reload);
     pending.extend(parts.view());
+    apply_input(engine, &Input::Reload(*reload), pending);
+}
+
+/// Applies an input that does not come from FEED as the next one, and writes it and its records.
+pub(super) fn apply_input(engine: &mut Engine, input: &Input<'_>, pending: &mut CellBuffer) {
+    let header = Header::of_time(0, engine.floor().now());
     input.encode(&header, pending);
-    engine.apply(&header, &input);
+    engine.apply(&header, input);
     pending.extend(Cells::new(engine.records(), &[]));
 }
